@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The block port: what a disk model sees of its disk. Sectors are 512 bytes here whatever the
+ * image's own block size. Thread rules: submit from any thread; `done` runs on the main loop's
+ * thread with req->lock held, never inside block_submit().
+ */
+#ifndef BLOCK_BLOCK_H
+#define BLOCK_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#define BLOCK_SECTOR_BYTES 512
+
+struct block;
+struct iolock;
+
+enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD };
+
+/*
+ * One request. Made by block_req_new(), belongs to the block layer from submit to done, and again to
+ * the submitter inside done(), which ends with block_req_free() or submits it again.
+ * It is a private copy: sector, count and iov cannot change while it is under way.
+ */
+struct block_req {
+    enum block_op op;
+    uint64_t sector;
+    uint32_t sectors;  /* must equal the iov's bytes / 512 for read and write */
+    struct iovec *iov; /* room for iov_max entries; the memory must stay until done or abandoned */
+    int iovcnt, iov_max;
+    bool fua;          /* write: stable before done */
+    struct iolock *lock; /* the device's */
+    void (*done)(struct block_req *req, int err); /* err: 0 or a positive errno */
+    void *opaque;
+};
+
+struct block_req *block_req_new(struct block *blk, int iov_max);
+void block_req_free(struct block_req *req);
+
+/* The range is checked again here: outside the disk, or a write to a read-only one, ends with EIO / EROFS. */
+void block_submit(struct block *blk, struct block_req *req);
+
+/*
+ * Gives a request up (reset, cancel): done() will not be called, the block layer frees it when the
+ * host's I/O has ended. A write not yet started is not started. Never waits. Device lock held.
+ */
+void block_abandon(struct block_req *req);
+
+/*
+ * Reads at once if that needs no waiting (page cache, RWF_NOWAIT). Returns 0 with iov filled;
+ * EAGAIN if it would wait (then submit); another positive errno for an error.
+ */
+int block_try_read(struct block *blk, uint64_t sector, struct iovec *iov, int iovcnt);
+
+uint64_t block_sectors(const struct block *blk); /* size, partial last sector included (reads as zero) */
+bool block_readonly(const struct block *blk);
+bool block_write_cache(const struct block *blk);                 /* volatile cache visible to the guest */
+void block_set_write_cache(struct block *blk, bool on);          /* off: each write is stable when done */
+const char *block_name(const struct block *blk);                 /* "ide0-hd0", for events */
+
+#endif

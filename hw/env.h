@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a device is given of the world, and all that it can reach: interrupt pins, guest memory,
+ * the clock, requests to the machine, and a place to report guest mistakes. Injected as small
+ * tables of functions, so that a test makes its own (tests/fakes).
+ */
+#ifndef HW_ENV_H
+#define HW_ENV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ioreq/iomap.h"
+#include "ioreq/vclock.h"
+
+struct device;
+
+/* An output line. Setting a level that it already has is free; the receiver compares. */
+struct irq_pin {
+    void (*set)(void *opaque, unsigned line, bool level); /* NULL: not connected */
+    void *opaque;
+    unsigned line;
+};
+
+static inline void irq_pin_set(const struct irq_pin *pin, bool level)
+{
+    if (pin->set)
+        pin->set(pin->opaque, pin->line, level);
+}
+
+/*
+ * Guest memory as a bus master sees it: RAM and RAM-backed frame buffers; ROM reads as its content
+ * and takes no write. Never a register, so a device cannot re-enter itself or another.
+ */
+struct dma_ops {
+    /* Whole range or nothing reached: false if any byte is not memory (then buf is all zero). */
+    bool (*read)(void *opaque, uint64_t gpa, void *buf, size_t len);
+    bool (*write)(void *opaque, uint64_t gpa, const void *buf, size_t len);
+    /*
+     * The host address of [gpa, gpa + *len), *len cut to what is contiguous; NULL where there is no
+     * memory, or for_write into ROM. Every map ends with one unmap; both are cheap.
+     */
+    void *(*map)(void *opaque, uint64_t gpa, size_t *len, bool for_write);
+    /* `written`: bytes from the start that were stored (0 for a read-only mapping). */
+    void (*unmap)(void *opaque, uint64_t gpa, void *host, size_t written);
+};
+
+struct dma_port {
+    const struct dma_ops *ops; /* NULL: bus master not connected, every transfer fails */
+    void *opaque;
+};
+
+static inline bool dma_read(const struct dma_port *dma, uint64_t gpa, void *buf, size_t len)
+{
+    return dma->ops && dma->ops->read(dma->opaque, gpa, buf, len);
+}
+
+static inline bool dma_write(const struct dma_port *dma, uint64_t gpa, const void *buf, size_t len)
+{
+    return dma->ops && dma->ops->write(dma->opaque, gpa, buf, len);
+}
+
+static inline void *dma_map(const struct dma_port *dma, uint64_t gpa, size_t *len, bool for_write)
+{
+    return dma->ops ? dma->ops->map(dma->opaque, gpa, len, for_write) : NULL;
+}
+
+static inline void dma_unmap(const struct dma_port *dma, uint64_t gpa, void *host, size_t written)
+{
+    dma->ops->unmap(dma->opaque, gpa, host, written);
+}
+
+/*
+ * A block of host memory that the guest can have mapped as RAM (a frame buffer) or ROM (an option
+ * ROM): no exits. Made by the machine, given to the device, freed by the machine.
+ */
+struct ram_block {
+    const char *name;
+    uint8_t *host;
+    uint64_t size; /* bytes, a multiple of 4096 */
+    bool readonly; /* for the guest */
+    /* Maps it at gpa, or takes it away (gpa = RAM_UNMAPPED). False: the place is taken. */
+    bool (*map)(struct ram_block *ram, uint64_t gpa);
+    /*
+     * Adds a bit per 4 KiB page written by the guest since the last call to bitmap[] (size / 4096
+     * bits, bit 0 of word 0 first) and forgets them. Without hardware logging: every bit.
+     */
+    void (*take_dirty)(struct ram_block *ram, uint64_t *bitmap);
+    uint64_t gpa; /* where it is now */
+    void *opaque; /* the machine's */
+};
+#define RAM_UNMAPPED UINT64_MAX
+
+/* What a chip may ask of the machine. Never done inside the call: the main loop does it later. */
+enum machine_request {
+    MACHINE_RESET,      /* keyboard controller pulse, port 92, 0xcf9 */
+    MACHINE_POWEROFF,   /* ACPI S5 */
+    MACHINE_SUSPEND,    /* ACPI S3 */
+    MACHINE_EXIT,       /* isa-debug-exit; arg is the process exit code */
+};
+
+struct machine_port {
+    void (*request)(void *opaque, enum machine_request what, unsigned arg);
+    void *opaque;
+};
+
+static inline void machine_request(const struct machine_port *port, enum machine_request what,
+                                   unsigned arg)
+{
+    if (port->request)
+        port->request(port->opaque, what, arg);
+}
+
+/* Everything together; each machine has one, and a device keeps a pointer to it. */
+struct dev_env {
+    struct iomap *iomap;
+    struct vclock *clock;
+    struct dma_port dma;
+    struct machine_port machine;
+    /* A line about a mistake of the guest or a notable event; rate-limited and counted by the receiver. */
+    void (*guest_error)(void *opaque, struct device *dev, const char *text);
+    void *guest_error_opaque;
+};
+
+#endif

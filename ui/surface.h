@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The surface port: how a display adapter shows its picture. Whoever looks (screendump, terminal,
+ * VNC) enters the adapter with its lock and asks; the adapter knows no viewer.
+ */
+#ifndef UI_SURFACE_H
+#define UI_SURFACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct iolock;
+
+#define SURFACE_MAX_WIDTH 16384
+#define SURFACE_MAX_HEIGHT 8192
+
+/* Pixels 0x00rrggbb. Made and resized by surface_resize(), freed by surface_free(). */
+struct surface {
+    uint32_t width, height; /* pixels */
+    uint32_t stride;        /* pixels from row to row */
+    uint32_t *pixels;
+};
+
+/* New size, content undefined; false (and no change) over the limits or out of memory. */
+bool surface_resize(struct surface *s, uint32_t width, uint32_t height);
+void surface_free(struct surface *s);
+
+struct text_cell {
+    uint8_t ch;   /* code in the loaded font */
+    uint8_t attr; /* VGA attribute byte: blink/background/foreground */
+};
+
+#define TEXT_MAX_CELLS (256 * 256)
+
+struct text_screen {
+    uint32_t columns, rows;
+    bool cursor_visible;
+    uint32_t cursor_column, cursor_row;
+    struct text_cell *cells; /* columns * rows, room for TEXT_MAX_CELLS; the viewer's */
+};
+
+/* What an adapter offers; calls with `lock` held (by the viewer). */
+struct display_source {
+    /* Draws the whole picture, resizing the surface to it. False: nothing to show (blanked). */
+    bool (*render)(void *chip, struct surface *s);
+    /* Fills in the text screen; false in a graphics mode. */
+    bool (*text)(void *chip, struct text_screen *t);
+    /* True if anything visible may have changed since the last call (then it is forgotten). */
+    bool (*changed)(void *chip);
+    void *chip;
+    struct iolock *lock;
+};
+
+#endif
