@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# kvm-dm: one non-recursive Makefile. `make help` lists the targets.
+
+ifeq ($(filter help clean distclean,$(MAKECMDGOALS)),)
+include config.mk
+config.mk:
+	@echo "run ./configure first (./configure --install-deps also installs what is missing)" >&2; exit 1
+endif
+
+B ?= build
+SANITIZE_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+COVERAGE_FLAGS = $(if $(filter yes,$(COVERAGE)),--coverage)
+ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow \
+	-fno-common -fstack-protector-strong -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	-DKVM_DM_VERSION='"$(VERSION)"' -DKVM_DM_PREFIX='"$(PREFIX)"' \
+	$(if $(filter yes,$(PNG)),-DCONFIG_PNG) $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(CFLAGS)
+# Layers that may know the host get its libraries' headers; hw/ and ioreq/ do not.
+HOST_CFLAGS = $(GLIB_CFLAGS)
+ALL_LDFLAGS = $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(LDFLAGS) -Wl,--as-needed
+HOST_LIBS = $(GLIB_LIBS) $(PNG_LIBS) -laio -lutil -lm -lpthread
+
+# ---- layers, each a library ----------------------------------------------------------------
+DEVICE_LAYERS = ioreq hw
+HOST_LAYERS = block chardev ui dm
+ioreq_SRCS := $(wildcard ioreq/*.c)
+hw_SRCS := $(wildcard hw/*.c hw/*/*.c)
+block_SRCS := $(wildcard block/*.c)
+chardev_SRCS := $(wildcard chardev/*.c)
+ui_SRCS := $(wildcard ui/*.c)
+dm_SRCS := $(filter-out dm/main.c,$(wildcard dm/*.c))
+fakes_SRCS := $(wildcard tests/fakes/*.c)
+
+LIBS := $(foreach l,ioreq hw block chardev ui dm fakes,$(B)/lib$(l).a)
+DEVICE_LIBS := $(B)/libhw.a $(B)/libioreq.a
+HOST_ARCHIVES := $(B)/libdm.a $(B)/libui.a $(B)/libchardev.a $(B)/libblock.a $(DEVICE_LIBS)
+
+all: $(B)/kvm-dm guests
+
+$(B)/kvm-dm: $(B)/dm/main.o $(HOST_ARCHIVES)
+	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(HOST_ARCHIVES) -Wl,--end-group $(HOST_LIBS)
+
+define layer
+$(B)/lib$(1).a: $$($(1)_SRCS:%.c=$(B)/%.o)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(foreach l,ioreq hw block chardev ui dm fakes,$(eval $(call layer,$(l))))
+
+$(B)/ioreq/%.o $(B)/hw/%.o $(B)/tests/fakes/%.o $(B)/tests/unit/hw/%.o: HOST_CFLAGS =
+
+$(B)/%.o: %.c config.mk
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- unit tests ----------------------------------------------------------------------------
+# tests/unit/hw: devices, ioreq and the fakes, nothing else: a stray call is a link error.
+# tests/unit/host: the host-side layers.
+UNIT_HW := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/hw/test_*.c))
+UNIT_HOST := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/host/test_*.c))
+
+$(UNIT_HW): $(B)/tests/unit/hw/%: $(B)/tests/unit/hw/%.o $(DEVICE_LIBS) $(B)/libfakes.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(DEVICE_LIBS) $(B)/libfakes.a -Wl,--end-group $(CMOCKA_LIBS)
+$(UNIT_HOST): $(B)/tests/unit/host/%: $(B)/tests/unit/host/%.o $(HOST_ARCHIVES)
+	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(HOST_ARCHIVES) -Wl,--end-group $(HOST_LIBS) $(CMOCKA_LIBS)
+
+unit-tests: $(UNIT_HW) $(UNIT_HOST)
+
+include $(wildcard tests/guest/guest.mk bench/bench.mk tests/fuzz/fuzz.mk man/man.mk)
+
+guests:
+
+check: all unit-tests
+	@KVM_DM=$(abspath $(B)/kvm-dm) B=$(abspath $(B)) tests/run $(TESTS)
+
+check-unit: unit-tests
+	@B=$(abspath $(B)) tests/run unit
+
+check-asan:
+	$(MAKE) B=build-asan SANITIZE=address,undefined check
+check-tsan:
+	$(MAKE) B=build-tsan SANITIZE=thread check
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(B)/kvm-dm $(DESTDIR)$(PREFIX)/bin/kvm-dm
+	install -m 644 man/kvm-dm.1 $(DESTDIR)$(PREFIX)/share/man/man1/kvm-dm.1
+
+clean:
+	rm -rf build build-asan build-tsan build-fuzz
+distclean: clean
+	rm -f config.mk
+
+help:
+	@echo 'make              build kvm-dm and the small test guests'
+	@echo 'make demo         boot the demo guest in this terminal'
+	@echo 'make check        all tests that this machine can run; TESTS=NAME... for some of them'
+	@echo 'make check-unit   unit tests only'
+	@echo 'make check-asan   the same under the address and undefined-behaviour sanitizers'
+	@echo 'make check-tsan   the same under the thread sanitizer'
+	@echo 'make bench        measure against a bare KVM_RUN loop and Debian'"'"'s QEMU'
+	@echo 'make fuzz         fuzz targets (clang)'
+	@echo 'make install      to PREFIX (DESTDIR is honoured)'
+	@echo 'make clean distclean'
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+.PHONY: all guests unit-tests check check-unit check-asan check-tsan install clean distclean help
+.DELETE_ON_ERROR:
