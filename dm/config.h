@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line as typed values: what to build, before anything is opened.
+ * options.c makes it from one table; machine.c builds from it.
+ */
+#ifndef DM_CONFIG_H
+#define DM_CONFIG_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum drive_if { DRIVE_IF_IDE, DRIVE_IF_NONE, DRIVE_IF_FLOPPY };
+
+/* -drive and its short forms (-hda .. -hdd, the positional image). Strings are owned here. */
+struct drive_config {
+    char *id; /* never NULL after parsing: "ide0-hd0" as QEMU names them */
+    char *file, *format; /* format NULL: raw, never probed; file NULL: no medium */
+    enum drive_if interface;
+    int bus, unit; /* after index= is resolved */
+    bool cdrom, readonly, snapshot;
+    bool cache_direct, cache_no_flush, cache_writeback; /* cache=none: true, false, true ... */
+    bool aio_native;
+    bool locking; /* file.locking / locking=off */
+    char *werror, *rerror; /* report, stop, ignore, enospc; NULL: default */
+    char *serial;
+    bool used_by_device; /* a -device names it */
+};
+
+/* -chardev, or what -serial, -qmp, -monitor ... made of their word. `opts`: backend, path, host ... */
+struct chardev_config {
+    char *id, *backend;
+    GHashTable *opts; /* char * -> char *; already checked against the backend's table */
+};
+
+/* -device DRIVER,prop=value...; props checked against the driver's table. */
+struct device_config {
+    char *driver, *id;
+    GHashTable *props; /* char * -> char * */
+};
+
+struct monitor_config {
+    char *chardev;
+    bool control; /* QMP; else the human monitor */
+    bool pretty;
+};
+
+enum display_kind { DISPLAY_DEFAULT, DISPLAY_NONE, DISPLAY_TEXT };
+enum vga_kind { VGA_STD, VGA_NONE };
+
+struct vm_config {
+    char *machine; /* "pc", "isapc", "none"; aliases are resolved */
+    GPtrArray *accels; /* char *: in order of preference; default kvm */
+    uint64_t ram_bytes;
+    unsigned cpus, max_cpus;
+    char *cpu_model; /* "host", "qemu64" ...; NULL: default */
+    GPtrArray *cpu_features; /* char *: "+x", "-y", "x=on" as given */
+    char *name, *uuid;
+    char *bios, *kernel, *initrd, *append;
+    char *boot_order, *boot_once; /* "cdn"; NULL: default */
+    bool boot_menu, boot_strict;
+    int boot_splash_time_ms, boot_reboot_timeout_ms; /* -1: not given */
+    GPtrArray *drives;   /* struct drive_config */
+    GPtrArray *chardevs; /* struct chardev_config */
+    GPtrArray *devices;  /* struct device_config */
+    GPtrArray *globals;  /* struct device_config: driver and one property (-global) */
+    GPtrArray *monitors; /* struct monitor_config */
+    GPtrArray *serials;  /* char *: chardev id per port, NULL for "none" */
+    char *debugcon;      /* chardev id or NULL */
+    char *qtest;         /* chardev id or NULL */
+    char *qtest_log;     /* file or NULL */
+    enum display_kind display;
+    enum vga_kind vga;
+    bool vga_given;
+    bool nodefaults, no_user_config, nographic;
+    bool start_stopped; /* -S */
+    bool no_reboot, no_shutdown, no_acpi;
+    bool daemonize;
+    char *pidfile;
+    bool rtc_localtime;
+    int64_t rtc_start_s; /* -rtc base=DATE as seconds since 1970; -1: now */
+    bool rtc_clock_vm;
+    bool msg_timestamp;
+};
+
+/*
+ * Parses the command line (argv[0] left out of account). Returns true with *config filled; false
+ * with *error: one line that names the option and, where there is one, what works instead.
+ * --help, --version, -machine help and the like print to stdout and set *done.
+ */
+bool config_parse(int argc, char **argv, struct vm_config *config, bool *done, GError **error);
+void config_clear(struct vm_config *config);
+
+#endif

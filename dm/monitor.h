@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The QMP monitor: JSON commands and events over a character back end. COMPAT.md names the peers. */
+#ifndef DM_MONITOR_H
+#define DM_MONITOR_H
+
+#include <json-glib/json-glib.h>
+
+struct vm;
+struct chardev;
+struct monitor;
+
+/* Serves QMP on chr (which it attaches to). Several may exist. */
+struct monitor *monitor_new(struct vm *vm, struct chardev *chr, bool pretty);
+void monitor_free(struct monitor *mon);
+
+/*
+ * Sends an event to every monitor past negotiation, with time stamp. `data` (may be NULL) is taken.
+ * Main loop's thread. Output is capped: a peer that does not read is disconnected.
+ */
+void monitor_event(struct vm *vm, const char *name, JsonNode *data);
+
+#endif
