@@ -11,6 +11,8 @@
 #include "dm/memory.h"
 #include "ioreq/iolock.h"
 
+#define PAGE_SIZE 4096 /* KVM_COALESCED_MMIO_MAX is made of it */
+
 /* Intel hosts without unrestricted guests need four pages for real mode; as QEMU, below the ROM. */
 #define IDENTITY_MAP_GPA 0xfeffc000ull
 #define TSS_GPA 0xfeffd000ul
