@@ -151,14 +151,12 @@ static void cmos_boot(struct firmware *fw)
 
 void firmware_reset(struct firmware *fw)
 {
-    device_enter(fw->rtc);
     cmos_memory(fw);
     cmos(fw, 0x10, 0);           /* no floppy drive */
     cmos(fw, 0x14, 0x02 | 0x04); /* equipment: FPU, PS/2 mouse */
     cmos(fw, 0x5f, fw->config->cpus - 1);
     cmos_disks(fw);
     cmos_boot(fw);
-    device_leave(fw->rtc);
 }
 
 /* ---- fw_cfg ---- */

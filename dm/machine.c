@@ -20,6 +20,7 @@
 #include "hw/input/i8042.h"
 #include "hw/misc/debug_exit.h"
 #include "hw/misc/debugcon.h"
+#include "hw/misc/elcr.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/post_port.h"
@@ -469,8 +470,10 @@ static bool build_isa(struct machine *m)
 {
     const struct dev_env *env = m->parts.env;
     struct irq_fabric *irq = m->parts.irq;
-    const struct rtc_config rtc = {rtc_base(m->parts.config), irq_fabric_pin(irq, 8)};
+    const struct rtc_config rtc = {0x70, rtc_base(m->parts.config), irq_fabric_pin(irq, 8)};
     const struct i8042_config kbc = {irq_fabric_pin(irq, 1), irq_fabric_pin(irq, 12)};
+    const struct i8237_config dma = {0x00, 0xc0, 0x81};
+    const struct port92_config port92 = {0x92};
 
     m->firmware.rtc = mc146818_new(env, "rtc", &rtc, WHY);
     if (!keep(m, m->firmware.rtc))
@@ -479,10 +482,27 @@ static bool build_isa(struct machine *m)
     if (!keep(m, m->firmware.fw_cfg))
         return false;
     m->keyboard = i8042_new(env, "i8042", &kbc, WHY);
-    return keep(m, m->keyboard) && keep(m, i8237_new(env, "dma", NULL, WHY)) &&
-           keep(m, post_port_new(env, "post", WHY)) && keep(m, port92_new(env, "port92", NULL, WHY)) &&
-           (m->parts.kernel_irqchip || keep(m, port61_new(env, "port61", NULL, WHY))) &&
-           add_serials(m);
+    return keep(m, m->keyboard) && keep(m, i8237_new(env, "dma", &dma, WHY)) &&
+           keep(m, post_port_new(env, "post", WHY)) &&
+           keep(m, port92_new(env, "port92", &port92, WHY)) && add_serials(m);
+}
+
+/* What KVM has inside, for a machine without it (qtest): as far as there is a model of our own. */
+static bool build_instead_of_kvm(struct machine *m)
+{
+    const struct port61_config port61 = {0x61};
+    const struct elcr_config elcr = {.port = 0x4d0};
+
+    return m->parts.kernel_irqchip ||
+           (keep(m, port61_new(m->parts.env, "port61", &port61, WHY)) &&
+            (!m->pci || keep(m, elcr_new(m->parts.env, "elcr", &elcr, WHY))));
+}
+
+static bool has_serial(const struct machine *m, unsigned index)
+{
+    GPtrArray *serials = m->parts.config->serials;
+
+    return index < serials->len && g_ptr_array_index(serials, index);
 }
 
 /* The PCI part: 440FX host bridge at 00.0, PIIX3 at 01.0 (ISA), 01.1 (IDE), 01.3 (PM), VGA at 02.0. */
@@ -491,9 +511,15 @@ static bool build_pci(struct machine *m, const struct ide_slots *s)
     const struct dev_env *env = m->parts.env;
     struct irq_fabric *irq = m->parts.irq;
     struct irq_pin intx[4];
-    const struct i440fx_config host = {.pam = {set_pam, m}, .ram_bytes = m->parts.config->ram_bytes};
+    const struct i440fx_config host = {0xcf8, {set_pam, m}, m->parts.config->ram_bytes};
     const struct piix3_config isa = {.pirq = {route_pirq, m}};
-    const struct piix4_pm_config pm = {.sci = irq_fabric_pin(irq, 9)};
+    const struct piix4_pm_config pm = {
+        .sci = irq_fabric_pin(irq, 9),
+        .apm_port = 0xb2,
+        .gpe_port = 0xafe0,
+        .com1 = has_serial(m, 0),
+        .com2 = has_serial(m, 1),
+    };
     struct piix3_ide_config ide = {.irq = {irq_fabric_pin(irq, 14), irq_fabric_pin(irq, 15)}};
 
     for (unsigned i = 0; i < 4; i++)
@@ -501,10 +527,10 @@ static bool build_pci(struct machine *m, const struct ide_slots *s)
     memcpy(ide.drive, s->drive, sizeof(ide.drive));
     m->bus = pci_bus_new(env, intx);
     if (!keep(m, i440fx_new(m->bus, env, "i440fx", &host, WHY)) ||
-        !keep(m, piix3_new(m->bus, PCI_DEVFN(1, 0), env, "piix3", &isa, WHY)) ||
+        !keep(m, piix3_new(m->bus, env, "piix3", &isa, WHY)) ||
         !keep(m, piix3_ide_new(m->bus, PCI_DEVFN(1, 1), env, "ide", &ide, WHY)))
         return false;
-    m->pm = piix4_pm_new(m->bus, PCI_DEVFN(1, 3), env, "pm", &pm, WHY);
+    m->pm = piix4_pm_new(m->bus, env, "pm", &pm, WHY);
     return keep(m, m->pm);
 }
 
@@ -538,7 +564,8 @@ static bool build(struct machine *m, GError **error)
         return false;
     if (!m->pci)
         memory_set_isa(m->parts.memory);
-    return build_isa(m) && (m->pci ? build_pci(m, &slots) : build_isa_ide(m, &slots)) &&
+    return build_isa(m) && build_instead_of_kvm(m) &&
+           (m->pci ? build_pci(m, &slots) : build_isa_ide(m, &slots)) &&
            add_vga(m, error) && add_isa_devices(m, error) &&
            firmware_describe(&m->firmware, error);
 }
