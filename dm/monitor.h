@@ -4,6 +4,7 @@
 #define DM_MONITOR_H
 
 #include <json-glib/json-glib.h>
+#include <stdbool.h>
 
 struct vm;
 struct chardev;
