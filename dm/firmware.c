@@ -268,7 +268,6 @@ bool firmware_describe(struct firmware *fw, GError **error)
     const struct vm_config *c = fw->config;
     struct device *d = fw->fw_cfg;
 
-    device_enter(d);
     describe_memory(fw);
     describe_uuid(fw);
     fw_cfg_add_u16(d, FW_CFG_NOGRAPHIC, c->nographic);
@@ -278,14 +277,11 @@ bool firmware_describe(struct firmware *fw, GError **error)
     fw_cfg_add_file(d, "etc/system-states", system_states, sizeof(system_states));
     describe_boot_menu(fw);
     describe_boot_order(fw, c->kernel != NULL);
-    device_leave(d);
     if (!c->kernel)
         return true;
     if (!kernel_load(c->kernel, c->initrd, c->append, memory_low_bytes(fw->memory), &fw->kernel,
                      error))
         return false;
-    device_enter(d);
     describe_kernel(fw, &fw->kernel);
-    device_leave(d);
     return true;
 }
