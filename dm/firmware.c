@@ -56,7 +56,9 @@ bool firmware_read_rom(const char *option, const char *name, size_t max, uint8_t
 
 bool firmware_load(struct memory *memory, const struct vm_config *config, GError **error)
 {
-    const char *name = config->bios ? config->bios : "bios-256k.bin";
+    /* Without PCI nothing can shadow the lower half of the large image, which is code too. */
+    const char *standard = !strcmp(config->machine, "isapc") ? "bios.bin" : "bios-256k.bin";
+    const char *name = config->bios ? config->bios : standard;
     g_autofree uint8_t *rom = NULL;
     size_t size;
 
