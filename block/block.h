@@ -42,11 +42,6 @@ struct block_req {
     struct iolock *lock; /* the device's; NULL: done() is called without one */
     void (*done)(struct block_req *req, int err); /* err: 0 or a positive errno */
     void *opaque;
-    /*
-     * Optional: memory from malloc() that iov points into. It goes with the request, block_req_free()
-     * frees it, so an abandoned request that the host still works on never touches memory in new use.
-     */
-    void *owned;
 };
 
 /* Never NULL. iov_max may be 0 (flush, discard). */

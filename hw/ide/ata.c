@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "hw/ide/ata_internal.h"
@@ -153,15 +152,15 @@ static bool submit_copy(struct ata_drive *d, enum ata_state state, enum block_op
                         uint64_t sector, uint32_t sectors, const void *from)
 {
     size_t bytes = (size_t)sectors * SECTOR;
-    void *memory = malloc(bytes);
-    struct block_req *req;
+    struct block_req *req = new_request(d, op, sector, sectors, 1);
+    void *memory = block_req_alloc_buffer(req, bytes);
 
-    if (!memory)
+    if (!memory) {
+        block_req_free(req);
         return false;
+    }
     if (from)
         memcpy(memory, from, bytes);
-    req = new_request(d, op, sector, sectors, 1);
-    req->owned = memory;
     req->iov[0] = (struct iovec){ .iov_base = memory, .iov_len = bytes };
     submit(d, req, state);
     return true;
@@ -559,7 +558,7 @@ static void host_done(struct block_req *req, int err)
 
     d->req = NULL;
     if (d->state == ATA_READING && !err)
-        memcpy(d->buf + d->chunk_done, req->owned, bytes);
+        memcpy(d->buf + d->chunk_done, req->iov[0].iov_base, bytes);
     block_req_free(req);
 
     switch ((enum ata_state)d->state) {

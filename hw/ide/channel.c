@@ -359,7 +359,6 @@ void ide_channel_fini(struct ide_channel *ch)
 {
     if (!ch->dev)
         return; /* never set up */
-    ide_channel_unmap(ch);
     vtimer_cancel(&ch->resume);
     for (unsigned i = 0; i < 2; i++)
         ata_fini(&ch->drive[i]);

@@ -54,10 +54,11 @@ struct ide_channel_config {
 /* Sets it up in zeroed memory; false with why[] if a drive's configuration is bad. Not yet mapped. */
 bool ide_channel_init(struct ide_channel *ch, struct device *dev,
                       const struct ide_channel_config *cfg, char *why, size_t why_size);
-/* Unmaps, gives up requests, cancels the timer. Lock held, if there can be requests. */
+/* Gives up requests, cancels the timer; the ports are unmapped already or by the owner. Lock held. */
 void ide_channel_fini(struct ide_channel *ch);
 
-/* Puts the ports into the dispatch table or takes them away; calling it again changes nothing. */
+/* Puts the ports into the dispatch table or takes them away; calling it again changes nothing.
+ * For ISA; a PCI function gives the two regions to the PCI code. */
 bool ide_channel_map(struct ide_channel *ch, char *why, size_t why_size);
 void ide_channel_unmap(struct ide_channel *ch);
 

@@ -37,6 +37,8 @@ static void isa_ide_free(struct device *dev)
     struct isa_ide *ide = (struct isa_ide *)dev;
 
     device_enter(dev);
+    if (ide->channel.dev)
+        ide_channel_unmap(&ide->channel);
     ide_channel_fini(&ide->channel);
     device_leave(dev);
     iomap_synchronize(dev->env->iomap);
