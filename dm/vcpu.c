@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -145,11 +146,19 @@ static bool held(const struct vcpu_group *g)
 /*
  * The registers that an access changes are written by the next KVM_RUN; with immediate_exit it does
  * that and comes back at once (api.rst, KVM_RUN). Without it a reset's registers would be overwritten.
+ * An access in several parts comes out part by part; a guest cannot make more of them than the budget.
  */
 static void finish_access(struct vcpu *cpu)
 {
-    __atomic_store_n(&cpu->run->immediate_exit, 1, __ATOMIC_RELAXED);
-    ioctl(cpu->fd, KVM_RUN, 0);
+    for (unsigned budget = 4096; budget; budget--) {
+        __atomic_store_n(&cpu->run->immediate_exit, 1, __ATOMIC_RELAXED);
+        if (ioctl(cpu->fd, KVM_RUN, 0) < 0)
+            break;
+        if (cpu->run->exit_reason == KVM_EXIT_IO)
+            access_port(cpu);
+        else if (cpu->run->exit_reason == KVM_EXIT_MMIO)
+            access_memory(cpu);
+    }
     __atomic_store_n(&cpu->run->immediate_exit, 0, __ATOMIC_RELAXED);
 }
 
