@@ -145,8 +145,8 @@ static void update_pins(struct i8042 *s)
 }
 
 /*
- * Set 2 to set 1, as the controller's ROM does it. Codes from 0x80 on pass unchanged but 83 (F7) and
- * 84 (SysRq); answers of the keyboard pass through here too, so that its id reads ab 41.
+ * Set 2 to set 1, as the controller's ROM does it. Codes from 0x80 on pass unchanged but 83 (F7)
+ * and 84 (SysRq); answers of the keyboard pass through here too, so that its id reads ab 41.
  */
 static const uint8_t set1_of[128] = {
     0xff, 0x43, 0x41, 0x3f, 0x3d, 0x3b, 0x3c, 0x58, 0x64, 0x44, 0x42, 0x40, 0x3e, 0x0f, 0x29, 0x59,
@@ -472,7 +472,7 @@ static uint64_t status_read(void *chip, uint64_t off, unsigned size)
 
     (void)off;
     (void)size;
-    /* Guests take SYS for "has been tested", and SeaBIOS clears it in the command byte: so either. */
+    /* Guests take SYS for "was tested", and SeaBIOS clears it in the command byte: so either. */
     return STATUS_UNLOCKED | (s->obf ? STATUS_OBF : 0) | (s->obf && is_aux(s) ? STATUS_MOBF : 0) |
            (s->tested || (s->mode & MODE_SYS) ? STATUS_SYS : 0) | (s->a2 ? STATUS_A2 : 0);
 }

@@ -36,7 +36,7 @@ struct device *i8042_new(const struct dev_env *env, const char *id, const struct
 
 /*
  * A key goes down or up. `keycode` is the number of QMP's send-key: the set-1 make code, plus 0x80
- * for keys with an e0 prefix (ps2_keys.h). A key that does not exist is ignored; see i8042_has_key().
+ * for keys with an e0 prefix (ps2_keys.h). A key that does not exist is ignored.
  */
 void i8042_key(struct device *dev, unsigned keycode, bool down);
 bool i8042_has_key(unsigned keycode);

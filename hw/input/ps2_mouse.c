@@ -102,7 +102,7 @@ static void make_packet(struct ps2_mouse *m, uint8_t packet[4])
     packet[2] = (uint8_t)dy;
     packet[3] = (uint8_t)dz;
     if (m->type == MOUSE_EXPLORER)
-        packet[3] = (uint8_t)((dz & 0x0f) | (m->buttons & (PS2_BUTTON_SIDE | PS2_BUTTON_EXTRA)) << 1);
+        packet[3] = (uint8_t)((dz & 0x0f) | (m->buttons & PS2_BUTTONS_MORE) << 1);
     m->told = m->buttons;
 }
 

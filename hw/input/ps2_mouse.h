@@ -38,6 +38,7 @@ enum {
     PS2_BUTTON_MIDDLE = 4,
     PS2_BUTTON_SIDE = 8,
     PS2_BUTTON_EXTRA = 16,
+    PS2_BUTTONS_MORE = PS2_BUTTON_SIDE | PS2_BUTTON_EXTRA,
     PS2_BUTTONS = 31,
     PS2_BUTTONS_UNKNOWN = 0xff, /* what the host knows, after a packet was broken off */
 };

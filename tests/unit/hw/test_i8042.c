@@ -305,7 +305,7 @@ static void test_seabios_probe(void **state)
     EXPECT(&b, false, 0x55);
     command(&b, 0xab);
     EXPECT(&b, false, 0x00);
-    /* A command to the keyboard: interrupts off, keyboard interface on, mouse off, no translation. */
+    /* A command to the keyboard: no interrupts, keyboard on, mouse off, no translation. */
     command(&b, 0x60);
     data(&b, 0x20);
     data(&b, 0xff);
