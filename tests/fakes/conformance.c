@@ -488,7 +488,7 @@ static bool load(struct rig *rig, const void *data, size_t size, char *why, size
     return ok;
 }
 
-/* A field in a saved state, as device_save() lays it out: name length, name, type, count, values. */
+/* A field in a saved state, as device_save() lays it out: name length, name, type, count, data. */
 struct saved_field {
     const struct dev_field *field;
     size_t values, bytes; /* of all elements */
