@@ -32,6 +32,7 @@ check_includes()
                 '<assert.h>' | '<errno.h>' | '<inttypes.h>' | '<limits.h>' | '<stdarg.h>') ;;
                 '<stdatomic.h>' | '<stdbool.h>' | '<stddef.h>' | '<stdint.h>') ;;
                 '<stdio.h>' | '<stdlib.h>' | '<string.h>') ;;
+                '<sys/uio.h>') ;; # struct iovec, the block port's word for memory
                 '"ioreq/'*) ;;
                 '"hw/'*)
                     case $rel in ioreq/*) echo "include: $rel: $inc: ioreq/ knows no device" ;; esac ;;

@@ -13,15 +13,33 @@
 
 #include <cmocka.h>
 
+#include "hw/acpi/piix4_pm.h"
+#include "hw/dma/i8237.h"
+#include "hw/ide/isa_ide.h"
+#include "hw/ide/piix_ide.h"
 #include "hw/input/i8042.h"
+#include "hw/misc/elcr.h"
+#include "hw/misc/fw_cfg.h"
+#include "hw/misc/port92.h"
+#include "hw/pci/i440fx.h"
+#include "hw/pci/piix3.h"
+#include "hw/timer/mc146818.h"
+#include "hw/timer/port61.h"
+#include "hw/vga/vga.h"
 #include "tests/fakes/conformance.h"
+#if __has_include("tests/fakes/fake_block.h")
+#include "tests/fakes/fake_block.h"
+#endif
+#if __has_include("tests/fakes/fake_surface.h")
+#include "tests/fakes/fake_surface.h"
+#endif
 
 /* ---- a device with one register of each kind, right or broken in one way ---- */
 
 enum breakage {
     RIGHT,
     UNSET_RESULT,    /* a string read that fills nothing */
-    WIDE_ANSWER,     /* more bits than the access has */
+    OVERSIZE,        /* serves more elements than asked for */
     FORGETS_RESET,   /* a field that reset sets to something else */
     HIDDEN_STATE,    /* state that neither reset nor save knows */
     DROPS_LOCK,      /* leaves the lock inside a callback */
@@ -75,7 +93,7 @@ static uint64_t toy_read(void *chip, uint64_t off, unsigned size)
     if (t->breakage == KEEPS_LOCK && !iolock_held(t->second_lock))
         iolock_enter(t->second_lock);
     if (off == 0)
-        return t->breakage == WIDE_ANSWER ? 0x1234567 : 1u << 2 * (t->index & 15);
+        return t->index;
     if (off == 1)
         return t->data[t->index & 3];
     if (off == 2)
@@ -113,6 +131,8 @@ static uint32_t toy_read_string(void *chip, uint64_t off, unsigned size, void *b
 
         memcpy((uint8_t *)buf + (size_t)i * size, &v, size);
     }
+    if (t->breakage == OVERSIZE || t->index > 3)
+        return count + 1; /* stands for an index that leaves its array */
     return count;
 }
 
@@ -180,7 +200,7 @@ static const struct device_class loose_class = {
 static struct device *toy_make(struct rig *rig, enum breakage breakage)
 {
     struct toy *t = calloc(1, sizeof(*t));
-    char why[200];
+    char text[200];
 
     assert_non_null(t);
     device_init(&t->dev, breakage == LOOSE_LOAD ? &loose_class : &toy_class, &rig->fe->env, "toy");
@@ -188,11 +208,11 @@ static struct device *toy_make(struct rig *rig, enum breakage breakage)
     t->pin = rig_irq(rig, 5);
     t->region = (struct io_region){.name = "toy", .space = IO_PORT, .base = 0x100, .size = 4,
                                    .ops = &toy_ops, .chip = t, .lock = t->dev.lock};
-    assert_true(iomap_add(rig->fe->env.iomap, &t->region, why, sizeof(why)));
+    assert_true(iomap_add(rig->fe->env.iomap, &t->region, text, sizeof(text)));
     t->second = (struct io_region){.name = "toy.second", .space = IO_PORT, .base = 0x200, .size = 1,
                                    .ops = &second_ops, .chip = t};
     t->second.lock = t->second_lock = iolock_new();
-    assert_true(iomap_add(rig->fe->env.iomap, &t->second, why, sizeof(why)));
+    assert_true(iomap_add(rig->fe->env.iomap, &t->second, text, sizeof(text)));
     device_reset(&t->dev);
     return &t->dev;
 }
@@ -201,7 +221,7 @@ static struct device *toy_make(struct rig *rig, enum breakage breakage)
     static struct device *make_##kind(struct rig *rig) { return toy_make(rig, kind); }
 TOY(RIGHT)
 TOY(UNSET_RESULT)
-TOY(WIDE_ANSWER)
+TOY(OVERSIZE)
 TOY(FORGETS_RESET)
 TOY(HIDDEN_STATE)
 TOY(DROPS_LOCK)
@@ -238,8 +258,8 @@ static void test_every_check_can_fail(void **state)
 {
     (void)state;
     expect_fault(make_UNSET_RESULT, check_no_result_unset, "left unset");
-    expect_fault(make_WIDE_ANSWER, check_no_result_unset, "wider than the access");
-    expect_fault(make_WIDE_ANSWER, check_all_ports, "wider than the access");
+    expect_fault(make_OVERSIZE, check_no_result_unset, "more elements served");
+    expect_fault(make_OVERSIZE, check_random_accesses, "more elements served");
     expect_fault(make_DROPS_LOCK, check_all_ports, "without the lock");
     expect_fault(make_FORGETS_RESET, check_reset_is_new, "field data[2]");
     expect_fault(make_HIDDEN_STATE, check_reset_is_new, "after a reset: read");
@@ -266,10 +286,11 @@ static void test_a_right_device_passes(void **state)
 
 /* ---- the devices ---- */
 
+static char why[200];
+
 static struct device *make_i8042(struct rig *rig)
 {
     struct i8042_config cfg = {rig_irq(rig, 1), rig_irq(rig, 12)};
-    char why[200];
 
     return i8042_new(&rig->fe->env, "i8042", &cfg, why, sizeof(why));
 }
@@ -287,8 +308,350 @@ static void event_i8042(struct rig *rig, struct rng *rng)
     device_leave(rig->dev);
 }
 
+/* Chips that take nothing but ports and lines. */
+
+static struct device *make_port61(struct rig *rig)
+{
+    struct port61_config cfg = {.port = 0x61};
+
+    return port61_new(&rig->fe->env, "port61", &cfg, why, sizeof(why));
+}
+
+static struct device *make_port92(struct rig *rig)
+{
+    struct port92_config cfg = {.port = 0x92};
+
+    return port92_new(&rig->fe->env, "port92", &cfg, why, sizeof(why));
+}
+
+static void elcr_level(void *opaque, uint16_t level)
+{
+    struct rig *rig = opaque;
+
+    for (unsigned line = 0; line < 16; line++)
+        irq_pin_set(&(struct irq_pin){rig_irq(rig, 0).set, rig, line}, level >> line & 1);
+}
+
+static struct device *make_elcr(struct rig *rig)
+{
+    struct elcr_config cfg = {.port = 0x4d0, .out = {elcr_level, rig}};
+
+    return elcr_new(&rig->fe->env, "elcr", &cfg, why, sizeof(why));
+}
+
+static struct device *make_rtc(struct rig *rig)
+{
+    struct rtc_config cfg = {.port = 0x70, .base_unix_s = 1767323045, .irq = rig_irq(rig, 8)};
+
+    return mc146818_new(&rig->fe->env, "rtc", &cfg, why, sizeof(why));
+}
+
+static struct device *make_dma(struct rig *rig)
+{
+    struct i8237_config cfg = {.port_bytes = 0x00, .port_words = 0xc0, .port_pages = 0x81};
+
+    return i8237_new(&rig->fe->env, "dma", &cfg, why, sizeof(why));
+}
+
+static struct device *make_fw_cfg(struct rig *rig)
+{
+    struct fw_cfg_config cfg = {.port = 0x510};
+    struct device *dev = fw_cfg_new(&rig->fe->env, "fw_cfg", &cfg, why, sizeof(why));
+    static const char text[] = "a file of some length";
+
+    assert_non_null(dev);
+    fw_cfg_add_u64(dev, FW_CFG_RAM_SIZE, 1 << 20);
+    assert_true(fw_cfg_add_file(dev, "etc/one", text, sizeof(text)));
+    assert_true(fw_cfg_add_file(dev, "etc/two", text, 3));
+    return dev;
+}
+
+/* Functions on a PCI bus, behind a host bridge. */
+
+enum { EXTRA_BUS, EXTRA_BRIDGE, EXTRA_FIRST };
+
+static void pam_lines(void *opaque, unsigned segment, bool readable, bool writable)
+{
+    struct irq_pin r = rig_irq(opaque, 20 + segment), w = rig_irq(opaque, 36 + segment);
+
+    irq_pin_set(&r, readable);
+    irq_pin_set(&w, writable);
+}
+
+static struct pci_bus *make_bus(struct rig *rig)
+{
+    struct irq_pin intx[4];
+
+    for (unsigned n = 0; n < 4; n++)
+        intx[n] = rig_irq(rig, 16 + n);
+    return rig->extra[EXTRA_BUS] = pci_bus_new(&rig->fe->env, intx);
+}
+
+static struct device *make_i440fx(struct rig *rig)
+{
+    struct i440fx_config cfg = {
+        .port = 0xcf8, .pam = {pam_lines, rig}, .ram_bytes = 128 << 20};
+
+    return i440fx_new(make_bus(rig), &rig->fe->env, "i440fx", &cfg, why, sizeof(why));
+}
+
+static struct pci_bus *make_bridge(struct rig *rig)
+{
+    rig->extra[EXTRA_BRIDGE] = make_i440fx(rig);
+    assert_non_null(rig->extra[EXTRA_BRIDGE]);
+    return rig->extra[EXTRA_BUS];
+}
+
+static void unmake_pci(struct rig *rig)
+{
+    device_free(rig->extra[EXTRA_BRIDGE]);
+    pci_bus_free(rig->extra[EXTRA_BUS]);
+}
+
+/* The bridge's state goes along: it holds the address of the next configuration access. */
+static void copy_bridge(struct rig *to, struct rig *from)
+{
+    static uint8_t state[16384];
+    struct device *src = from->extra[EXTRA_BRIDGE], *dst = to->extra[EXTRA_BRIDGE];
+    size_t size;
+
+    if (!src)
+        return;
+    device_enter(src);
+    size = device_save(src, state, sizeof(state));
+    device_leave(src);
+    assert_true(size <= sizeof(state));
+    device_enter(dst);
+    assert_true(device_load(dst, state, size, why, sizeof(why)));
+    device_leave(dst);
+}
+
+/*
+ * A configuration write as a driver or an enemy makes it. BARs get places that do not clash: who
+ * wins a clash depends on who came first, which no saved state can say.
+ */
+static void event_pci(struct rig *rig, struct rng *rng)
+{
+    const struct pci_device *pci = (const struct pci_device *)rig->dev;
+    unsigned off = rng_below(rng, 256) & ~3u, bar = (off - 0x10) / 4;
+    uint32_t value = (uint32_t)rng_next(rng);
+
+    if (rng_below(rng, 4) == 0)
+        off = 0x04;
+    if (off >= 0x10 && off < 0x28) {
+        value = value & 3 ? 0xe0000000 + bar * 0x04000000 : 0xffffffff;
+        if (pci->windows[bar].io)
+            value = 0xc000 + bar * 0x400;
+    }
+    if (off == 0x30)
+        value = 0xfb000000 | (value & 1);
+    fake_out(rig->fe, 0xcf8, 4, 0x80000000u | (uint32_t)pci->devfn << 8 | off);
+    fake_out(rig->fe, 0xcfc, 4, value);
+    fake_out(rig->fe, 0xcf8, 4, 0);
+}
+
+static void piix3_lines(void *opaque, unsigned pirq, int irq)
+{
+    for (unsigned n = 0; n < 4; n++) {
+        struct irq_pin pin = rig_irq(opaque, 20 + pirq * 4 + n);
+
+        irq_pin_set(&pin, irq >= 0 && irq >> n & 1);
+    }
+}
+
+static struct device *make_piix3(struct rig *rig)
+{
+    struct piix3_config cfg = {.pirq = {piix3_lines, rig}};
+
+    return piix3_new(make_bridge(rig), &rig->fe->env, "piix3", &cfg, why, sizeof(why));
+}
+
+static struct device *make_piix4_pm(struct rig *rig)
+{
+    struct piix4_pm_config cfg = {
+        .sci = rig_irq(rig, 9), .apm_port = 0xb2, .gpe_port = 0xafe0, .com1 = true};
+    struct device *dev =
+        piix4_pm_new(make_bridge(rig), &rig->fe->env, "pm", &cfg, why, sizeof(why));
+
+    fake_out(rig->fe, 0xcf8, 4, 0x80000b40);
+    fake_out(rig->fe, 0xcfc, 4, 0xb001);
+    fake_out(rig->fe, 0xcf8, 4, 0x80000b80);
+    fake_out(rig->fe, 0xcfc, 1, 1);
+    fake_out(rig->fe, 0xcf8, 4, 0);
+    return dev;
+}
+
+static void event_pm(struct rig *rig, struct rng *rng)
+{
+    if (rng_below(rng, 3)) {
+        event_pci(rig, rng);
+        return;
+    }
+    device_enter(rig->dev);
+    piix4_pm_power_button(rig->dev);
+    device_leave(rig->dev);
+}
+
+#if __has_include("tests/fakes/fake_block.h")
+/* IDE, with a disk and a small read-only one whose requests end when the events say so. */
+
+static struct block *make_disk(struct rig *rig, unsigned n, uint64_t sectors)
+{
+    struct block *blk = fake_block_new(sectors);
+
+    fake_block_fill(blk, n);
+    return rig->extra[EXTRA_FIRST + n] = blk;
+}
+
+static void free_disks(struct rig *rig)
+{
+    for (unsigned n = 0; n < 2; n++)
+        fake_block_free(rig->extra[EXTRA_FIRST + n]);
+}
+
+static void unmake_isa_ide(struct rig *rig)
+{
+    free_disks(rig);
+}
+
+static void unmake_piix_ide(struct rig *rig)
+{
+    free_disks(rig);
+    unmake_pci(rig);
+}
+
+static void event_ide(struct rig *rig, struct rng *rng)
+{
+    unsigned what = rng_below(rng, 8);
+    struct block *blk = rig->extra[EXTRA_FIRST + (what & 1)];
+
+    if (what == 7 && rig->extra[EXTRA_BUS])
+        event_pci(rig, rng);
+    else
+        fake_block_complete(blk);
+}
+
+static struct device *make_isa_ide(struct rig *rig)
+{
+    struct isa_ide_config cfg = {.iobase = 0x1f0, .ctlbase = 0x3f6, .irq = rig_irq(rig, 14)};
+
+    cfg.drive[0] = (struct ide_drive_config){.blk = make_disk(rig, 0, 8192), .write_cache = true};
+    cfg.drive[1] = (struct ide_drive_config){.blk = make_disk(rig, 1, 100)};
+    return isa_ide_new(&rig->fe->env, "ide", &cfg, why, sizeof(why));
+}
+
+static struct device *make_piix_ide(struct rig *rig)
+{
+    struct piix3_ide_config cfg = {.irq = {rig_irq(rig, 14), rig_irq(rig, 15)}};
+    struct device *dev;
+
+    cfg.drive[0] = (struct ide_drive_config){.blk = make_disk(rig, 0, 8192), .write_cache = true};
+    cfg.drive[3] = (struct ide_drive_config){.blk = make_disk(rig, 1, 100)};
+    dev = piix3_ide_new(make_bridge(rig), PCI_DEVFN(1, 1), &rig->fe->env, "ide", &cfg, why,
+                        sizeof(why));
+    fake_out(rig->fe, 0xcf8, 4, 0x80000920);
+    fake_out(rig->fe, 0xcfc, 4, 0xc001);
+    fake_out(rig->fe, 0xcf8, 4, 0x80000904);
+    fake_out(rig->fe, 0xcfc, 2, 5);
+    fake_out(rig->fe, 0xcf8, 4, 0x80000940);
+    fake_out(rig->fe, 0xcfc, 4, 0x80008000);
+    fake_out(rig->fe, 0xcf8, 4, 0);
+    return dev;
+}
+#endif
+
+#if __has_include("tests/fakes/fake_surface.h")
+/* VGA: its memory is the machine's, beside the device. */
+
+static void unmake_vga(struct rig *rig)
+{
+    fake_ram_block_free(rig->extra[EXTRA_FIRST]);
+    if (rig->extra[EXTRA_BUS])
+        unmake_pci(rig);
+}
+
+static void copy_vga(struct rig *to, struct rig *from)
+{
+    struct ram_block *src = from->extra[EXTRA_FIRST], *dst = to->extra[EXTRA_FIRST];
+
+    memcpy(dst->host, src->host, src->size);
+    copy_bridge(to, from);
+}
+
+/* A viewer looks. */
+static void event_vga(struct rig *rig, struct rng *rng)
+{
+    struct display_source *display = vga_display(rig->dev);
+    struct surface surface = {0};
+    unsigned what = rng_below(rng, 200);
+
+    device_enter(rig->dev);
+    if (what == 0)
+        display->render(display->chip, &surface);
+    else if (what < 50)
+        display->changed(display->chip);
+    device_leave(rig->dev);
+    surface_free(&surface);
+    if (what >= 100 && rig->extra[EXTRA_BUS])
+        event_pci(rig, rng);
+}
+
+static struct vga_config vga_config(struct rig *rig)
+{
+    struct ram_block *vram = fake_ram_block_new("vram", 1 << 20, false);
+
+    rig->extra[EXTRA_FIRST] = vram;
+    return (struct vga_config){.vram = vram};
+}
+
+static struct device *make_isa_vga(struct rig *rig)
+{
+    struct vga_config cfg = vga_config(rig);
+
+    return isa_vga_new(&rig->fe->env, "vga", &cfg, why, sizeof(why));
+}
+
+static struct device *make_pci_vga(struct rig *rig)
+{
+    struct vga_config cfg = vga_config(rig);
+    struct device *dev =
+        pci_vga_new(make_bridge(rig), PCI_DEVFN(2, 0), &rig->fe->env, "vga", &cfg, why, sizeof(why));
+
+    fake_out(rig->fe, 0xcf8, 4, 0x80001018);
+    fake_out(rig->fe, 0xcfc, 4, 0xe8000000);
+    fake_out(rig->fe, 0xcf8, 4, 0x80001004);
+    fake_out(rig->fe, 0xcfc, 2, 3);
+    fake_out(rig->fe, 0xcf8, 4, 0);
+    return dev;
+}
+#endif
+
 static const struct conform_row rows[] = {
     {.name = "i8042", .make = make_i8042, .event = event_i8042},
+    {.name = "port61", .make = make_port61},
+    {.name = "port92", .make = make_port92},
+    {.name = "elcr", .make = make_elcr},
+    {.name = "mc146818", .make = make_rtc},
+    {.name = "i8237", .make = make_dma},
+    {.name = "fw_cfg", .make = make_fw_cfg},
+    {.name = "i440fx", .make = make_i440fx, .unmake = unmake_pci, .event = event_pci},
+    {.name = "piix3", .make = make_piix3, .unmake = unmake_pci, .event = event_pci,
+     .copy_outside = copy_bridge},
+    {.name = "piix4-pm", .make = make_piix4_pm, .unmake = unmake_pci, .event = event_pm,
+     .copy_outside = copy_bridge},
+#if __has_include("tests/fakes/fake_block.h")
+    {.name = "isa-ide", .make = make_isa_ide, .unmake = unmake_isa_ide, .event = event_ide,
+     .load_excuse = "the disk's content and requests under way are beside the device"},
+    {.name = "piix3-ide", .make = make_piix_ide, .unmake = unmake_piix_ide, .event = event_ide,
+     .copy_outside = copy_bridge,
+     .load_excuse = "the disk's content and requests under way are beside the device"},
+#endif
+#if __has_include("tests/fakes/fake_surface.h")
+    {.name = "isa-vga", .make = make_isa_vga, .unmake = unmake_vga, .event = event_vga,
+     .copy_outside = copy_vga},
+    {.name = "pci-vga", .make = make_pci_vga, .unmake = unmake_vga, .event = event_vga,
+     .copy_outside = copy_vga},
+#endif
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
