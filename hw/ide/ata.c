@@ -31,7 +31,7 @@ static const uint16_t ata_moves[ATA_STATES] = {
     [ATA_READING] = TO(READING) | TO(PIO_IN),
     [ATA_WRITING] = TO(WRITING) | TO(PIO_OUT),
     [ATA_VERIFYING] = TO(VERIFYING),
-    [ATA_FLUSHING] = TO(SLEEP),
+    [ATA_FLUSHING] = TO(FLUSHING) | TO(SLEEP),
     [ATA_DMA_WAIT] = TO(DMA_RUN),
     [ATA_DMA_RUN] = TO(DMA_WAIT),
     [ATA_SLEEP] = 0,
@@ -94,6 +94,7 @@ static void end_quietly(struct ata_drive *d)
     }
     d->err = false;
     d->error = 0;
+    d->xfer_left = 0;
     ata_set_state(d, ATA_IDLE);
 }
 
@@ -108,6 +109,7 @@ void ata_abort(struct ata_drive *d, uint8_t error)
     d->err = true;
     d->error = error;
     d->intrq = true;
+    d->xfer_left = 0;
     ata_set_state(d, ATA_IDLE);
 }
 
@@ -615,6 +617,7 @@ static void back_to_idle(struct ata_drive *d)
     ata_diagnose(d);
     d->device = 0;
     d->intrq = false;
+    d->xfer_left = 0;
     d->power = ATA_POWER_ACTIVE;
     ata_set_state(d, ATA_IDLE);
 }
@@ -737,7 +740,9 @@ static const char *check_command(const struct ata_drive *d)
     const struct ata_command *cmd = ata_find_command(d->command, d->kind);
     uint16_t states;
 
-    if (d->state == ATA_IDLE || d->state == ATA_RESET)
+    if (d->state == ATA_IDLE)
+        return d->xfer_left ? "sectors left without a command" : NULL;
+    if (d->state == ATA_RESET)
         return NULL;
     if (!cmd)
         return "no such command in progress";
@@ -794,11 +799,6 @@ static const char *check_state(const struct ata_drive *d)
     }
 }
 
-static bool waits_for_host(const struct ata_drive *d)
-{
-    return (TO(READING) | TO(WRITING) | TO(VERIFYING) | TO(FLUSHING) | TO(DMA_RUN)) >> d->state & 1;
-}
-
 const char *ata_check_invariants(const struct ata_drive *d)
 {
     const char *why;
@@ -809,10 +809,8 @@ const char *ata_check_invariants(const struct ata_drive *d)
         return "a move that the table does not allow";
     if (d->kind == ATA_KIND_NONE)
         return d->state != ATA_IDLE && d->state != ATA_RESET ? "absent drive works"
-               : d->intrq || d->req                          ? "absent drive asks for something"
+               : d->intrq                                    ? "absent drive interrupts"
                                                              : NULL;
-    if (d->req && !waits_for_host(d))
-        return "a request in a state that does not wait for it";
     why = check_settings(d);
     if (!why)
         why = check_command(d);

@@ -227,7 +227,10 @@ void ata_loaded(struct ata_drive *d);
 /* ... and, when the machine runs, asks the host for what the new state waits for. */
 void ata_resume(struct ata_drive *d);
 
-/* NULL if the state's invariants hold, else the one that does not. For load and tests. */
+/*
+ * NULL if the state's invariants hold, else the one that does not. For load and tests. It judges the
+ * fields alone: at a load the request is still that of the old state.
+ */
 const char *ata_check_invariants(const struct ata_drive *d);
 
 /* Is there a command with this opcode for this kind? Its name, or NULL. For tests and traces. */
