@@ -286,9 +286,7 @@ static bool add_isa_vga_rom(struct machine *m, GError **error)
 
     if (!firmware_read_rom("-vga", "vgabios-stdvga.bin", 1024 * 1024, &data, &size, error))
         return false;
-    device_enter(m->firmware.fw_cfg);
     fw_cfg_add_file(m->firmware.fw_cfg, "vgaroms/vgabios.bin", data, size);
-    device_leave(m->firmware.fw_cfg);
     return true;
 }
 
@@ -474,11 +472,12 @@ static bool build_isa(struct machine *m)
     const struct i8042_config kbc = {irq_fabric_pin(irq, 1), irq_fabric_pin(irq, 12)};
     const struct i8237_config dma = {0x00, 0xc0, 0x81};
     const struct port92_config port92 = {0x92};
+    const struct fw_cfg_config fw_cfg = {0x510};
 
     m->firmware.rtc = mc146818_new(env, "rtc", &rtc, WHY);
     if (!keep(m, m->firmware.rtc))
         return false;
-    m->firmware.fw_cfg = fw_cfg_new(env, "fw_cfg", NULL, WHY);
+    m->firmware.fw_cfg = fw_cfg_new(env, "fw_cfg", &fw_cfg, WHY);
     if (!keep(m, m->firmware.fw_cfg))
         return false;
     m->keyboard = i8042_new(env, "i8042", &kbc, WHY);
