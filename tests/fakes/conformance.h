@@ -27,6 +27,8 @@ struct conform_row {
     const char *name;
     /* Builds the device in rig->fe (with rig_irq() pins) and returns it; aborts if it cannot. */
     struct device *(*make)(struct rig *rig);
+    /* Opens what a new device keeps shut (maps its windows); a reset shuts it again. Optional. */
+    void (*prepare)(struct rig *rig);
     /* Frees what make() put into rig->extra; the device has been freed. Optional. */
     void (*unmake)(struct rig *rig);
     /* One event from outside (a key, a received byte, a completion), lock not held. Optional. */

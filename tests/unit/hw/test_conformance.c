@@ -27,12 +27,8 @@
 #include "hw/timer/port61.h"
 #include "hw/vga/vga.h"
 #include "tests/fakes/conformance.h"
-#if __has_include("tests/fakes/fake_block.h")
 #include "tests/fakes/fake_block.h"
-#endif
-#if __has_include("tests/fakes/fake_surface.h")
 #include "tests/fakes/fake_surface.h"
-#endif
 
 /* ---- a device with one register of each kind, right or broken in one way ---- */
 
@@ -426,6 +422,14 @@ static void copy_bridge(struct rig *to, struct rig *from)
     device_leave(dst);
 }
 
+/* A driver's configuration write to PCI_DEVFN(slot, function). */
+static void config_write(struct rig *rig, unsigned devfn, unsigned off, uint32_t value)
+{
+    fake_out(rig->fe, 0xcf8, 4, 0x80000000u | devfn << 8 | off);
+    fake_out(rig->fe, 0xcfc, 4, value);
+    fake_out(rig->fe, 0xcf8, 4, 0);
+}
+
 /*
  * A configuration write as a driver or an enemy makes it. BARs get places that do not clash: who
  * wins a clash depends on who came first, which no saved state can say.
@@ -445,9 +449,7 @@ static void event_pci(struct rig *rig, struct rng *rng)
     }
     if (off == 0x30)
         value = 0xfb000000 | (value & 1);
-    fake_out(rig->fe, 0xcf8, 4, 0x80000000u | (uint32_t)pci->devfn << 8 | off);
-    fake_out(rig->fe, 0xcfc, 4, value);
-    fake_out(rig->fe, 0xcf8, 4, 0);
+    config_write(rig, pci->devfn, off, value);
 }
 
 static void piix3_lines(void *opaque, unsigned pirq, int irq)
@@ -470,15 +472,14 @@ static struct device *make_piix4_pm(struct rig *rig)
 {
     struct piix4_pm_config cfg = {
         .sci = rig_irq(rig, 9), .apm_port = 0xb2, .gpe_port = 0xafe0, .com1 = true};
-    struct device *dev =
-        piix4_pm_new(make_bridge(rig), &rig->fe->env, "pm", &cfg, why, sizeof(why));
 
-    fake_out(rig->fe, 0xcf8, 4, 0x80000b40);
-    fake_out(rig->fe, 0xcfc, 4, 0xb001);
-    fake_out(rig->fe, 0xcf8, 4, 0x80000b80);
-    fake_out(rig->fe, 0xcfc, 1, 1);
-    fake_out(rig->fe, 0xcf8, 4, 0);
-    return dev;
+    return piix4_pm_new(make_bridge(rig), &rig->fe->env, "pm", &cfg, why, sizeof(why));
+}
+
+static void prepare_pm(struct rig *rig)
+{
+    config_write(rig, PCI_DEVFN(1, 3), 0x40, 0xb001);
+    config_write(rig, PCI_DEVFN(1, 3), 0x80, 1);
 }
 
 static void event_pm(struct rig *rig, struct rng *rng)
@@ -492,7 +493,6 @@ static void event_pm(struct rig *rig, struct rng *rng)
     device_leave(rig->dev);
 }
 
-#if __has_include("tests/fakes/fake_block.h")
 /* IDE, with a disk and a small read-only one whose requests end when the events say so. */
 
 static struct block *make_disk(struct rig *rig, unsigned n, uint64_t sectors)
@@ -543,24 +543,20 @@ static struct device *make_isa_ide(struct rig *rig)
 static struct device *make_piix_ide(struct rig *rig)
 {
     struct piix3_ide_config cfg = {.irq = {rig_irq(rig, 14), rig_irq(rig, 15)}};
-    struct device *dev;
 
     cfg.drive[0] = (struct ide_drive_config){.blk = make_disk(rig, 0, 8192), .write_cache = true};
     cfg.drive[3] = (struct ide_drive_config){.blk = make_disk(rig, 1, 100)};
-    dev = piix3_ide_new(make_bridge(rig), PCI_DEVFN(1, 1), &rig->fe->env, "ide", &cfg, why,
-                        sizeof(why));
-    fake_out(rig->fe, 0xcf8, 4, 0x80000920);
-    fake_out(rig->fe, 0xcfc, 4, 0xc001);
-    fake_out(rig->fe, 0xcf8, 4, 0x80000904);
-    fake_out(rig->fe, 0xcfc, 2, 5);
-    fake_out(rig->fe, 0xcf8, 4, 0x80000940);
-    fake_out(rig->fe, 0xcfc, 4, 0x80008000);
-    fake_out(rig->fe, 0xcf8, 4, 0);
-    return dev;
+    return piix3_ide_new(make_bridge(rig), PCI_DEVFN(1, 1), &rig->fe->env, "ide", &cfg, why,
+                         sizeof(why));
 }
-#endif
 
-#if __has_include("tests/fakes/fake_surface.h")
+static void prepare_piix_ide(struct rig *rig)
+{
+    config_write(rig, PCI_DEVFN(1, 1), 0x20, 0xc001);
+    config_write(rig, PCI_DEVFN(1, 1), 0x40, 0x80008000);
+    config_write(rig, PCI_DEVFN(1, 1), 0x04, 5);
+}
+
 /* VGA: its memory is the machine's, beside the device. */
 
 static void unmake_vga(struct rig *rig)
@@ -614,17 +610,16 @@ static struct device *make_isa_vga(struct rig *rig)
 static struct device *make_pci_vga(struct rig *rig)
 {
     struct vga_config cfg = vga_config(rig);
-    struct device *dev =
-        pci_vga_new(make_bridge(rig), PCI_DEVFN(2, 0), &rig->fe->env, "vga", &cfg, why, sizeof(why));
 
-    fake_out(rig->fe, 0xcf8, 4, 0x80001018);
-    fake_out(rig->fe, 0xcfc, 4, 0xe8000000);
-    fake_out(rig->fe, 0xcf8, 4, 0x80001004);
-    fake_out(rig->fe, 0xcfc, 2, 3);
-    fake_out(rig->fe, 0xcf8, 4, 0);
-    return dev;
+    return pci_vga_new(make_bridge(rig), PCI_DEVFN(2, 0), &rig->fe->env, "vga", &cfg, why,
+                       sizeof(why));
 }
-#endif
+
+static void prepare_pci_vga(struct rig *rig)
+{
+    config_write(rig, PCI_DEVFN(2, 0), 0x18, 0xe8000000);
+    config_write(rig, PCI_DEVFN(2, 0), 0x04, 3);
+}
 
 static const struct conform_row rows[] = {
     {.name = "i8042", .make = make_i8042, .event = event_i8042},
@@ -637,21 +632,17 @@ static const struct conform_row rows[] = {
     {.name = "i440fx", .make = make_i440fx, .unmake = unmake_pci, .event = event_pci},
     {.name = "piix3", .make = make_piix3, .unmake = unmake_pci, .event = event_pci,
      .copy_outside = copy_bridge},
-    {.name = "piix4-pm", .make = make_piix4_pm, .unmake = unmake_pci, .event = event_pm,
-     .copy_outside = copy_bridge},
-#if __has_include("tests/fakes/fake_block.h")
+    {.name = "piix4-pm", .make = make_piix4_pm, .prepare = prepare_pm, .unmake = unmake_pci,
+     .event = event_pm, .copy_outside = copy_bridge},
     {.name = "isa-ide", .make = make_isa_ide, .unmake = unmake_isa_ide, .event = event_ide,
      .load_excuse = "the disk's content and requests under way are beside the device"},
-    {.name = "piix3-ide", .make = make_piix_ide, .unmake = unmake_piix_ide, .event = event_ide,
-     .copy_outside = copy_bridge,
+    {.name = "piix3-ide", .make = make_piix_ide, .prepare = prepare_piix_ide,
+     .unmake = unmake_piix_ide, .event = event_ide, .copy_outside = copy_bridge,
      .load_excuse = "the disk's content and requests under way are beside the device"},
-#endif
-#if __has_include("tests/fakes/fake_surface.h")
     {.name = "isa-vga", .make = make_isa_vga, .unmake = unmake_vga, .event = event_vga,
      .copy_outside = copy_vga},
-    {.name = "pci-vga", .make = make_pci_vga, .unmake = unmake_vga, .event = event_vga,
-     .copy_outside = copy_vga},
-#endif
+    {.name = "pci-vga", .make = make_pci_vga, .prepare = prepare_pci_vga, .unmake = unmake_vga,
+     .event = event_vga, .copy_outside = copy_vga},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
