@@ -658,10 +658,13 @@ static const char *same_behaviour(struct rig *a, struct rig *b, uint64_t seed, c
 static const char *twin_behaves(struct rig *from, uint64_t seed, const char *why)
 {
     struct rig *twin = rig_new(from->row);
-    struct blob state = save(from), again;
+    struct blob state, again;
     const char *fault = NULL;
     char text[200] = "";
 
+    if (from->row->settle)
+        from->row->settle(from);
+    state = save(from);
     copy_world(twin, from);
     if (!load(twin, state.data, state.size, text, sizeof(text)))
         fault = FAULT("%s: %s: its own state is refused: %s", from->row->name, why, text);
@@ -669,7 +672,7 @@ static const char *twin_behaves(struct rig *from, uint64_t seed, const char *why
     fault = fault ? fault : compare_states(from, &state, &again, true, why);
     if (!fault && dump(from).sum != dump(twin).sum)
         fault = FAULT("%s: %s: dumps differ", from->row->name, why);
-    if (!fault && !from->row->load_excuse) {
+    if (!fault) {
         rig_watch(twin);
         rig_watch(from);
         fault = same_behaviour(from, twin, seed, why);

@@ -33,13 +33,13 @@ struct conform_row {
     void (*unmake)(struct rig *rig);
     /* One event from outside (a key, a received byte, a completion), lock not held. Optional. */
     void (*event)(struct rig *rig, struct rng *rng);
+    /* Ends what is under way outside, so that a save tells everything. Lock not held. Optional. */
+    void (*settle)(struct rig *rig);
     /*
      * Optional: makes what is outside of `to` (a disk, a frame buffer) as it is outside of `from`;
      * guest memory and the clock are copied already.
      */
     void (*copy_outside)(struct rig *to, struct rig *from);
-    /* Why what it does after a load is not compared (it has state that a save cannot carry). */
-    const char *load_excuse;
 };
 
 struct rig_wrap {

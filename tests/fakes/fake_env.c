@@ -60,16 +60,12 @@ static bool ram_access(void *opaque, struct ioreq *req)
 {
     struct fake_env *fe = opaque;
 
-    if (!in_ram(fe, req->addr, req->size))
-        return false;
-    for (uint32_t i = 0; i < req->count; i++) {
-        uint8_t *data = (uint8_t *)req->data + (size_t)i * req->size;
-
-        if (req->dir == IO_READ)
-            memcpy(data, fe->ram + req->addr, req->size);
-        else
-            memcpy(fe->ram + req->addr, data, req->size);
-    }
+    if (req->count != 1 || !in_ram(fe, req->addr, req->size))
+        return false; /* a string comes again, element by element */
+    if (req->dir == IO_READ)
+        memcpy(req->data, fe->ram + req->addr, req->size);
+    else
+        memcpy(fe->ram + req->addr, req->data, req->size);
     return true;
 }
 

@@ -531,6 +531,26 @@ static void event_ide(struct rig *rig, struct rng *rng)
         fake_block_complete(blk);
 }
 
+static void settle_ide(struct rig *rig)
+{
+    while (fake_block_run(rig->extra[EXTRA_FIRST]) + fake_block_run(rig->extra[EXTRA_FIRST + 1]))
+        ;
+}
+
+static void copy_disks(struct rig *to, struct rig *from)
+{
+    static const uint64_t sectors[2] = {8192, 100};
+    uint8_t data[BLOCK_SECTOR_BYTES];
+
+    for (unsigned n = 0; n < 2; n++) {
+        for (uint64_t sector = 0; sector < sectors[n]; sector++) {
+            fake_block_peek(from->extra[EXTRA_FIRST + n], sector, data);
+            fake_block_poke(to->extra[EXTRA_FIRST + n], sector, data);
+        }
+    }
+    copy_bridge(to, from);
+}
+
 static struct device *make_isa_ide(struct rig *rig)
 {
     struct isa_ide_config cfg = {.iobase = 0x1f0, .ctlbase = 0x3f6, .irq = rig_irq(rig, 14)};
@@ -635,10 +655,10 @@ static const struct conform_row rows[] = {
     {.name = "piix4-pm", .make = make_piix4_pm, .prepare = prepare_pm, .unmake = unmake_pci,
      .event = event_pm, .copy_outside = copy_bridge},
     {.name = "isa-ide", .make = make_isa_ide, .unmake = unmake_isa_ide, .event = event_ide,
-     .load_excuse = "the disk's content and requests under way are beside the device"},
+     .settle = settle_ide, .copy_outside = copy_disks},
     {.name = "piix3-ide", .make = make_piix_ide, .prepare = prepare_piix_ide,
-     .unmake = unmake_piix_ide, .event = event_ide, .copy_outside = copy_bridge,
-     .load_excuse = "the disk's content and requests under way are beside the device"},
+     .unmake = unmake_piix_ide, .event = event_ide, .settle = settle_ide,
+     .copy_outside = copy_disks},
     {.name = "isa-vga", .make = make_isa_vga, .unmake = unmake_vga, .event = event_vga,
      .copy_outside = copy_vga},
     {.name = "pci-vga", .make = make_pci_vga, .prepare = prepare_pci_vga, .unmake = unmake_vga,
