@@ -4,7 +4,7 @@
 G := $(B)/guest
 GUEST_CC = $(CC) -m32 -march=i386 -std=gnu11 -O2 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes \
 	-ffreestanding -nostdlib -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables \
-	-fcf-protection=none -mno-sse -mno-mmx -mgeneral-regs-only -I$(B)/guest -MMD -MP
+	-fcf-protection=none -mno-sse -mno-mmx -mgeneral-regs-only -MMD -MP
 GUEST_LD = $(LD) -m elf_i386 --no-warn-rwx-segments -z noexecstack
 
 $(G)/%.o: tests/guest/%.S
@@ -29,8 +29,7 @@ $(G)/mkdemo: tests/guest/demo/mkdemo.c tests/guest/demo/layout.h
 $(G)/demo.img: $(G)/mkdemo $(G)/demo/boot.bin $(G)/demo/stage2.bin
 	$(G)/mkdemo $(G)/demo/boot.bin $(G)/demo/stage2.bin $@.new && mv $@.new $@
 
-GUESTS += $(G)/demo.img
-guests: $(GUESTS)
+guests: $(G)/demo.img
 
 # A fresh copy each time: the guest writes to its disk.
 DEMO_OPTIONS ?= -display text -serial stdio
@@ -39,3 +38,19 @@ demo: $(B)/kvm-dm $(G)/demo.img
 	$(B)/kvm-dm -m 64 -drive file=$(G)/demo-run.img,format=raw $(DEMO_OPTIONS) -no-reboot
 
 .PHONY: demo
+
+# ---- ROM guests (-bios) and the boot sector --------------------------------------------------
+RESETS := keyboard port92 cf9 triple
+reset_METHOD_keyboard := 1
+reset_METHOD_port92 := 2
+reset_METHOD_cf9 := 3
+reset_METHOD_triple := 4
+$(RESETS:%=$(G)/rom/reset-%.o): $(G)/rom/reset-%.o: tests/guest/rom/reset.S
+	@mkdir -p $(@D)
+	$(GUEST_CC) -DMETHOD=$(reset_METHOD_$*) -c -o $@ $<
+ROMS := $(RESETS:%=$(G)/rom/reset-%.bin) $(G)/rom/idle.bin
+$(ROMS:.bin=.elf): %.elf: %.o tests/guest/rom/rom.ld
+	$(GUEST_LD) -T tests/guest/rom/rom.ld -o $@ $<
+$(G)/rom/bootsect.elf: $(G)/rom/bootsect.o
+	$(GUEST_LD) -Ttext=0x7c00 -o $@ $<
+guests: $(ROMS) $(G)/rom/bootsect.bin

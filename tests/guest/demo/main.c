@@ -38,7 +38,7 @@ static bool same(const void *a, const void *b, uint32_t bytes)
 /* One check: `wrong` is NULL if it passed, else the reason. */
 static void check(const char *what, const char *wrong)
 {
-    int row = CHECK_ROW + 1 + checks % CHECK_LINES, column = 2 + checks / CHECK_LINES * 39;
+    int row = CHECK_ROW + 1 + checks % CHECK_LINES, column = 2 + checks / CHECK_LINES * 36;
 
     checks++;
     failures += wrong != NULL;
@@ -122,7 +122,7 @@ static void show_pci(void)
             }
         }
     }
-    check("PCI host bridge and devices answer", host != PCI_NONE && found > 2 ? NULL : "too few");
+    check("PCI devices answer", host != PCI_NONE && found > 2 ? NULL : "too few");
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -172,7 +172,7 @@ static void identify_disk(void)
 
     if (!wrong) {
         screen_at(DISK_ROW + 1, 2, BRIGHT, "%s", disk.model);
-        screen_at(DISK_ROW + 1, 24, PLAIN, "serial %s  firmware %s  %u sectors", disk.serial,
+        screen_at(DISK_ROW + 1, 22, PLAIN, "serial %s  firmware %s  %u sectors", disk.serial,
                   disk.firmware, disk.sectors);
         serial_line("disk: model '%s' serial '%s' firmware '%s' sectors %u", disk.model, disk.serial,
                     disk.firmware, disk.sectors);
@@ -259,7 +259,7 @@ static void check_disk(void)
     check_read("256 KiB by bus-master DMA, checksum", "DMA", 42, ide_read_dma, (void *)DMA_ADDR,
                &header);
     check_write();
-    check("IRQ 14 arrives after each DMA transfer",
+    check("IRQ 14 arrives after each DMA",
           ide_interrupts_seen() == 4 ? NULL : "it was not seen at the 8259A");
 }
 

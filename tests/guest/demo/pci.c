@@ -10,9 +10,9 @@ static const struct {
 } known[] = {
     {0x12378086, "i440FX host bridge"},
     {0x70008086, "PIIX3 ISA bridge"},
-    {0x70108086, "PIIX3 IDE, bus master"},
+    {0x70108086, "PIIX3 IDE"},
     {0x70208086, "PIIX3 USB"},
-    {0x71138086, "PIIX4 power management"},
+    {0x71138086, "PIIX4 ACPI power"},
     {0x11111234, "VGA (Bochs DISPI)"},
     {0x00b81013, "VGA (Cirrus)"},
     {0x100e8086, "e1000 network"},
