@@ -31,11 +31,11 @@
 #define PCI_BARS 6
 #define PCI_ROM_SLOT 6 /* index of the expansion ROM among a function's windows */
 /*
- * Windows that registers of the function's own place (PIIX4's PMBA and SMBBA), not a BAR. They take
- * part in the same game of unmapping and retrying.
+ * Windows that registers of the function's own place (PIIX4's PMBA and SMBBA; the two channels' legacy
+ * ports of PIIX3 IDE), not a BAR. They take part in the same game of unmapping and retrying.
  */
 #define PCI_FIXED_SLOT 7
-#define PCI_FIXED 2
+#define PCI_FIXED 4
 #define PCI_WINDOWS (PCI_FIXED_SLOT + PCI_FIXED)
 
 struct pci_bus;
