@@ -198,7 +198,11 @@ static void test_dma_read(void **state)
     fake_out(w->fe, PORT + 4, 4, 0x01000000);
     fake_out(w->fe, PORT + 8, 4, __builtin_bswap32(ST));
     assert_int_equal(w->fe->guest_errors, 1);
-    assert_int_equal(dma(w, kernel | SELECT | READ, 1, BUF), 0);
+    put_be(w->fe->ram + ST, kernel | SELECT | READ, 4);
+    w->fe->ram[BUF] = 0;
+    fake_out(w->fe, PORT + 8, 4, __builtin_bswap32(ST));
+    assert_int_equal(get_be32(w->fe->ram + ST), 0);
+    assert_int_equal(w->fe->guest_errors, 1);
 }
 
 /* P-14: all combinations of control bits x lengths x addresses. */
