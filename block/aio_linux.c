@@ -95,8 +95,7 @@ static void reap_one(struct request *r, long res)
 
         err = err ? err : sync_err;
     }
-    request_end(r, err);
-    completions_add(r);
+    request_end(r, err, completions_add);
 }
 
 static void aio_ready(void *opaque)
