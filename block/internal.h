@@ -96,6 +96,7 @@ struct request {
     STAILQ_ENTRY(request) ended_link;
     struct pool_job job;
     struct iocb iocb;
+    bool with_kernel;         /* atomic: iocb is submitted */
     void *buffer;
     size_t buffer_bytes;
     struct iovec iov[];
