@@ -823,12 +823,11 @@ static bool copy_string(char *to, size_t size, const char *from, const char *wha
                         size_t why_size)
 {
     size_t len = strlen(from);
+    bool good = len < size;
 
-    for (size_t i = 0; i < len; i++) {
-        if (from[i] < 0x20 || from[i] > 0x7e)
-            len = size;
-    }
-    if (len >= size) {
+    for (size_t i = 0; i < len; i++)
+        good &= from[i] >= 0x20 && from[i] <= 0x7e;
+    if (!good) {
         snprintf(why, why_size, "the %s has to be up to %zu characters of ASCII", what, size - 1);
         return false;
     }
