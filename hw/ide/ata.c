@@ -75,7 +75,7 @@ uint8_t ata_status(const struct ata_drive *d)
 
 /* ---- ends of a command ---- */
 
-/* Old drivers (ATA-2, 7.2.10) look at what is left; later standards leave the register open. */
+/* Old drivers (ATA-2) look at what is left; later standards leave the register open. */
 static void show_count(struct ata_drive *d, uint32_t left)
 {
     d->tf.count = (uint8_t)left;

@@ -94,7 +94,7 @@ struct ide_drive_config {
     bool write_cache;                    /* on after power-on */
 };
 
-/* The registers that hold two bytes for 48-bit commands: written value and the one before (7.x). */
+/* The registers that hold two bytes for 48-bit commands: written value and the one before (clause 7). */
 struct ata_taskfile {
     uint8_t feature, count, lba_low, lba_mid, lba_high;
 };
