@@ -13,16 +13,21 @@
 
 #include <cmocka.h>
 
+#include "chardev/chardev.h"
 #include "hw/acpi/piix4_pm.h"
 #include "hw/dma/i8237.h"
 #include "hw/ide/isa_ide.h"
 #include "hw/ide/piix_ide.h"
 #include "hw/input/i8042.h"
+#include "hw/misc/debug_exit.h"
+#include "hw/misc/debugcon.h"
 #include "hw/misc/elcr.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/port92.h"
+#include "hw/misc/post_port.h"
 #include "hw/pci/i440fx.h"
 #include "hw/pci/piix3.h"
+#include "hw/serial/serial_isa.h"
 #include "hw/timer/mc146818.h"
 #include "hw/timer/port61.h"
 #include "hw/vga/vga.h"
@@ -362,9 +367,135 @@ static struct device *make_fw_cfg(struct rig *rig)
     return dev;
 }
 
+static struct device *make_debug_exit(struct rig *rig)
+{
+    struct isa_debug_exit_config cfg = {.iobase = 0xf4, .iosize = 4};
+
+    return isa_debug_exit_new(&rig->fe->env, "exit", &cfg, why, sizeof(why));
+}
+
+static struct device *make_post_port(struct rig *rig)
+{
+    return post_port_new(&rig->fe->env, "post", why, sizeof(why));
+}
+
+/* ---- what has a character back end: this one takes what its room allows ---- */
+
+struct chardev {
+    const struct chardev_fe_ops *ops;
+    void *opaque;
+    struct iolock *lock;
+    size_t room;
+    bool connected;
+};
+
+enum { EXTRA_CHARDEV };
+
+void chardev_attach(struct chardev *chr, const struct chardev_fe_ops *ops, void *opaque,
+                    struct iolock *lock)
+{
+    chr->ops = ops;
+    chr->opaque = opaque;
+    chr->lock = lock;
+}
+
+size_t chardev_write(struct chardev *chr, const void *buf, size_t len)
+{
+    size_t taken = len < chr->room ? len : chr->room;
+
+    (void)buf;
+    chr->room -= taken;
+    return taken;
+}
+
+void chardev_accept_input(struct chardev *chr)
+{
+    (void)chr;
+}
+
+bool chardev_connected(struct chardev *chr)
+{
+    return chr->connected;
+}
+
+void chardev_send_break(struct chardev *chr)
+{
+    (void)chr;
+}
+
+static struct chardev *make_chardev(struct rig *rig)
+{
+    struct chardev *chr = calloc(1, sizeof(*chr));
+
+    assert_non_null(chr);
+    return rig->extra[EXTRA_CHARDEV] = chr;
+}
+
+static void unmake_chardev(struct rig *rig)
+{
+    free(rig->extra[EXTRA_CHARDEV]);
+}
+
+static void chardev_tell(struct chardev *chr, enum chardev_event event)
+{
+    if (event != CHARDEV_BREAK)
+        chr->connected = event == CHARDEV_OPENED;
+    if (chr->ops && chr->ops->event)
+        chr->ops->event(chr->opaque, event);
+}
+
+static void event_chardev(struct rig *rig, struct rng *rng)
+{
+    struct chardev *chr = rig->extra[EXTRA_CHARDEV];
+    uint64_t v = rng_next(rng);
+    uint8_t data[16];
+
+    memset(data, (int)(v >> 8), sizeof(data));
+    device_enter(rig->dev);
+    if (v & 0x10000) {
+        size_t room = chr->ops->can_receive(chr->opaque), n = v >> 20 & 15;
+
+        if (room && n)
+            chr->ops->receive(chr->opaque, data, n < room ? n : room);
+    } else if (v & 0x20000) {
+        chardev_tell(chr, (enum chardev_event)((v >> 24) % 3));
+    } else {
+        chr->room = v >> 24 & 31;
+        if (chr->ops->writable)
+            chr->ops->writable(chr->opaque);
+    }
+    device_leave(rig->dev);
+}
+
+static void copy_chardev(struct rig *to, struct rig *from)
+{
+    struct chardev *src = from->extra[EXTRA_CHARDEV], *dst = to->extra[EXTRA_CHARDEV];
+
+    device_enter(to->dev);
+    chardev_tell(dst, src->connected ? CHARDEV_OPENED : CHARDEV_CLOSED);
+    dst->room = src->room;
+    device_leave(to->dev);
+}
+
+static struct device *make_serial(struct rig *rig)
+{
+    struct isa_serial_config cfg = {
+        .iobase = 0x3f8, .irq = rig_irq(rig, 4), .chr = make_chardev(rig)};
+
+    return isa_serial_new(&rig->fe->env, "serial0", &cfg, why, sizeof(why));
+}
+
+static struct device *make_debugcon(struct rig *rig)
+{
+    struct isa_debugcon_config cfg = {
+        .iobase = 0xe9, .readback = 0xe9, .chr = make_chardev(rig)};
+
+    return isa_debugcon_new(&rig->fe->env, "debugcon", &cfg, why, sizeof(why));
+}
+
 /* Functions on a PCI bus, behind a host bridge. */
 
-enum { EXTRA_BUS, EXTRA_BRIDGE, EXTRA_FIRST };
+enum { EXTRA_BUS = EXTRA_CHARDEV + 1, EXTRA_BRIDGE, EXTRA_FIRST };
 
 static void pam_lines(void *opaque, unsigned segment, bool readable, bool writable)
 {
@@ -649,6 +780,12 @@ static const struct conform_row rows[] = {
     {.name = "mc146818", .make = make_rtc},
     {.name = "i8237", .make = make_dma},
     {.name = "fw_cfg", .make = make_fw_cfg},
+    {.name = "isa-debug-exit", .make = make_debug_exit},
+    {.name = "post-port", .make = make_post_port},
+    {.name = "isa-serial", .make = make_serial, .unmake = unmake_chardev, .event = event_chardev,
+     .copy_outside = copy_chardev},
+    {.name = "isa-debugcon", .make = make_debugcon, .unmake = unmake_chardev,
+     .event = event_chardev, .copy_outside = copy_chardev},
     {.name = "i440fx", .make = make_i440fx, .unmake = unmake_pci, .event = event_pci},
     {.name = "piix3", .make = make_piix3, .unmake = unmake_pci, .event = event_pci,
      .copy_outside = copy_bridge},
