@@ -54,3 +54,9 @@ $(ROMS:.bin=.elf): %.elf: %.o tests/guest/rom/rom.ld
 $(G)/rom/bootsect.elf: $(G)/rom/bootsect.o
 	$(GUEST_LD) -Ttext=0x7c00 -o $@ $<
 guests: $(ROMS) $(G)/rom/bootsect.bin
+
+# ---- a multiboot kernel ----------------------------------------------------------------------
+MB_OBJS := $(addprefix $(G)/,mb/start.o mb/mb.o demo/console.o demo/crc32.o)
+$(G)/mb/kernel.elf: tests/guest/mb/mb.ld $(MB_OBJS)
+	$(GUEST_LD) -T $^ -o $@
+guests: $(G)/mb/kernel.elf

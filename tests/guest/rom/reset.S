@@ -66,8 +66,8 @@ second: .asciz "reset: second start\r\n"
 no_idt: .word 0
         .long 0
         .balign 8
-gdt:    .quad 0
-        .quad 0x00cf9a000000ffff
+gdt:    .quad 0                         /* "accessed" is set: the processor cannot write it to ROM */
+        .quad 0x00cf9b000000ffff
 gdt_pointer:
         .word . - gdt - 1
         .long 0xf0000 + gdt
