@@ -413,8 +413,7 @@ void ata_command(struct ata_drive *d, uint8_t opcode)
     d->error = 0;
     d->intrq = false;
     if (!cmd) {
-        device_guest_error(d->dev, "command %02x aborted: not implemented", opcode);
-        ata_abort(d, ATA_ERROR_ABRT);
+        ata_abort(d, ATA_ERROR_ABRT); /* no mistake: every BIOS and driver probes this way */
         return;
     }
     cmd->start(d, cmd);
