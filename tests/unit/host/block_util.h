@@ -177,6 +177,8 @@ static inline void probe_make(struct probe *p, struct block *blk, enum block_op 
         p->req->iovcnt = 1;
         if (data)
             memcpy(p->data, data, bytes);
+        else
+            memset(p->data, 0x5c, bytes); /* a read has to fill all of it */
     }
 }
 

@@ -490,6 +490,43 @@ static void test_hung_disk_is_bounded(void **state)
     assert_int_equal(open_fds(), fds);
 }
 
+/* All workers hang in other disks: a write given up meanwhile is not started when one comes free. */
+static void test_abandoned_in_pool_is_not_started(void **state)
+{
+    struct block_options null = { .name = "n", .format = "null-co", .fault = "write:*:hold" };
+    struct block *hung[2] = { open_block(&null), open_block(&null) };
+    struct block *blk = open_faulty(NULL, 0, 0);
+    struct probe p[2][16] = { 0 }, mine = { 0 }, read = { 0 };
+
+    (void)state;
+    for (int d = 0; d < 2; d++)
+        for (unsigned i = 0; i < 16; i++)
+            probe_start(&p[d][i], hung[d], BLOCK_WRITE, i, 1, NULL);
+    wait_until(block_fault_holding(hung[0]) + block_fault_holding(hung[1]) == 32);
+    probe_start(&mine, blk, BLOCK_WRITE, 7, 1, NULL);
+    probe_start(&read, blk, BLOCK_READ, 9, 1, NULL);
+    run_for(10);
+    assert_int_equal(mine.done + read.done, 0);
+    probe_abandon(&mine);
+    block_fault_release(hung[0]);
+    block_fault_release(hung[1]);
+    wait_until(read.done);
+    block_req_free(read.req);
+    assert_true(block_drain_all(1000));
+    for (int d = 0; d < 2; d++) {
+        for (unsigned i = 0; i < 16; i++) {
+            assert_int_equal(p[d][i].done, 1);
+            block_req_free(p[d][i].req);
+        }
+        block_close(hung[d]);
+    }
+    assert_int_equal(transfer(blk, BLOCK_READ, 7, 1, NULL), 0);
+    uint8_t buf[512];
+    assert_int_equal(transfer(blk, BLOCK_READ, 7, 1, buf), 0);
+    assert_int_equal(buf[3], pattern(7 * 512 + 3));
+    block_close(blk);
+}
+
 /* M-08: closing does not wait for ever; the file stays locked until the I/O has ended. */
 static void test_close_of_a_hung_disk(void **state)
 {
@@ -645,6 +682,7 @@ int main(void)
         cmocka_unit_test_setup(test_abandon_in_every_state, refresh),
         cmocka_unit_test_setup(test_abandoned_write_stays_older, refresh),
         cmocka_unit_test_setup(test_hung_disk_is_bounded, refresh),
+        cmocka_unit_test_setup(test_abandoned_in_pool_is_not_started, refresh),
         cmocka_unit_test_setup(test_close_of_a_hung_disk, refresh),
         cmocka_unit_test_setup(test_close_with_hung_flush, refresh),
         cmocka_unit_test_setup(test_close_with_requests, refresh),
