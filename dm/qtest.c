@@ -22,7 +22,7 @@ struct qtest {
     GString *input, *output;
     FILE *log;
     gint64 started_us;
-    bool intercept;
+    bool intercept, running;
     uint32_t pin_held; /* set_irq_in: which lines this client holds up */
     struct irq_pin pins[IRQ_GSIS];
 };
@@ -472,18 +472,25 @@ static size_t can_receive(void *opaque)
     return q->output->len > MAX_OUTPUT_BYTES / 2 ? 0 : CHUNK_BYTES;
 }
 
+/* A command may run the main loop, and more input may arrive meanwhile: it waits its turn. */
 static void run_lines(struct qtest *q)
 {
-    g_autoptr(GString) input = q->input;
-    char *start = input->str, *end;
+    if (q->running)
+        return;
+    q->running = true;
+    while (memchr(q->input->str, '\n', q->input->len)) {
+        g_autoptr(GString) input = q->input;
+        char *start = input->str, *end;
 
-    q->input = g_string_new(NULL); /* a command may run the main loop, and more may arrive */
-    while ((end = memchr(start, '\n', input->len - (size_t)(start - input->str)))) {
-        *end = 0;
-        run_line(q, start);
-        start = end + 1;
+        q->input = g_string_new(NULL);
+        while ((end = memchr(start, '\n', input->len - (size_t)(start - input->str)))) {
+            *end = 0;
+            run_line(q, start);
+            start = end + 1;
+        }
+        g_string_prepend_len(q->input, start, (gssize)(input->len - (size_t)(start - input->str)));
     }
-    g_string_prepend_len(q->input, start, (gssize)(input->len - (size_t)(start - input->str)));
+    q->running = false;
 }
 
 static void receive(void *opaque, const uint8_t *buf, size_t len)
