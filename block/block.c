@@ -11,7 +11,7 @@
 #include "block/iov.h"
 #include "ioreq/iolock.h"
 
-#define START_BATCH 32
+#define START_BATCH AIO_DEPTH /* all that a disk may have under way */
 
 static struct request *request_of(struct block_req *req)
 {
@@ -152,10 +152,10 @@ static void start_on_pool(struct request *r)
     if (pool_submit(&r->job))
         return;
     request_begin(r);
-    request_end(r, EAGAIN); /* the host has no thread for us */
-    completions_post(r);
+    request_end(r, EAGAIN, completions_post); /* the host has no thread for us */
 }
 
+/* The disk is there for as long as the batch has a request that is not started. */
 static void start_batch(struct block *blk, struct request **batch, unsigned n)
 {
     struct request *direct[START_BATCH];
@@ -180,12 +180,10 @@ static void pump(struct block *blk)
     struct request *batch[START_BATCH];
     unsigned n;
 
-    do {
-        pthread_mutex_lock(&blk->mutex);
-        n = take_startable(blk, batch);
-        pthread_mutex_unlock(&blk->mutex);
-        start_batch(blk, batch, n);
-    } while (n == START_BATCH);
+    pthread_mutex_lock(&blk->mutex);
+    n = take_startable(blk, batch);
+    pthread_mutex_unlock(&blk->mutex);
+    start_batch(blk, batch, n);
 }
 
 bool request_begin(struct request *r)
@@ -224,21 +222,30 @@ static void request_run(struct pool_job *job)
 {
     struct request *r = (struct request *)((char *)job - offsetof(struct request, job));
 
-    request_end(r, request_begin(r) ? carry_out(r) : ECANCELED);
-    completions_post(r);
+    request_end(r, request_begin(r) ? carry_out(r) : ECANCELED, completions_post);
 }
 
-void request_end(struct request *r, int err)
+/*
+ * Handed over before those that waited for it are started, so that overlapping requests are also
+ * reported in their order. From there on the main loop may free r, and close the disk when it was the
+ * last: only a batch taken before keeps the disk.
+ */
+void request_end(struct request *r, int err, void (*hand_over)(struct request *r))
 {
     struct block *blk = r->blk;
+    struct request *batch[START_BATCH];
+    unsigned n;
 
     pthread_mutex_lock(&blk->mutex);
     request_move(r, REQ_ENDED);
     r->err = err;
     if (!err || r->abandoned)
         settle(r);
+    n = take_startable(blk, batch);
     pthread_mutex_unlock(&blk->mutex);
-    pump(blk); /* blk lives: r is not delivered yet */
+    hand_over(r);
+    if (n > 0)
+        start_batch(blk, batch, n);
 }
 
 /* ---- the port ------------------------------------------------------------------------------ */

@@ -53,13 +53,13 @@ static int act(struct fault *fault, enum fault_op op)
     int err = 0;
 
     pthread_mutex_lock(&fault->mutex);
-    for (unsigned i = 0; i < fault->rules && !err; i++) {
+    for (unsigned i = 0; i < fault->rules; i++) {
         struct rule *r = &fault->rule[i];
 
         if (r->op != op && r->op != FAULT_ANY)
             continue;
         r->seen++;
-        if (r->seen < r->from || r->seen > r->to)
+        if (err || r->seen < r->from || r->seen > r->to)
             continue;
         if (r->what == FAULT_ERROR) {
             err = (int)r->arg;

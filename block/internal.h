@@ -63,7 +63,7 @@ bool completions_ref(GError **error); /* one per open disk */
 void completions_unref(void);
 void completions_post(struct request *r); /* any thread */
 void completions_add(struct request *r);  /* main loop's thread; completions_run() must follow */
-void completions_run(void);               /* main loop's thread: delivers */
+unsigned completions_run(void); /* main loop's thread: delivers what is there, returns how many */
 
 /* ---- requests (block.c) -------------------------------------------------------------------- */
 
@@ -96,6 +96,7 @@ struct request {
     STAILQ_ENTRY(request) ended_link;
     struct pool_job job;
     struct iocb iocb;
+    bool with_kernel;         /* atomic: iocb is submitted */
     void *buffer;
     size_t buffer_bytes;
     struct iovec iov[];
@@ -131,8 +132,8 @@ struct image *block_image(struct block *blk);
 void block_destroy(struct block *blk); /* nothing under way */
 void block_abandon_all(struct block *blk);
 
-/* The host's I/O has ended (any thread); then the caller posts or adds it to the completions. */
-void request_end(struct request *r, int err);
+/* The host's I/O has ended (any thread). hand_over: completions_post or completions_add. */
+void request_end(struct request *r, int err, void (*hand_over)(struct request *r));
 /* Main loop's thread: done(), or what the error policy or an abandon makes of it. */
 void request_deliver(struct request *r);
 /* Before its I/O: false if it was abandoned, then it ends with ECANCELED. */

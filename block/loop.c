@@ -155,19 +155,22 @@ static struct request *pop(void)
  * Delivers what is there now; what comes meanwhile has to wait for the main loop's next turn. Taken one
  * by one, so that a drain inside a delivery (the VM stops on an error) finds the others.
  */
-void completions_run(void)
+unsigned completions_run(void)
 {
     struct request *r;
-    unsigned budget;
+    unsigned budget, delivered = 0;
 
     pthread_mutex_lock(&queue.mutex);
     budget = queue.count;
     pthread_mutex_unlock(&queue.mutex);
-    while (budget-- > 0 && (r = pop()))
+    while (delivered < budget && (r = pop())) {
+        delivered++;
         request_deliver(r);
+    }
 
     pthread_mutex_lock(&queue.mutex);
     if (queue.count > 0 && queue.fd >= 0)
         wake();
     pthread_mutex_unlock(&queue.mutex);
+    return delivered;
 }

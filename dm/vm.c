@@ -312,6 +312,11 @@ struct chardev *vm_chardev(struct vm *vm, const char *id)
     return backends_chardev(vm->backends, id);
 }
 
+const struct dev_env *vm_env(struct vm *vm)
+{
+    return &vm->env;
+}
+
 struct vcpu_group *vm_vcpus(struct vm *vm)
 {
     return vm->vcpus;

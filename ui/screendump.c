@@ -52,6 +52,12 @@ static bool write_png_to(png_structp png, png_infop info, const struct surface *
     return fflush(file) == 0;
 }
 
+static void png_failed(png_structp png, png_const_charp text)
+{
+    (void)text; /* errno says it better */
+    png_longjmp(png, 1);
+}
+
 static void png_quiet(png_structp png, png_const_charp text)
 {
     (void)png;
@@ -60,7 +66,7 @@ static void png_quiet(png_structp png, png_const_charp text)
 
 static bool write_png(const struct surface *s, FILE *file, uint8_t *rgb)
 {
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, png_quiet);
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, png_failed, png_quiet);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     bool ok = info && write_png_to(png, info, s, file, rgb);
 

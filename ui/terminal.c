@@ -181,8 +181,11 @@ static bool take_serial(struct terminal *t, gint64 now_us)
     t->serial_seen = true;
     t->line_changed_us = now_us;
     line_filter_feed(&t->line, taken->data, taken->len);
-    if (lost)
+    if (lost) {
+        t->line.state = SAN_GROUND;
+        line_filter_feed(&t->line, (const uint8_t *)"\n", 1);
         show_line(t, g_strdup_printf("[%" G_GUINT64_FORMAT " bytes left out]", lost));
+    }
     g_byte_array_unref(taken);
     return true;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Power management of the PC: function 3 of the Intel 82371AB (PIIX4), as ACPI's fixed hardware. PM1
- * event and control block, 24-bit PM timer, power-off and suspend, the APM control port that turns
- * ACPI on, a general purpose event block where SeaBIOS's tables expect it, and an SMBus host with
- * nothing on its bus. Intel 290562, "82371AB (PIIX4)", chapter 7; ACPI 1.0b, 4.7.
+ * Power management of the PC: function 3 of the Intel 82371AB (PIIX4), as ACPI's fixed hardware.
+ * PM1 event and control block, 24-bit PM timer, power-off and suspend, the APM control port that
+ * turns ACPI on, a general purpose event block where SeaBIOS's tables expect it, and an SMBus host
+ * with nothing on its bus. Intel 290562, "82371AB (PIIX4)", chapter 7; ACPI 1.0b, 4.7.
  *
  * Differences from a PIIX4, all because there is no SMM here: APMC_EN in DEVACTB reads as set (so
- * firmware thinks SMM was set up and lets it be), and writing 0xf1 / 0xf0 to the APM control port sets
- * and clears SCI_EN at once, which is what SMM code would do.
+ * firmware thinks SMM was set up and lets it be), and writing 0xf1 / 0xf0 to the APM control port
+ * sets and clears SCI_EN at once, which is what SMM code would do.
  */
 #ifndef HW_ACPI_PIIX4_PM_H
 #define HW_ACPI_PIIX4_PM_H
@@ -28,7 +28,7 @@ struct device *piix4_pm_new(struct pci_bus *bus, const struct dev_env *env, cons
 /* The power button is pressed: status bit, and an SCI where enabled. Lock held. */
 void piix4_pm_power_button(struct device *dev);
 
-/* The machine comes back from suspend: says so in the status register. After the reset; lock held. */
+/* The machine comes back from suspend: the status register says so. After the reset; lock held. */
 void piix4_pm_wake(struct device *dev);
 
 #endif

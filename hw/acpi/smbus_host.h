@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The SMBus host controller of the PIIX4, a bus with nothing on it: every transfer ends at once with
- * DEV_ERR, as an address that nobody acknowledges does. Intel 290562, 7.3. A chip: no lock, no pins.
+ * The SMBus host controller of the PIIX4, a bus with nothing on it: every transfer ends at once
+ * with DEV_ERR, as an address that nobody acknowledges does. Intel 290562, 7.3. No lock, no pins.
  */
 #ifndef HW_ACPI_SMBUS_HOST_H
 #define HW_ACPI_SMBUS_HOST_H

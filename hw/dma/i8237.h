@@ -26,11 +26,12 @@ struct dma8237_channel {
 
 /*
  * The device has its request line up for `len` bytes: moves as many as the channel allows between
- * buf and guest memory (to_memory: buf is read). Returns how many were moved, at most len and one round
- * of the channel (64 KiB, or 128 KiB on a word channel): 0 if it is masked, off, or programmed for the
- * other direction. *terminal: the count ran out. What is not RAM reads as zeros and takes no write.
- * A verify transfer counts and moves nothing. The caller holds the ISA device's lock; this enters the
- * 8237's, so the order is ISA device -> 8237, and the 8237 takes no other device's.
+ * buf and guest memory (to_memory: buf is read). Returns how many were moved, at most len and one
+ * round of the channel (64 KiB, or 128 KiB on a word channel): 0 if it is masked, off, or
+ * programmed for the other direction. *terminal: the count ran out. What is not RAM reads as zeros
+ * and takes no write. A verify transfer counts and moves nothing. The caller holds the ISA device's
+ * lock; this enters the 8237's, so the order is ISA device -> 8237, and the 8237 takes no other
+ * device's.
  */
 size_t dma8237_transfer(const struct dma8237_channel *ch, bool to_memory, void *buf, size_t len,
                         bool *terminal);

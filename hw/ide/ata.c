@@ -21,26 +21,25 @@ const char *const ata_state_names[ATA_STATES] = {
     [ATA_SLEEP] = "sleep",         [ATA_RESET] = "reset",
 };
 
-#define TO(state) (1u << ATA_##state)
-
 /* From each state, the states that may follow. RESET may follow each (SRST), IDLE too (reset). */
 static const uint16_t ata_moves[ATA_STATES] = {
-    [ATA_IDLE] = TO(PIO_IN) | TO(PIO_OUT) | TO(READING) | TO(VERIFYING) | TO(FLUSHING) | TO(DMA_WAIT),
-    [ATA_PIO_IN] = TO(PIO_IN) | TO(READING),
-    [ATA_PIO_OUT] = TO(WRITING),
-    [ATA_READING] = TO(READING) | TO(PIO_IN),
-    [ATA_WRITING] = TO(WRITING) | TO(PIO_OUT),
-    [ATA_VERIFYING] = TO(VERIFYING),
-    [ATA_FLUSHING] = TO(FLUSHING) | TO(SLEEP),
-    [ATA_DMA_WAIT] = TO(DMA_RUN),
-    [ATA_DMA_RUN] = TO(DMA_WAIT),
+    [ATA_IDLE] = ATA_BIT(PIO_IN) | ATA_BIT(PIO_OUT) | ATA_BIT(READING) | ATA_BIT(VERIFYING) |
+                 ATA_BIT(FLUSHING) | ATA_BIT(DMA_WAIT),
+    [ATA_PIO_IN] = ATA_BIT(PIO_IN) | ATA_BIT(READING),
+    [ATA_PIO_OUT] = ATA_BIT(WRITING),
+    [ATA_READING] = ATA_BIT(READING) | ATA_BIT(PIO_IN),
+    [ATA_WRITING] = ATA_BIT(WRITING) | ATA_BIT(PIO_OUT),
+    [ATA_VERIFYING] = ATA_BIT(VERIFYING),
+    [ATA_FLUSHING] = ATA_BIT(FLUSHING) | ATA_BIT(SLEEP),
+    [ATA_DMA_WAIT] = ATA_BIT(DMA_RUN),
+    [ATA_DMA_RUN] = ATA_BIT(DMA_WAIT),
     [ATA_SLEEP] = 0,
     [ATA_RESET] = 0,
 };
 
 bool ata_move_allowed(enum ata_state from, enum ata_state to)
 {
-    return (ata_moves[from] | TO(IDLE) | TO(RESET)) >> to & 1;
+    return (ata_moves[from] | ATA_BIT(IDLE) | ATA_BIT(RESET)) >> to & 1;
 }
 
 void ata_set_state(struct ata_drive *d, enum ata_state state)
@@ -76,14 +75,14 @@ uint8_t ata_status(const struct ata_drive *d)
 
 /* ---- ends of a command ---- */
 
-/* Old drivers (ATA-2, 7.2.10) look at what is left; later standards leave the register open. */
+/* Old drivers (ATA-2) look at what is left; later standards leave the register open. */
 static void show_count(struct ata_drive *d, uint32_t left)
 {
     d->tf.count = (uint8_t)left;
     d->hob.count = (uint8_t)(left >> 8);
 }
 
-/* Ends without an interrupt: the last block of a PIO read was taken (9.5, transition HPIOI2:HI0). */
+/* Ends without an interrupt: the last block of a PIO read was taken (9.5). */
 static void end_quietly(struct ata_drive *d)
 {
     const struct ata_command *cmd = ata_find_command(d->command, d->kind);
@@ -687,148 +686,17 @@ void ata_resume(struct ata_drive *d)
     d->changed(d->opaque);
 }
 
-/* ---- invariants ---- */
-
-static const char *check_chunk(const struct ata_drive *d)
-{
-    if (!d->chunk_bytes || d->chunk_bytes > ATA_BUFFER_BYTES || d->chunk_bytes % SECTOR)
-        return "chunk size";
-    if (!d->block_sectors || d->block_sectors > ATA_BUFFER_SECTORS)
-        return "block size";
-    return NULL;
-}
-
-static const char *check_pio(const struct ata_drive *d)
-{
-    const char *why = check_chunk(d);
-
-    if (why)
-        return why;
-    if (d->buf_pos >= d->block_end || d->block_end > d->chunk_bytes || d->buf_pos % 2)
-        return "cursor outside of its block";
-    if (d->state == ATA_PIO_OUT && d->chunk_bytes / SECTOR > d->xfer_left)
-        return "chunk beyond the transfer";
-    return NULL;
-}
-
-static const char *check_storage(const struct ata_drive *d)
-{
-    const char *why = check_chunk(d);
-
-    if (why)
-        return why;
-    if (d->chunk_done >= d->chunk_bytes || d->chunk_done % SECTOR)
-        return "progress outside of the chunk";
-    if (d->chunk_done && !d->probing)
-        return "progress without probing";
-    if (d->chunk_bytes / SECTOR > d->xfer_left)
-        return "chunk beyond the transfer";
-    return NULL;
-}
-
-/* Does the command in progress pass through this state? */
-static const char *check_command(const struct ata_drive *d)
-{
-    static const uint16_t passes[] = {
-        [ATA_NONDATA] = 0,
-        [ATA_PIO_DATA_IN] = TO(PIO_IN) | TO(READING),
-        [ATA_PIO_DATA_OUT] = TO(PIO_OUT) | TO(WRITING),
-        [ATA_DMA_IN] = TO(DMA_WAIT) | TO(DMA_RUN),
-        [ATA_DMA_OUT] = TO(DMA_WAIT) | TO(DMA_RUN),
-        [ATA_VERIFY] = TO(VERIFYING),
-    };
-    const struct ata_command *cmd = ata_find_command(d->command, d->kind);
-    uint16_t states;
-
-    if (d->state == ATA_IDLE)
-        return d->xfer_left ? "sectors left without a command" : NULL;
-    if (d->state == ATA_RESET)
-        return NULL;
-    if (!cmd)
-        return "no such command in progress";
-    states = passes[cmd->protocol];
-    if (cmd->flags & ATA_CMD_FLUSH)
-        states |= TO(FLUSHING);
-    if (cmd->flags & ATA_CMD_SLEEP)
-        states |= TO(SLEEP);
-    if (!(states >> d->state & 1))
-        return "the command does not pass this state";
-    if (cmd->flags & ATA_CMD_MEDIA &&
-        (d->xfer_lba > d->sectors || d->xfer_left > d->sectors - d->xfer_lba))
-        return "transfer beyond the disk";
-    if (!(cmd->flags & ATA_CMD_MEDIA) && d->xfer_left)
-        return "sectors left without a transfer";
-    return NULL;
-}
-
-static const char *check_settings(const struct ata_drive *d)
-{
-    static const uint8_t modes[] = { 0x00, 0x01, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x20,
-                                     0x21, 0x22, 0x40, 0x41, 0x42, 0x43, 0x44, 0x45 };
-
-    if (!memchr(modes, d->xfer_mode, sizeof(modes)))
-        return "transfer mode";
-    if (d->xfer_mode >= 0x20 && !d->bm)
-        return "DMA mode without bus master";
-    if (d->multiple & (d->multiple - 1))
-        return "multiple count";
-    if (!d->heads || !d->secs)
-        return "translation";
-    return NULL;
-}
-
-static const char *check_state(const struct ata_drive *d)
-{
-    switch ((enum ata_state)d->state) {
-    case ATA_PIO_IN:
-    case ATA_PIO_OUT:
-        return check_pio(d);
-    case ATA_READING:
-    case ATA_WRITING:
-        return check_storage(d);
-    case ATA_VERIFYING:
-        return d->xfer_left ? NULL : "nothing left to verify";
-    case ATA_DMA_WAIT:
-        return d->bm && d->xfer_left ? NULL : "nothing left to move";
-    case ATA_DMA_RUN:
-        return d->bm && d->xfer_left && bmdma_active(d->bm) ? NULL : "moving without bus master";
-    case ATA_RESET:
-        return d->intrq ? "interrupt in reset" : NULL;
-    default:
-        return NULL;
-    }
-}
-
-const char *ata_check_invariants(const struct ata_drive *d)
-{
-    const char *why;
-
-    if (d->state >= ATA_STATES)
-        return "no such state";
-    if (d->illegal_moves)
-        return "a move that the table does not allow";
-    if (d->kind == ATA_KIND_NONE)
-        return d->state != ATA_IDLE && d->state != ATA_RESET ? "absent drive works"
-               : d->intrq                                    ? "absent drive interrupts"
-                                                             : NULL;
-    why = check_settings(d);
-    if (!why)
-        why = check_command(d);
-    return why ? why : check_state(d);
-}
-
 /* ---- set-up ---- */
 
 static bool copy_string(char *to, size_t size, const char *from, const char *what, char *why,
                         size_t why_size)
 {
     size_t len = strlen(from);
+    bool good = len < size;
 
-    for (size_t i = 0; i < len; i++) {
-        if (from[i] < 0x20 || from[i] > 0x7e)
-            len = size;
-    }
-    if (len >= size) {
+    for (size_t i = 0; i < len; i++)
+        good &= from[i] >= 0x20 && from[i] <= 0x7e;
+    if (!good) {
         snprintf(why, why_size, "the %s has to be up to %zu characters of ASCII", what, size - 1);
         return false;
     }
@@ -836,7 +704,7 @@ static bool copy_string(char *to, size_t size, const char *from, const char *wha
     return true;
 }
 
-/* 16 heads and 63 sectors, as BIOSes expect of a disk that is large or not (ATA-6, 6.2.1, annex B). */
+/* 16 heads and 63 sectors, as BIOSes expect of a disk that is large or not (6.2). */
 static bool set_geometry(struct ata_drive *d, const struct ide_drive_config *cfg, char *why,
                          size_t why_size)
 {

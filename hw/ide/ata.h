@@ -29,7 +29,7 @@
  *
  * A read that the host's page cache holds does not pass through READING or DMA_RUN: its value comes
  * at once (block_try_read). The legal moves are the table ata_moves[] in ata.c; ata_set_state() alone
- * assigns the state. What holds in each state is checked by ata_check_invariants().
+ * assigns the state. What holds in each state is in ata_check.c.
  *
  * The buffer holds up to 128 sectors (a "chunk"), whatever the block size of the command, so that
  * the host is asked once per 64 KiB. Interrupts and DRQ follow the blocks as clause 9 says.
@@ -94,7 +94,7 @@ struct ide_drive_config {
     bool write_cache;                    /* on after power-on */
 };
 
-/* The registers that hold two bytes for 48-bit commands: written value and the one before (7.x). */
+/* The registers that hold two bytes for 48-bit commands: written value and the one before (clause 7). */
 struct ata_taskfile {
     uint8_t feature, count, lba_low, lba_mid, lba_high;
 };
@@ -197,7 +197,7 @@ void ata_hard_reset(struct ata_drive *d);
 /* SRST set and released (9.2, 9.3). */
 void ata_srst_begin(struct ata_drive *d);
 void ata_srst_end(struct ata_drive *d);
-/* EXECUTE DEVICE DIAGNOSTIC's result in this drive's registers (8.9). */
+/* EXECUTE DEVICE DIAGNOSTIC's result in this drive's registers (8.11). */
 void ata_diagnose(struct ata_drive *d);
 
 /* The status register, derived from the state. */

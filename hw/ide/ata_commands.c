@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The commands of an ATA drive, a row each, and how each begins. What has no row aborts.
- * Source: ATA/ATAPI-6, clause 8; rows marked ATA-3 or ATA-4 were retired there, but old drivers send them.
+ * Source: ATA/ATAPI-6, clause 8; rows marked with an older standard were retired there, but old
+ * drivers send them.
  */
 #include <string.h>
 
@@ -186,7 +187,7 @@ static void start_set_multiple(struct ata_drive *d, const struct ata_command *cm
     ata_end(d);
 }
 
-/* INITIALIZE DEVICE PARAMETERS (8.16): heads - 1 in the device register, sectors in the count. */
+/* INITIALIZE DEVICE PARAMETERS (ATA-5): heads - 1 in the device register, sectors in the count. */
 static void start_set_translation(struct ata_drive *d, const struct ata_command *cmd)
 {
     uint8_t heads = (d->device & 0x0f) + 1, secs = d->tf.count;
@@ -340,7 +341,7 @@ static void start_set_features(struct ata_drive *d, const struct ata_command *cm
 /* clang-format off */
 static const struct ata_command ata_commands[] = {
     { 0x00, 0x00, DISK, ATA_NONDATA,      0,         start_nop,             "NOP",                   "8.22" },
-    { 0x10, 0x1f, DISK, ATA_NONDATA,      0,         start_trivial,         "RECALIBRATE",           "ATA-3 7.19" },
+    { 0x10, 0x1f, DISK, ATA_NONDATA,      0,         start_trivial,         "RECALIBRATE",           "ATA-3" },
     { 0x20, 0x21, DISK, ATA_PIO_DATA_IN,  MED,       start_transfer,        "READ SECTOR(S)",        "8.34" },
     { 0x24, 0x24, DISK, ATA_PIO_DATA_IN,  EXT,       start_transfer,        "READ SECTOR(S) EXT",    "8.35" },
     { 0x25, 0x25, DISK, ATA_DMA_IN,       EXT,       start_transfer,        "READ DMA EXT",          "8.26" },
@@ -352,14 +353,14 @@ static const struct ata_command ata_commands[] = {
     { 0x39, 0x39, DISK, ATA_PIO_DATA_OUT, MUL | EXT, start_transfer,        "WRITE MULTIPLE EXT",    "8.61" },
     { 0x40, 0x41, DISK, ATA_VERIFY,       MED,       start_transfer,        "READ VERIFY SECTOR(S)", "8.36" },
     { 0x42, 0x42, DISK, ATA_VERIFY,       EXT,       start_transfer,        "READ VERIFY SECTOR(S) EXT", "8.37" },
-    { 0x70, 0x7f, DISK, ATA_NONDATA,      0,         start_seek,            "SEEK",                  "8.40" },
-    { 0x91, 0x91, DISK, ATA_NONDATA,      0,         start_set_translation, "INITIALIZE DEVICE PARAMETERS", "ATA-5 8.16" },
-    { 0x94, 0x94, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY IMMEDIATE",     "ATA-3 7.34" },
-    { 0x95, 0x95, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE IMMEDIATE",        "ATA-3 7.11" },
-    { 0x96, 0x96, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY",               "ATA-3 7.33" },
-    { 0x97, 0x97, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE",                  "ATA-3 7.10" },
-    { 0x98, 0x98, DISK, ATA_NONDATA,      0,         start_check_power,     "CHECK POWER MODE",      "ATA-3 7.2" },
-    { 0x99, 0x99, DISK, ATA_NONDATA,      SLP,       start_flush,           "SLEEP",                 "ATA-3 7.32" },
+    { 0x70, 0x7f, DISK, ATA_NONDATA,      0,         start_seek,            "SEEK",                  "8.44" },
+    { 0x91, 0x91, DISK, ATA_NONDATA,      0,         start_set_translation, "INITIALIZE DEVICE PARAMETERS", "ATA-5" },
+    { 0x94, 0x94, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY IMMEDIATE",     "ATA-3" },
+    { 0x95, 0x95, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE IMMEDIATE",        "ATA-3" },
+    { 0x96, 0x96, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY",               "ATA-3" },
+    { 0x97, 0x97, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE",                  "ATA-3" },
+    { 0x98, 0x98, DISK, ATA_NONDATA,      0,         start_check_power,     "CHECK POWER MODE",      "ATA-3" },
+    { 0x99, 0x99, DISK, ATA_NONDATA,      SLP,       start_flush,           "SLEEP",                 "ATA-3" },
     { 0xc4, 0xc4, DISK, ATA_PIO_DATA_IN,  MUL,       start_transfer,        "READ MULTIPLE",         "8.30" },
     { 0xc5, 0xc5, DISK, ATA_PIO_DATA_OUT, MUL,       start_transfer,        "WRITE MULTIPLE",        "8.60" },
     { 0xc6, 0xc6, DISK, ATA_NONDATA,      0,         start_set_multiple,    "SET MULTIPLE MODE",     "8.49" },
@@ -369,8 +370,8 @@ static const struct ata_command ata_commands[] = {
     { 0xe1, 0xe1, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE IMMEDIATE",        "8.18" },
     { 0xe2, 0xe2, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY",               "8.52" },
     { 0xe3, 0xe3, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE",                  "8.17" },
-    { 0xe5, 0xe5, DISK, ATA_NONDATA,      0,         start_check_power,     "CHECK POWER MODE",      "8.8" },
-    { 0xe6, 0xe6, DISK, ATA_NONDATA,      SLP,       start_flush,           "SLEEP",                 "8.51" },
+    { 0xe5, 0xe5, DISK, ATA_NONDATA,      0,         start_check_power,     "CHECK POWER MODE",      "8.7" },
+    { 0xe6, 0xe6, DISK, ATA_NONDATA,      SLP,       start_flush,           "SLEEP",                 "8.50" },
     { 0xe7, 0xe7, DISK, ATA_NONDATA,      FLU,       start_flush,           "FLUSH CACHE",           "8.12" },
     { 0xea, 0xea, DISK, ATA_NONDATA,      FLU,       start_flush,           "FLUSH CACHE EXT",       "8.13" },
     { 0xec, 0xec, DISK, ATA_PIO_DATA_IN,  0,         start_identify,        "IDENTIFY DEVICE",       "8.15" },
@@ -412,8 +413,7 @@ void ata_command(struct ata_drive *d, uint8_t opcode)
     d->error = 0;
     d->intrq = false;
     if (!cmd) {
-        device_guest_error(d->dev, "command %02x aborted: not implemented", opcode);
-        ata_abort(d, ATA_ERROR_ABRT);
+        ata_abort(d, ATA_ERROR_ABRT); /* no mistake: every BIOS and driver probes this way */
         return;
     }
     cmd->start(d, cmd);

@@ -19,7 +19,7 @@ static void put_long(uint8_t *sector, unsigned word, uint32_t value)
     put_word(sector, word + 1, value >> 16);
 }
 
-/* The first character of each pair is the high byte (8.15.8). Padded with spaces. */
+/* The first character of each pair is the high byte (8.15). Padded with spaces. */
 static void put_string(uint8_t *sector, unsigned word, unsigned words, const char *text)
 {
     size_t len = strlen(text);
@@ -107,7 +107,7 @@ void ata_identify(const struct ata_drive *d, uint8_t *s)
     put_features(d, s);
     /* 93: 80-conductor cable, jumpers; the low byte is device 0's, the high one device 1's. */
     put_word(s, 93, d->unit ? 0x6b00 : 0x600b);
-    s[510] = 0xa5;           /* 255: signature and checksum (8.15.61) */
+    s[510] = 0xa5;           /* 255: signature and checksum (8.15) */
     for (unsigned i = 0; i < 511; i++)
         sum += s[i];
     s[511] = (uint8_t)-sum;

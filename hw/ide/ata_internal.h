@@ -5,8 +5,18 @@
 
 #include "hw/ide/ata.h"
 
+/* A bit per state, for sets of them. */
+#define ATA_BIT(state) (1u << ATA_##state)
+
 /* How a command moves data (clause 9). */
-enum ata_protocol { ATA_NONDATA, ATA_PIO_DATA_IN, ATA_PIO_DATA_OUT, ATA_DMA_IN, ATA_DMA_OUT, ATA_VERIFY };
+enum ata_protocol {
+    ATA_NONDATA,
+    ATA_PIO_DATA_IN,
+    ATA_PIO_DATA_OUT,
+    ATA_DMA_IN,
+    ATA_DMA_OUT,
+    ATA_VERIFY
+};
 
 enum {
     ATA_CMD_EXT = 0x01,      /* 48-bit address and 16-bit count */

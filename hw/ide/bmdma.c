@@ -166,7 +166,7 @@ static uint64_t queued_bytes(const struct bmdma *bm)
     return sum > bm->head_done ? sum - bm->head_done : 0;
 }
 
-/* Copies PRDs until `want` bytes are described, or no more can be had; *ended: that is the table's end. */
+/* Copies PRDs until they describe `want` bytes or no more can be had; *ended: at the table's end. */
 static uint64_t fill_queue(struct bmdma *bm, uint64_t want, bool *ended)
 {
     uint64_t have = queued_bytes(bm);

@@ -2,8 +2,8 @@
 /*
  * The bus master of one IDE channel: its 8 registers and the walk over the table of physical region
  * descriptors (PRDs). It knows guest memory and nothing of drives: a drive asks it for places.
- * Source: Intel, "Programming Interface for Bus Master IDE Controller" rev. 1.0, sections 1.1, 2, 3;
- * 82371SB (PIIX3) data sheet, sections 2.7 and 2.8.
+ * Source: Intel, "Programming Interface for Bus Master IDE Controller" rev. 1.0; 82371SB (PIIX3) data
+ * sheet, bus master IDE registers.
  *
  * Registers, from the channel's base (the secondary channel's is 8 higher):
  *   0 command  bit 0 start, bit 3 direction (1: into memory)
@@ -15,7 +15,7 @@
  * second double word: end of table. The table may not cross a 64 KiB boundary; one that goes on up
  * to the boundary ends there.
  *
- * What the guest sees in (interrupt, active) after a transfer (specification, section 3.1):
+ * What the guest sees in (interrupt, active) after a transfer (the specification's table):
  *   (1, 0) the table is exactly as long as the request; (1, 1) it is longer; (0, 0) it is shorter:
  *   the drive still waits for the rest. Error: table or target is not memory.
  *
@@ -93,7 +93,7 @@ const char *bmdma_check(const struct bmdma *bm);
 
 enum bmdma_event { BMDMA_NOTHING, BMDMA_STARTED, BMDMA_STOPPED };
 
-/* Register access; off 0 .. 7, size 1, or 4 at offset 4. A write says whether the start bit changed. */
+/* Register access; off 0 .. 7, size 1, or 4 at offset 4. A write says if the start bit changed. */
 uint32_t bmdma_reg_read(const struct bmdma *bm, unsigned off, unsigned size);
 enum bmdma_event bmdma_reg_write(struct bmdma *bm, unsigned off, unsigned size, uint32_t value);
 

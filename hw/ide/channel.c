@@ -5,7 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REG_DATA, REG_ERROR, REG_COUNT, REG_LBA_LOW, REG_LBA_MID, REG_LBA_HIGH, REG_DEVICE, REG_STATUS };
+enum {
+    REG_DATA,
+    REG_ERROR,
+    REG_COUNT,
+    REG_LBA_LOW,
+    REG_LBA_MID,
+    REG_LBA_HIGH,
+    REG_DEVICE,
+    REG_STATUS
+};
 
 #define REG_FEATURE REG_ERROR
 #define REG_COMMAND REG_STATUS
@@ -95,7 +104,7 @@ static void write_taskfile(struct ata_drive *d, unsigned reg, uint8_t value)
     }
 }
 
-/* Both drives, whichever is selected; device 0 reports for both and is selected then (8.9). */
+/* Both drives, whichever is selected; device 0 reports for both and is selected then (8.11). */
 static void diagnose(struct ide_channel *ch)
 {
     for (unsigned i = 0; i < 2; i++) {

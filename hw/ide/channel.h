@@ -7,10 +7,10 @@
  * Rules:
  * - Writes go to the registers of both drives; reads come from the selected one (7.8).
  * - While the selected drive is busy or wants data, writes to the command block are ignored, and so
- *   are commands (7.x: "indeterminate"); so at most one drive of a channel works at a time.
+ *   are commands (clause 7: "indeterminate"); so at most one drive of a channel works at a time.
  * - A drive that is not there reads as 0 in every register, whether its neighbour answers for it
  *   (9.16.1 asks that of the status) or nobody does; there is no old driver that is happier with a
- *   floating bus. Commands to it do nothing, but EXECUTE DEVICE DIAGNOSTIC runs on both (8.9).
+ *   floating bus. Commands to it do nothing, but EXECUTE DEVICE DIAGNOSTIC runs on both (8.11).
  * - The pin is derived: interrupt pending in the selected drive and nIEN clear. The bus master keeps
  *   its rising edge. Reading the status clears what is pending; reading the alternate status does not.
  * - The data port takes 16 and 32 bits; a byte is not a PIO transfer (reads ff). Without a block to

@@ -179,7 +179,7 @@ static void init_config_space(struct piix_ide *ide)
     for (unsigned i = 0; i < 4; i++)
         pci->wmask[IDETIM + i] = 0xff;
     pci->wmask[SIDETIM] = 0xff;
-    /* Neither registers in memory nor an INTx pin (2.4.3). */
+    /* Neither registers in memory nor an INTx pin. */
     pci_set_word(pci->wmask + PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
     pci->config_written = config_written;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The IDE function of PIIX3 (8086:7010): two channels at their legacy ports and interrupts, with bus
- * masters in 16 bytes of I/O space at BAR 4. Source: Intel 82371FB/82371SB data sheet, 2.4 and 2.7.
+ * masters in 16 bytes of I/O space at BAR 4. Source: Intel 82371FB/82371SB data sheet,
+ * configuration registers of function 1.
  *
  * Configuration registers of its own:
  *   40-41, 42-43  IDETIM, primary and secondary: bit 15 decodes the channel's ports (with bit 0 of

@@ -6,7 +6,10 @@
 struct debug_exit {
     struct device dev;
     struct io_region ports;
+    bool asked; /* the first write counts: a wide one may arrive as several */
 };
+
+static const struct dev_field fields[] = {DEV_FIELD(struct debug_exit, BOOL, asked, 0, 1)};
 
 static uint64_t ports_read(void *chip, uint64_t off, unsigned size)
 {
@@ -22,6 +25,9 @@ static void ports_write(void *chip, uint64_t off, unsigned size, uint64_t value)
 
     (void)off;
     (void)size;
+    if (d->asked)
+        return;
+    d->asked = true;
     machine_request(&d->dev.env->machine, MACHINE_EXIT, ((unsigned)value << 1) | 1);
 }
 
@@ -41,6 +47,8 @@ static void debug_exit_free(struct device *dev)
 static const struct device_class debug_exit_class = {
     .name = "isa-debug-exit",
     .title = "a port that ends the process with an exit code",
+    .fields = fields,
+    .field_count = sizeof(fields) / sizeof(fields[0]),
     .free = debug_exit_free,
 };
 
@@ -61,5 +69,6 @@ struct device *isa_debug_exit_new(const struct dev_env *env, const char *id,
         free(d);
         return NULL;
     }
+    device_reset(&d->dev);
     return &d->dev;
 }

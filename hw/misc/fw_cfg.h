@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The firmware configuration device: numbered items of bytes that firmware (SeaBIOS, the -kernel option
- * ROM, Linux's qemu_fw_cfg) reads by a selector and a data port, or by DMA. Its interface is QEMU's
- * docs/specs/fw_cfg; nothing is writable by the guest.
+ * The firmware configuration device: numbered items of bytes that firmware (SeaBIOS, the -kernel
+ * option ROM, Linux's qemu_fw_cfg) reads by a selector and a data port, or by DMA. Its interface is
+ * QEMU's docs/specs/fw_cfg; nothing is writable by the guest.
  *
- *   port + 0  word, write: select an item      port + 1  byte, read: its next byte, zeros past its end
- *   port + 4  two dwords, big endian: the address of a DMA structure; writing the second one starts it.
- *             Reads as the signature "QEMU CFG"
+ *   port + 0  word, write: select an item
+ *   port + 1  byte, read: its next byte, zeros past its end
+ *   port + 4  two dwords, big endian: the address of a DMA structure; writing the second one starts
+ *             the transfer. Reads as the signature "QEMU CFG"
  *
  * DMA moves at most what is left of the item. A longer request has its rest zero-filled up to
- * FW_CFG_ZERO_BYTES (firmware reads small absent items); a longer rest than that is an error, so that
- * no work grows with a length that the guest gives.
+ * FW_CFG_ZERO_BYTES (firmware reads small absent items); a longer rest than that is an error, so
+ * that no work grows with a length that the guest gives.
  */
 #ifndef HW_MISC_FW_CFG_H
 #define HW_MISC_FW_CFG_H
@@ -65,8 +66,8 @@ struct device *fw_cfg_new(const struct dev_env *env, const char *id,
                           const struct fw_cfg_config *cfg, char *why, size_t why_size);
 
 /*
- * Items; adding one again replaces it. For the machine; lock not held. Numbers are stored little endian.
- * A borrowed item is not copied and must outlive the device (or its replacement).
+ * Items; adding one again replaces it. For the machine; lock not held. Numbers are stored little
+ * endian. A borrowed item is not copied and must outlive the device (or its replacement).
  */
 void fw_cfg_add_bytes(struct device *dev, uint16_t key, const void *data, size_t size);
 void fw_cfg_add_u16(struct device *dev, uint16_t key, uint16_t value);
@@ -75,8 +76,8 @@ void fw_cfg_add_u64(struct device *dev, uint16_t key, uint64_t value);
 void fw_cfg_borrow(struct device *dev, uint16_t key, const void *data, size_t size);
 
 /*
- * A named file, copied; keys follow the order of names, as in the directory, so add all before the guest
- * runs. False: the name is empty or too long, or there are FW_CFG_FILES_MAX already.
+ * A named file, copied; keys follow the order of names, as in the directory, so add all before the
+ * guest runs. False: the name is empty or too long, or there are FW_CFG_FILES_MAX already.
  */
 bool fw_cfg_add_file(struct device *dev, const char *name, const void *data, size_t size);
 

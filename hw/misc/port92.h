@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * System control port A of the PS/2: a fast reset and the A20 gate. Intel 290550 (PIIX3), "Port 92
- * Register". The gate is stored and read back; address line 20 is never forced low, since KVM has no
- * such line and no guest of today needs the wrap.
+ * Register". The gate is stored and read back; address line 20 is never forced low, since KVM has
+ * no such line and no guest of today needs the wrap.
  */
 #ifndef HW_MISC_PORT92_H
 #define HW_MISC_PORT92_H

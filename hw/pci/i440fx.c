@@ -179,8 +179,8 @@ static const uint8_t port_widths[HOST_PORTS] = {
 };
 
 /*
- * CONFADD's write has no effect by itself, but is not posted: a zone that holds the dword would hold
- * 0xcf9 too, and a guest that resets itself and halts would make no further exit.
+ * CONFADD's write has no effect by itself, but is not posted: a zone that holds the dword would
+ * hold 0xcf9 too, and a guest that resets itself and halts would make no further exit.
  */
 static const struct io_ops port_ops = {
     .read = port_read,

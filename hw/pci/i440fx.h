@@ -4,10 +4,11 @@
  * that say what answers in 0xc0000-0xfffff. Intel 290549, "82441FX PCI and Memory Controller",
  * section 3 (registers); PCI Local Bus Specification 3.0, 3.2.2.3.2 (mechanism 1).
  *
- * The reset control register 0xcf9 belongs to the PIIX3 (Intel 290550, "RC-Reset Control Register"), but
- * lies inside the bridge's 0xcf8-0xcfb, and a device never calls a device. So it lives here: the
- * region declares a byte register at 0xcf9 and a dword register at 0xcf8, and the dispatcher routes by
- * width. Byte and word accesses elsewhere in 0xcf8-0xcfb read CONFADD's bytes and write nothing.
+ * The reset control register 0xcf9 belongs to the PIIX3 (Intel 290550, "RC-Reset Control
+ * Register"), but lies inside the bridge's 0xcf8-0xcfb, and a device never calls a device. So it
+ * lives here: the region declares a byte register at 0xcf9 and a dword register at 0xcf8, and the
+ * dispatcher routes by width. Byte and word accesses elsewhere in 0xcf8-0xcfb read CONFADD's bytes
+ * and write nothing.
  *
  * The bridge's lock is the first in the lock order: it is held while a function's is taken.
  */
@@ -20,8 +21,8 @@
 #define PAM_SEGMENTS 13
 
 /*
- * What reads and writes of a segment reach: RAM where true; for reads else the ROM or the PCI bus, for
- * writes else nothing. Called when a segment changes, with the bridge's lock held; a leaf.
+ * What reads and writes of a segment reach: RAM where true; for reads else the ROM or the PCI bus,
+ * for writes else nothing. Called when a segment changes, with the bridge's lock held; a leaf.
  */
 struct pam_port {
     void (*set)(void *opaque, unsigned segment, bool readable, bool writable);

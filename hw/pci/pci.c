@@ -146,9 +146,9 @@ static void retry_windows(struct pci_bus *bus)
 }
 
 /*
- * Maps what this function wants, then what others wait for; new_wishes (a bit per window) says which
- * failures are the guest's latest mistake. The mapped ones that moved are gone already, so that one
- * pass is enough: mapping frees no place.
+ * Maps what this function wants, then what others wait for; new_wishes (a bit per window) says
+ * which failures are the guest's latest mistake. The mapped ones that moved are gone already, so
+ * that one pass is enough: mapping frees no place.
  */
 static void settle_windows(struct pci_device *pci, unsigned new_wishes)
 {

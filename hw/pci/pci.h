@@ -3,21 +3,21 @@
  * A PCI function: configuration space, base address registers that move, and the INTx pin.
  * PCI Local Bus Specification 3.0, chapter 6. A PCI device embeds `struct pci_device` first.
  *
- * Configuration accesses enter through the host bridge (hw/pci/i440fx), which holds its own lock and
- * then takes the function's. So a function never calls the bridge; what its registers move (BARs,
- * interrupt routes) goes to the dispatch tables and the interrupt fabric, which are leaves.
+ * Configuration accesses enter through the host bridge (hw/pci/i440fx), which holds its own lock
+ * and then takes the function's. So a function never calls the bridge; what its registers move
+ * (BARs, interrupt routes) goes to the dispatch tables and the interrupt fabric, which are leaves.
  *
  * What protects what:
  *   a function's configuration space, masks and intx_level    the function's lock
  *   wanted, mapped and their addresses in every pci_window    the bus's window lock
  *   the bus's counts of asserted pins, and `intx_counted`     the bus's INTx lock
  *   which function sits where                                 nothing: fixed after wiring
- * Both bus locks come after any device's lock and before the leaf locks (dispatch tables, memory map,
- * interrupt fabric), which are taken inside them; no device code runs under them.
+ * Both bus locks come after any device's lock and before the leaf locks (dispatch tables, memory
+ * map, interrupt fabric), which are taken inside them; no device code runs under them.
  *
- * Windows. A window is mapped when its decoding is enabled and its place is free. Where the place is
- * taken, the window stays unmapped, the function counts a guest error, and the wish is kept: each
- * later change of any window on the bus tries it again, so that two BARs can swap places. Not
+ * Windows. A window is mapped when its decoding is enabled and its place is free. Where the place
+ * is taken, the window stays unmapped, the function counts a guest error, and the wish is kept:
+ * each later change of any window on the bus tries it again, so that two BARs can swap places. Not
  * decoded at all, and no error: address 0 (never programmed), a window that wraps, and one that
  * ends at the top of its address space (the all-ones pattern of BAR sizing).
  */
@@ -137,8 +137,8 @@ static inline void pci_set_long(uint8_t *p, uint32_t v)
 
 /* ---- the bus ---- */
 
-/* intx(opaque, line, level): line = (slot - 1 + pin) & 3 as the PC's slots are wired, counted by the
- * bus over all functions that share it. */
+/* intx(opaque, line, level): line = (slot - 1 + pin) & 3 as the PC's slots are wired, counted by
+ * the bus over all functions that share it. */
 struct pci_bus *pci_bus_new(const struct dev_env *env, struct irq_pin intx[4]);
 void pci_bus_free(struct pci_bus *bus); /* no function left on it */
 
@@ -146,8 +146,8 @@ void pci_bus_free(struct pci_bus *bus); /* no function left on it */
 bool pci_bus_add(struct pci_bus *bus, struct pci_device *pci, int devfn, char *why, size_t why_size);
 struct pci_device *pci_bus_get(struct pci_bus *bus, uint8_t devfn); /* NULL: empty */
 /*
- * One configuration access, of 1, 2 or 4 bytes; takes the function's lock. Empty: ones. For the host
- * bridge, which reaches itself by pci_function_read() since it holds its own lock.
+ * One configuration access, of 1, 2 or 4 bytes; takes the function's lock. Empty: ones. For the
+ * host bridge, which reaches itself by pci_function_read() since it holds its own lock.
  */
 uint32_t pci_config_read(struct pci_bus *bus, uint8_t devfn, unsigned off, unsigned size);
 void pci_config_write(struct pci_bus *bus, uint8_t devfn, unsigned off, unsigned size, uint32_t value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Offsets and bits of the standard configuration header. PCI Local Bus Specification 3.0, 6.1, 6.2. */
+/* Offsets and bits of the configuration header. PCI Local Bus Specification 3.0, 6.1 and 6.2. */
 #ifndef HW_PCI_PCI_REGS_H
 #define HW_PCI_PCI_REGS_H
 

@@ -158,8 +158,8 @@ static bool get_alarm(const struct mc146818 *r, struct alarm *a)
 }
 
 /*
- * Update cycles until the alarm matches (1 .. 86400); INT64_MAX: never. Whole hours and minutes that
- * cannot match are skipped, so it takes at most some 150 turns.
+ * Update cycles until the alarm matches (1 .. 86400); INT64_MAX: never. Whole hours and minutes
+ * that cannot match are skipped, so it takes at most some 150 turns.
  */
 static int64_t cycles_to_alarm(const struct mc146818 *r)
 {

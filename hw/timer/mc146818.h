@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The real-time clock and its CMOS memory. Motorola MC146818A data sheet; the century byte at 0x32 is
- * where IBM's AT BIOS and everything since looks for it. Index port (bit 7 masks NMI, stored) and data
- * port. 128 bytes.
+ * The real-time clock and its CMOS memory. Motorola MC146818A data sheet; the century byte at 0x32
+ * is where IBM's AT BIOS and everything since looks for it. Index port (bit 7 masks NMI, stored)
+ * and data port. 128 bytes.
  *
  * The time registers are what the guest reads and writes; nothing is converted on a write. At each
- * entry they are brought forward by the update cycles (whole seconds of the machine's clock) since the
- * last one, so that the chip costs no host timer while no interrupt is enabled.
+ * entry they are brought forward by the update cycles (whole seconds of the machine's clock) since
+ * the last one, so that the chip costs no host timer while no interrupt is enabled.
  */
 #ifndef HW_TIMER_MC146818_H
 #define HW_TIMER_MC146818_H

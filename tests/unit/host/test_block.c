@@ -4,6 +4,8 @@
 
 #include <sys/mman.h>
 
+#include "block/internal.h"
+
 #define DISK_SECTORS 512u
 #define DISK_BYTES (DISK_SECTORS * 512u)
 
@@ -506,6 +508,16 @@ static void try_somewhere(GRand *rand, struct block *blk, const uint8_t *twin)
         assert_memory_equal(buf, twin + sector * 512, sizeof(buf));
 }
 
+/* As on a device of 4096-byte blocks: parts of a block are read, changed and written. */
+static void pretend_4k(struct block *blk)
+{
+    struct image *img = block_image(blk);
+
+    img->mem_align = img->off_align = img->grain_bytes = 4096;
+}
+
+static bool big_blocks;
+
 static void walk(const struct block_options *opt, uint32_t seed, int steps)
 {
     struct walker *walkers = g_new0(struct walker, IN_FLIGHT);
@@ -517,6 +529,8 @@ static void walk(const struct block_options *opt, uint32_t seed, int steps)
 
     make_image(DISK_BYTES);
     blk = open_block(opt);
+    if (big_blocks)
+        pretend_4k(blk);
     twin = image_bytes(&n);
     walkers_done = 0;
     for (int i = 0; i < steps; i++) {
@@ -606,6 +620,9 @@ static void test_twin_direct(void **state)
     walk(&opt, 31, STEPS / 3);
     opt.aio_native = true;
     walk_all_seeds(&opt, STEPS / 2);
+    big_blocks = true;
+    walk(&opt, 35, STEPS / 3);
+    big_blocks = false;
     opt.writethrough = true;
     walk(&opt, 32, STEPS / 10);
     opt.snapshot = true;

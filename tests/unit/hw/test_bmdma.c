@@ -12,7 +12,7 @@
 #include "tests/fakes/fake_ide.h"
 
 #define RAM (4u << 20)
-#define SECTORS 70000
+#define SECTORS 8000
 #define READY 0x50
 #define DRQ 0x58
 #define BUSY 0xd0
@@ -153,8 +153,9 @@ static void test_largest_command(void **state)
 {
     (void)state;
     for (int at_once = 0; at_once < 2; at_once++) {
-        struct fake_ide *fi = disk();
+        struct fake_ide *fi = fake_ide_new(RAM, 70000, 0);
 
+        memset(fi->fe->ram, PATTERN, RAM);
         fake_block_control(fi->blk[0])->try_works = at_once;
         for (unsigned i = 0; i < 512; i++)
             put_prd(fi, TABLE + i * 8, BUFFER, 0, i == 511);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -462,6 +463,44 @@ static void test_slots(void **state)
     assert_ptr_equal(pci_bus_get(w->bus, PCI_DEVFN(3, 0)), w->b);
 }
 
+/* Two processors move two functions over each other's places, and ring; for the thread sanitizer. */
+static void *move_about(void *opaque)
+{
+    struct card *c = opaque;
+
+    for (unsigned i = 0; i < 2000; i++) {
+        wr(c, 0x10, 4, i & 1 ? 0xc000 : 0xc100);
+        wr(c, 0x14, 4, i & 2 ? 0xfe000000 : 0xfe001000);
+        device_enter(&c->pci.dev);
+        pci_set_intx(&c->pci, i & 1);
+        device_leave(&c->pci.dev);
+    }
+    device_enter(&c->pci.dev);
+    pci_set_intx(&c->pci, false);
+    device_leave(&c->pci.dev);
+    return NULL;
+}
+
+static void test_concurrent_moves(void **state)
+{
+    struct world *w = *state;
+    struct card *c = card_new(w->bus, w->fe, "c", PCI_DEVFN(6, 0), 0x40); /* shares a's line */
+    pthread_t other;
+
+    w->fe->env.guest_error = NULL; /* the recorder is for one thread */
+    wr(w->a, PCI_COMMAND, 2, 3);
+    wr(c, PCI_COMMAND, 2, 3);
+    assert_int_equal(pthread_create(&other, NULL, move_about, c), 0);
+    move_about(w->a);
+    pthread_join(other, NULL);
+    assert_false(w->fe->irq_level[1]);
+    wr(c, 0x10, 4, 0xc000);
+    wr(w->a, 0x10, 4, 0xc100);
+    assert_int_equal(fake_in(w->fe, 0xc000, 1), 0x40);
+    assert_int_equal(fake_in(w->fe, 0xc100, 1), 0x10);
+    device_free(&c->pci.dev);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -470,7 +509,7 @@ int main(void)
         T(test_sizing_and_moving), T(test_insane_places),       T(test_rom_enable),
         T(test_overlap_and_swap), T(test_clash_with_the_board), T(test_intx),
         T(test_bus_master_gate),  T(test_64_bit_bar),           T(test_reset_and_save),
-        T(test_slots),
+        T(test_slots),             T(test_concurrent_moves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* PIIX4 power management: PM1 widths, timer, SCI, sleep, APM, GPE0, SMBus, window moves, save/load. */
+/*
+ * PIIX4 power management: PM1 widths, timer, SCI, sleep, APM, GPE0, SMBus, window moves,
+ * save/load.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -191,7 +194,8 @@ static void test_timer_overflow(void **state)
 {
     struct world *w = *state;
     struct fake_env *fe = w->fe;
-    int64_t toggle_ns = 2343484438, second_ns = 4686968875; /* 2^23 and 2^24 / 3579545 Hz, rounded up */
+    /* 2^23 and 2^24 ticks of 3579545 Hz, rounded up */
+    int64_t toggle_ns = 2343484438, second_ns = 4686968875;
 
     fake_out(fe, APM, 1, 0xf1);
     fake_step(fe, toggle_ns - 1);
