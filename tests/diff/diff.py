@@ -57,6 +57,7 @@ class Emulator:
         self.pending = b""
         self.raised = set()
         self.edges = {}
+        self.patience = 5
 
     def line(self):
         deadline = time.monotonic() + ANSWER_SECONDS
@@ -99,12 +100,13 @@ class Emulator:
                 return "FAIL"
 
     def wait_for(self, port, mask, value):
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + self.patience
         while True:
             answer = self.command("inb %s" % port)
             if answer == "FAIL" or int(answer, 16) & mask == value:
                 return answer
             if time.monotonic() > deadline:
+                self.patience = 0.05  # it hangs: the other waits need not take as long
                 return "timeout:" + answer
             time.sleep(0.002)
 
