@@ -56,7 +56,9 @@ bool firmware_read_rom(const char *option, const char *name, size_t max, uint8_t
 
 bool firmware_load(struct memory *memory, const struct vm_config *config, GError **error)
 {
-    const char *name = config->bios ? config->bios : "bios-256k.bin";
+    /* Without PCI nothing can shadow the lower half of the large image, which is code too. */
+    const char *standard = !strcmp(config->machine, "isapc") ? "bios.bin" : "bios-256k.bin";
+    const char *name = config->bios ? config->bios : standard;
     g_autofree uint8_t *rom = NULL;
     size_t size;
 
@@ -268,7 +270,6 @@ bool firmware_describe(struct firmware *fw, GError **error)
     const struct vm_config *c = fw->config;
     struct device *d = fw->fw_cfg;
 
-    device_enter(d);
     describe_memory(fw);
     describe_uuid(fw);
     fw_cfg_add_u16(d, FW_CFG_NOGRAPHIC, c->nographic);
@@ -278,14 +279,11 @@ bool firmware_describe(struct firmware *fw, GError **error)
     fw_cfg_add_file(d, "etc/system-states", system_states, sizeof(system_states));
     describe_boot_menu(fw);
     describe_boot_order(fw, c->kernel != NULL);
-    device_leave(d);
     if (!c->kernel)
         return true;
     if (!kernel_load(c->kernel, c->initrd, c->append, memory_low_bytes(fw->memory), &fw->kernel,
                      error))
         return false;
-    device_enter(d);
     describe_kernel(fw, &fw->kernel);
-    device_leave(d);
     return true;
 }

@@ -286,9 +286,7 @@ static bool add_isa_vga_rom(struct machine *m, GError **error)
 
     if (!firmware_read_rom("-vga", "vgabios-stdvga.bin", 1024 * 1024, &data, &size, error))
         return false;
-    device_enter(m->firmware.fw_cfg);
     fw_cfg_add_file(m->firmware.fw_cfg, "vgaroms/vgabios.bin", data, size);
-    device_leave(m->firmware.fw_cfg);
     return true;
 }
 
@@ -331,7 +329,8 @@ static bool add_serial(struct machine *m, unsigned index, uint16_t iobase, unsig
 {
     g_autofree char *name = id ? g_strdup(id) : g_strdup_printf("serial%u", index);
     const struct isa_serial_config c = {
-        .iobase = iobase, .irq = irq_fabric_pin(m->parts.irq, irq), .chr = chr};
+        .iobase = iobase, .irq = irq_fabric_pin(m->parts.irq, irq), .chr = chr,
+        .out2_ignored = true /* as QEMU: xv6 and its like never set it */};
 
     return keep(m, isa_serial_new(m->parts.env, name, &c, WHY));
 }
@@ -375,14 +374,14 @@ static bool add_debug_device(struct machine *m, const struct device_config *d, G
     const char *id = d->id ? d->id : d->driver;
 
     if (!strcmp(d->driver, "isa-debug-exit")) {
-        const struct debug_exit_config c = {
+        const struct isa_debug_exit_config c = {
             .iobase = (uint16_t)device_number(m, d, "iobase", 0x501),
             .iosize = (uint16_t)device_number(m, d, "iosize", 2)};
 
         return keep(m, isa_debug_exit_new(env, id, &c, WHY));
     }
     if (!strcmp(d->driver, "isa-debugcon")) {
-        struct debugcon_config c = {.iobase = (uint16_t)device_number(m, d, "iobase", 0xe9),
+        struct isa_debugcon_config c = {.iobase = (uint16_t)device_number(m, d, "iobase", 0xe9),
                                     .readback = (uint8_t)device_number(m, d, "readback", 0xe9)};
 
         return find_chardev(m, d, &c.chr, error) && keep(m, isa_debugcon_new(env, id, &c, WHY));
@@ -406,7 +405,7 @@ static bool add_isa_devices(struct machine *m, GError **error)
             return false;
     }
     if (config->debugcon) {
-        const struct debugcon_config c = {
+        const struct isa_debugcon_config c = {
             .iobase = 0xe9, .readback = 0xe9,
             .chr = backends_chardev(m->parts.backends, config->debugcon)};
 
@@ -474,11 +473,12 @@ static bool build_isa(struct machine *m)
     const struct i8042_config kbc = {irq_fabric_pin(irq, 1), irq_fabric_pin(irq, 12)};
     const struct i8237_config dma = {0x00, 0xc0, 0x81};
     const struct port92_config port92 = {0x92};
+    const struct fw_cfg_config fw_cfg = {0x510};
 
     m->firmware.rtc = mc146818_new(env, "rtc", &rtc, WHY);
     if (!keep(m, m->firmware.rtc))
         return false;
-    m->firmware.fw_cfg = fw_cfg_new(env, "fw_cfg", NULL, WHY);
+    m->firmware.fw_cfg = fw_cfg_new(env, "fw_cfg", &fw_cfg, WHY);
     if (!keep(m, m->firmware.fw_cfg))
         return false;
     m->keyboard = i8042_new(env, "i8042", &kbc, WHY);

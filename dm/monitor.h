@@ -20,4 +20,7 @@ void monitor_free(struct monitor *mon);
  */
 void monitor_event(struct vm *vm, const char *name, JsonNode *data);
 
+/* The value of query-version, also in the greeting. */
+JsonNode *monitor_version(void);
+
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QMP's table of commands and events; the monitor checks calls against it, the schema is made of it. */
+/*
+ * QMP's commands: one table row each, from which dispatch, argument checks, query-commands and
+ * query-qmp-schema are made. monitor.c does the protocol around them.
+ */
 #ifndef DM_QMP_H
 #define DM_QMP_H
 
@@ -8,49 +11,38 @@
 
 struct vm;
 
-enum qmp_type { QMP_STR, QMP_INT, QMP_BOOL, QMP_ENUM };
+enum qmp_type { QMP_STRING, QMP_INT, QMP_BOOL, QMP_OBJECT, QMP_ARRAY };
 
 struct qmp_arg {
-    const char *name; /* NULL ends a table */
+    const char *name; /* NULL ends the list */
     enum qmp_type type;
     bool optional;
-    const char *values; /* QMP_ENUM: "a|b" */
+    const char *values; /* of a string with fixed words: "ppm|png" */
 };
 
-/* One call. A handler leaves result (NULL: {}), or fails with qmp_fail(). */
-struct qmp_call {
-    struct vm *vm;
-    JsonObject *args; /* checked; NULL: none given */
-    JsonNode *result;
-    const char *error_class; /* NULL: success */
-    char *error_text;
-    void (*after)(struct vm *vm); /* runs when the reply is on its way */
+/* Error classes; the desc goes into the GError's message. */
+enum qmp_error {
+    QMP_GENERIC_ERROR,
+    QMP_COMMAND_NOT_FOUND,
+    QMP_DEVICE_NOT_FOUND,
+    QMP_DEVICE_NOT_ACTIVE,
+    QMP_KVM_MISSING_CAP,
 };
+#define QMP_ERROR (qmp_error_quark())
+GQuark qmp_error_quark(void);
+const char *qmp_error_class(const GError *error); /* any GError: its class, else GenericError */
 
 struct qmp_command {
     const char *name;
-    void (*handle)(struct qmp_call *call);
+    /* Returns the value of "return" (NULL stands for {}), or NULL with *error set. args: never NULL. */
+    JsonNode *(*run)(struct vm *vm, JsonObject *args, GError **error);
     const struct qmp_arg *args; /* NULL: none */
-    const char *returns;        /* for the schema: "object", "array", NULL: nothing */
+    bool needs_machine;         /* refused under -machine none */
 };
 
 const struct qmp_command *qmp_commands(unsigned *count);
-const struct qmp_command *qmp_command_find(const char *name);
 
-struct qmp_event {
-    const char *name;
-    bool throttled; /* at most one a second; the last of a burst is sent late */
-};
-const struct qmp_event *qmp_events(unsigned *count);
-const struct qmp_event *qmp_event_find(const char *name);
-
-void qmp_fail(struct qmp_call *call, const char *error_class, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* Runs a command: checks the arguments first. The caller frees call->result and error_text. */
-void qmp_run(const struct qmp_command *command, struct qmp_call *call);
-
-JsonNode *qmp_schema(void); /* what query-qmp-schema returns */
-JsonNode *qmp_version(void);
+/* Looks the command up, checks its arguments (may be NULL) against the table, runs it. */
+JsonNode *qmp_run(struct vm *vm, const char *name, JsonNode *arguments, GError **error);
 
 #endif
