@@ -185,6 +185,8 @@ static bool finish_smp(struct parser *p, GError **error)
     if ((uint64_t)c->cores * c->sockets * c->threads != max)
         return opt_error(error, "-smp: sockets (%u) * cores (%u) * threads (%u) is not maxcpus (%u)",
                          c->sockets, c->cores, c->threads, max);
+    if (!strcmp(c->machine, "isapc") && max > 1)
+        return opt_error(error, "-smp %u: machine isapc has one CPU", max);
     if (max > MAX_CPUS)
         return opt_error(error, "-smp maxcpus=%u: it is from 1 to %u", max, MAX_CPUS);
     return true;

@@ -440,7 +440,7 @@ static unsigned distance(const char *a, const char *b)
 const char *option_nearest(const char *name)
 {
     const char *best = NULL;
-    unsigned best_distance = 3;
+    unsigned best_distance = strlen(name) < 6 ? 2 : 3; /* short names are all alike */
 
     if (strlen(name) < 3 || strlen(name) > NAME_MAX_LEN)
         return NULL;
