@@ -764,7 +764,7 @@ static void test_slow_peer(void **state)
 {
     (void)state;
     slow_peer(10240, 2048, 64);     /* the ring takes it all, the peer takes its time */
-    slow_peer(1000000, 4096, 4096); /* the guest has to wait for the peer */
+    slow_peer(200000, 4096, 4096); /* the guest has to wait for the peer */
 }
 
 /* ---- TCP, telnet, descriptors, clients ---- */
