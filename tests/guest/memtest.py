@@ -3,7 +3,7 @@
 import re
 import time
 
-from vmtest import Vm, check, done, need_file, need_kvm
+from vmtest import Vm, check, done, need_file, need_kvm, skip
 
 IMAGE = "/boot/memtest86+ia32.bin"
 LIMIT = 150
@@ -12,7 +12,13 @@ need_kvm()
 need_file(IMAGE, "memtest86+")
 vm = Vm(["-m", "32", "-vga", "std", "-kernel", IMAGE, "-append", "console=ttyS0,115200"])
 start = time.monotonic()
-seen = vm.wait_screen("Memtest86+", LIMIT)
+while "Memtest86+" not in vm.serial() and time.monotonic() < start + LIMIT:
+    time.sleep(0.5)
+    # Its first instructions (fwait, fninit) are beyond a KVM that interprets guest code.
+    if vm.process.poll() == 3 or vm.process.poll() is None and \
+            vm.qmp("query-status")["status"] == "internal-error":
+        skip("this KVM cannot run memtest86+'s code (KVM_EXIT_INTERNAL_ERROR); the lab test runs it")
+seen = vm.wait_screen("Memtest86+", 30)
 seen = vm.wait_screen("Pass", 60)
 print(seen)
 took = time.monotonic() - start
