@@ -28,6 +28,7 @@ block_SRCS := $(wildcard block/*.c)
 chardev_SRCS := $(wildcard chardev/*.c)
 ui_SRCS := $(wildcard ui/*.c)
 dm_SRCS := $(filter-out dm/main.c,$(wildcard dm/*.c))
+dm_OBJS := $(B)/dm/roms.o
 fakes_SRCS := $(wildcard tests/fakes/*.c)
 
 LIBS := $(foreach l,ioreq hw block chardev ui dm fakes,$(B)/lib$(l).a)
@@ -40,7 +41,7 @@ $(B)/kvm-dm: $(B)/dm/main.o $(HOST_ARCHIVES)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(HOST_ARCHIVES) -Wl,--end-group $(HOST_LIBS)
 
 define layer
-$(B)/lib$(1).a: $$($(1)_SRCS:%.c=$(B)/%.o)
+$(B)/lib$(1).a: $$($(1)_SRCS:%.c=$(B)/%.o) $$($(1)_OBJS)
 	@rm -f $$@
 	$$(AR) rcs $$@ $$^
 endef
@@ -51,6 +52,16 @@ $(B)/ioreq/%.o $(B)/hw/%.o $(B)/tests/fakes/%.o $(B)/tests/unit/hw/%.o: HOST_CFL
 $(B)/%.o: %.c config.mk
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- boot ROMs: 16-bit code that SeaBIOS runs for -kernel, linked in as bytes ----------------
+ROMS := linuxboot multiboot
+$(B)/rom/%.bin: rom/%.S rom/fwcfg.inc config.mk
+	@mkdir -p $(@D)
+	$(CC) -m16 -march=i486 -fno-pic -nostdinc -Irom -c -o $(@:.bin=.o) $<
+	ld -m elf_i386 -Ttext 0 --oformat binary -o $@ $(@:.bin=.o)
+$(B)/dm/roms.o: dm/roms.S $(ROMS:%=$(B)/rom/%.bin)
+	@mkdir -p $(@D)
+	$(CC) -I$(B)/rom -c -o $@ $<
 
 # ---- unit tests ----------------------------------------------------------------------------
 # tests/unit/hw: devices, ioreq and the fakes, nothing else: a stray call is a link error.

@@ -91,8 +91,7 @@ void device_guest_error(struct device *dev, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Saves the fields as bytes: for each its name, type, count and values, so that order and unknown
- * names do not matter. Returns the size; writes only if it fits `size`. Lock held.
+ * Saves the fields as bytes, in the table's order: for each its name, type, count and values. Returns the size; writes only if it fits `size`. Lock held.
  */
 size_t device_save(const struct device *dev, void *buf, size_t size);
 

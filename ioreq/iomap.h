@@ -99,11 +99,13 @@ void iomap_remove(struct iomap *map, struct io_region *region); /* nothing if no
 void iomap_begin(struct iomap *map);
 void iomap_commit(struct iomap *map);
 
+struct io_entry;
+
 /* One per thread that dispatches; registered for as long as it does. */
 struct io_reader {
-    uint64_t epoch;                     /* 0: outside */
-    const void *last_table;             /* memory look-up: the last hit ... */
-    const struct io_region *last_region; /* ... valid for that table only */
+    uint64_t epoch;                    /* 0: outside */
+    uint64_t last_generation;          /* memory look-up: the last hit holds for that table only */
+    const struct io_entry *last_entry;
     struct io_reader *next;
 };
 void iomap_reader_add(struct iomap *map, struct io_reader *reader);

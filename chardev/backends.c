@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of back ends, and opening by name. */
+#include <signal.h>
+#include <string.h>
+
+#include "chardev/chardev_backends.h"
+#include "chardev/core.h"
+
+static void (*quit_fn)(void *opaque);
+static void *quit_opaque;
+static struct chardev *(*vc_open)(const char *label, GHashTable *opts, GError **error);
+
+void chardev_set_quit_hook(void (*fn)(void *opaque), void *opaque)
+{
+    quit_fn = fn;
+    quit_opaque = opaque;
+}
+
+void chardev_quit(void)
+{
+    if (quit_fn)
+        quit_fn(quit_opaque);
+    else
+        raise(SIGTERM);
+}
+
+void chardev_register_vc(struct chardev *(*open_fn)(const char *label, GHashTable *opts,
+                                                    GError **error))
+{
+    vc_open = open_fn;
+}
+
+static struct chardev *open_vc(const char *label, GHashTable *opts, GError **error)
+{
+    return vc_open ? vc_open(label, opts, error) : chardev_null_open(label, opts, error);
+}
+
+/* ---- the table ---- */
+
+static const struct chardev_option no_options[] = {{0}};
+
+static const struct chardev_option stdio_options[] = {
+    {"signal", CHARDEV_OPT_BOOL, false, "Ctrl-C, Ctrl-Z and Ctrl-\\ act on kvm-dm (default on)"},
+    {0},
+};
+
+static const struct chardev_option file_options[] = {
+    {"path", CHARDEV_OPT_STRING, true, "the file"},
+    {"append", CHARDEV_OPT_BOOL, false, "keep what it holds (default off)"},
+    {"limit", CHARDEV_OPT_SIZE, false, "write at most this much, drop the rest (default 1G, 0: all)"},
+    {0},
+};
+
+static const struct chardev_option socket_options[] = {
+    {"path", CHARDEV_OPT_STRING, false, "unix socket"},
+    {"host", CHARDEV_OPT_STRING, false, "TCP: name or address (server: default all addresses)"},
+    {"port", CHARDEV_OPT_STRING, false, "TCP: port (server: 0 takes any free one)"},
+    {"fd", CHARDEV_OPT_NUMBER, false, "an open socket that was passed to kvm-dm"},
+    {"server", CHARDEV_OPT_BOOL, false, "listen instead of connecting (default off)"},
+    {"wait", CHARDEV_OPT_BOOL, false, "server: start the VM only when a client is there (default on)"},
+    {"telnet", CHARDEV_OPT_BOOL, false, "speak telnet (default off)"},
+    {"reconnect", CHARDEV_OPT_NUMBER, false, "client: try again after so many seconds (default 0: never)"},
+    {"nodelay", CHARDEV_OPT_BOOL, false, "TCP: send small packets at once (default off)"},
+    {"ipv4", CHARDEV_OPT_BOOL, false, "TCP: only IPv4"},
+    {"ipv6", CHARDEV_OPT_BOOL, false, "TCP: only IPv6"},
+    {0},
+};
+
+/* Sizes and looks of a virtual console; what serves "vc" uses them. */
+static const struct chardev_option vc_options[] = {
+    {"width", CHARDEV_OPT_NUMBER, false, "pixels"},
+    {"height", CHARDEV_OPT_NUMBER, false, "pixels"},
+    {"cols", CHARDEV_OPT_NUMBER, false, "characters"},
+    {"rows", CHARDEV_OPT_NUMBER, false, "characters"},
+    {0},
+};
+
+static const struct chardev_driver drivers[] = {
+    {"null", "takes everything, says nothing", no_options, chardev_null_open},
+    {"stdio", "the terminal kvm-dm was started from", stdio_options, chardev_stdio_open},
+    {"file", "output to a file", file_options, chardev_file_open},
+    {"pty", "a pseudo terminal", no_options, chardev_pty_open},
+    {"socket", "unix or TCP socket, server or client", socket_options, chardev_socket_open},
+    {"vc", "a console in the display", vc_options, open_vc},
+    {"memory", "in this process, for tests", no_options, chardev_memory_open},
+};
+
+const struct chardev_driver *chardev_drivers(unsigned *count)
+{
+    *count = G_N_ELEMENTS(drivers);
+    return drivers;
+}
+
+const struct chardev_driver *chardev_driver_find(const char *name)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(drivers); i++) {
+        if (!strcmp(drivers[i].name, name))
+            return &drivers[i];
+    }
+    return NULL;
+}
+
+/* ---- options ---- */
+
+const char *chardev_opt(GHashTable *opts, const char *key)
+{
+    return opts ? g_hash_table_lookup(opts, key) : NULL;
+}
+
+/* -1: neither */
+static int parse_bool(const char *word)
+{
+    static const char *const on[] = {"on", "yes", "true", "y"}, *const off[] = {"off", "no", "false",
+                                                                                "n"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(on); i++) {
+        if (!strcmp(word, on[i]))
+            return 1;
+        if (!strcmp(word, off[i]))
+            return 0;
+    }
+    return -1;
+}
+
+bool chardev_opt_bool(GHashTable *opts, const char *key, bool otherwise)
+{
+    const char *word = chardev_opt(opts, key);
+
+    return word ? parse_bool(word) == 1 : otherwise;
+}
+
+static bool parse_size(const char *word, uint64_t *bytes)
+{
+    static const char suffixes[] = "kMGT";
+    const char *suffix;
+    char *end;
+    guint64 n;
+
+    if (!g_ascii_isdigit(word[0]))
+        return false;
+    n = g_ascii_strtoull(word, &end, 10);
+    suffix = *end ? strchr(suffixes, *end == 'K' ? 'k' : *end) : NULL;
+    if (*end && (!suffix || end[1]))
+        return false;
+    for (const char *s = suffixes; suffix && s <= suffix; s++) {
+        if (n > UINT64_MAX / 1024)
+            return false;
+        n *= 1024;
+    }
+    *bytes = n;
+    return true;
+}
+
+uint64_t chardev_opt_size(const char *word)
+{
+    uint64_t bytes = 0;
+
+    parse_size(word, &bytes);
+    return bytes;
+}
+
+static const char *misfit(const struct chardev_option *o, const char *value)
+{
+    guint64 n;
+    uint64_t bytes;
+
+    switch (o->type) {
+    case CHARDEV_OPT_BOOL: return parse_bool(value) < 0 ? "on or off" : NULL;
+    case CHARDEV_OPT_NUMBER:
+        return g_ascii_string_to_unsigned(value, 10, 0, G_MAXINT, &n, NULL) ? NULL : "a number";
+    case CHARDEV_OPT_SIZE: return parse_size(value, &bytes) ? NULL : "a size such as 64k or 1G";
+    case CHARDEV_OPT_STRING: return *value ? NULL : "not empty";
+    }
+    return NULL;
+}
+
+static const struct chardev_option *find_option(const struct chardev_driver *driver, const char *key)
+{
+    static const struct chardev_option mux = {"mux", CHARDEV_OPT_BOOL, false, "several front ends"};
+
+    for (const struct chardev_option *o = driver->options; o->name; o++) {
+        if (!strcmp(o->name, key))
+            return o;
+    }
+    return strcmp(key, mux.name) ? NULL : &mux;
+}
+
+char *chardev_check_options(const struct chardev_driver *driver, GHashTable *opts)
+{
+    GHashTableIter it;
+    gpointer key, value;
+
+    if (opts)
+        g_hash_table_iter_init(&it, opts);
+    while (opts && g_hash_table_iter_next(&it, &key, &value)) {
+        const struct chardev_option *o = find_option(driver, key);
+        const char *wanted = o ? misfit(o, value) : NULL;
+
+        if (!o)
+            return g_strdup_printf("back end %s has no option '%s'", driver->name, (char *)key);
+        if (wanted)
+            return g_strdup_printf("option %s=%s must be %s", o->name, (char *)value, wanted);
+    }
+    for (const struct chardev_option *o = driver->options; o->name; o++) {
+        if (o->required && !chardev_opt(opts, o->name))
+            return g_strdup_printf("option %s= is missing (%s)", o->name, o->help);
+    }
+    return NULL;
+}
+
+/* ---- opening ---- */
+
+static struct chardev *fail_unknown(GError **error, const char *label, const char *backend)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(drivers); i++)
+        g_string_append_printf(names, "%s%s", i ? ", " : "", drivers[i].name);
+    return chardev_fail(error, label, "there is no back end '%s'; there are: %s", backend, names->str);
+}
+
+struct chardev *chardev_open(const char *backend, const char *label, GHashTable *opts, GError **error)
+{
+    bool mux = g_str_has_prefix(backend, "mux-") || chardev_opt_bool(opts, "mux", false);
+    const char *name = g_str_has_prefix(backend, "mux-") ? backend + 4 : backend;
+    const struct chardev_driver *driver = chardev_driver_find(name);
+    g_autofree char *fault = NULL;
+    struct chardev *chr;
+
+    if (!driver)
+        return fail_unknown(error, label, name);
+    fault = chardev_check_options(driver, opts);
+    if (fault)
+        return chardev_fail(error, label, "%s", fault);
+    signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error code, no death */
+    chr = driver->open(label, opts, error);
+    if (!chr || !mux)
+        return chr;
+    if (driver->open == chardev_stdio_open)
+        chardev_stdio_no_escape(chr);
+    return chardev_mux_new(chr);
+}

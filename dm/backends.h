@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The host side of one VM by name: its character back ends and its disks, opened from the configuration. */
+#ifndef DM_BACKENDS_H
+#define DM_BACKENDS_H
+
+#include <glib.h>
+
+#include "dm/config.h"
+
+struct backends;
+struct block;
+struct chardev;
+
+/* Opens everything; NULL with error when one fails, and then nothing is left open. */
+struct backends *backends_open(const struct vm_config *config, GError **error);
+void backends_close(struct backends *backends); /* flushes and unlocks the disks */
+
+struct chardev *backends_chardev(struct backends *backends, const char *id); /* NULL: unknown */
+struct block *backends_drive(struct backends *backends, const char *id);
+void backends_foreach_chardev(struct backends *backends,
+                              void (*fn)(void *opaque, struct chardev *chr), void *opaque);
+
+#endif

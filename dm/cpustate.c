@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dm/cpustate.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "dm/log.h"
+
+#define MSR_IA32_TSC 0x10
+#define MSR_IA32_TSC_DEADLINE 0x6e0
+
+/* ---- CPUID (Intel SDM volume 2, CPUID) ---- */
+
+static void set_topology(struct kvm_cpuid_entry2 *e, unsigned index, unsigned count)
+{
+    switch (e->function) {
+    case 1:
+        e->ebx = (e->ebx & 0xffff) | count << 16 | index << 24;
+        if (count > 1)
+            e->edx |= 1u << 28; /* HTT: the count in EBX is valid */
+        e->ecx |= 1u << 31;     /* a hypervisor is here; leaf 0x40000000 says which */
+        break;
+    case 0xb: /* extended topology: one thread per core, `count` cores in the package */
+        e->edx = index;
+        if (e->index == 0) {
+            e->eax = 0;
+            e->ebx = 1;
+            e->ecx = 0x100;
+        } else if (e->index == 1) {
+            e->eax = count > 1 ? 32 - (unsigned)__builtin_clz(count - 1) : 0;
+            e->ebx = count;
+            e->ecx = 0x201;
+        }
+        break;
+    case 4: /* caches: cores in the package; nothing is shared between them */
+        e->eax = (e->eax & 0x3fff) | (count - 1) << 26;
+        break;
+    }
+}
+
+bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *host, unsigned index, unsigned count,
+                   GError **error)
+{
+    size_t bytes = sizeof(*host) + host->nent * sizeof(host->entries[0]);
+    g_autofree struct kvm_cpuid2 *cpuid = g_memdup2(host, bytes);
+
+    for (uint32_t i = 0; i < cpuid->nent; i++)
+        set_topology(&cpuid->entries[i], index, count);
+    if (!ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid))
+        return true;
+    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+                "-cpu: KVM refuses the processor description: %s", g_strerror(errno));
+    return false;
+}
+
+/* ---- power-on state ---- */
+
+struct cpu_state {
+    struct kvm_regs regs;
+    struct kvm_sregs sregs;
+    struct kvm_fpu fpu;
+    struct kvm_xsave xsave;
+    struct kvm_xcrs xcrs;
+    struct kvm_debugregs debugregs;
+    struct kvm_lapic_state lapic;
+    struct kvm_vcpu_events events;
+    bool have_xsave, have_xcrs, have_events;
+    struct kvm_msrs *msrs; /* those that can be read, in the kernel's order */
+};
+
+static bool skip_msr(uint32_t index)
+{
+    /* The counter goes on through a reset; a deadline belongs to the local APIC's state. */
+    return index == MSR_IA32_TSC || index == MSR_IA32_TSC_DEADLINE;
+}
+
+static struct kvm_msrs *read_msrs(int kvm_fd, int vcpu_fd)
+{
+    struct kvm_msr_list probe = {0};
+    g_autofree struct kvm_msr_list *list = NULL;
+    struct kvm_msrs *msrs;
+
+    ioctl(kvm_fd, KVM_GET_MSR_INDEX_LIST, &probe);
+    list = g_malloc0(sizeof(*list) + probe.nmsrs * sizeof(list->indices[0]));
+    list->nmsrs = probe.nmsrs;
+    if (ioctl(kvm_fd, KVM_GET_MSR_INDEX_LIST, list) < 0)
+        list->nmsrs = 0;
+    msrs = g_malloc0(sizeof(*msrs) + list->nmsrs * sizeof(msrs->entries[0]));
+    for (uint32_t i = 0; i < list->nmsrs; i++) {
+        if (!skip_msr(list->indices[i]))
+            msrs->entries[msrs->nmsrs++].index = list->indices[i];
+    }
+    /* KVM_GET_MSRS stops at the first that it cannot read: leave that one out and go on. */
+    for (uint32_t done = 0; done < msrs->nmsrs;) {
+        g_autofree struct kvm_msrs *rest = g_malloc0(
+            sizeof(*rest) + (msrs->nmsrs - done) * sizeof(rest->entries[0]));
+        int n;
+
+        rest->nmsrs = msrs->nmsrs - done;
+        memcpy(rest->entries, msrs->entries + done, rest->nmsrs * sizeof(rest->entries[0]));
+        n = ioctl(vcpu_fd, KVM_GET_MSRS, rest);
+        n = MAX(n, 0);
+        memcpy(msrs->entries + done, rest->entries, (size_t)n * sizeof(rest->entries[0]));
+        done += (uint32_t)n;
+        if (done < msrs->nmsrs) {
+            msrs->nmsrs--;
+            memmove(msrs->entries + done, msrs->entries + done + 1,
+                    (msrs->nmsrs - done) * sizeof(msrs->entries[0]));
+        }
+    }
+    return msrs;
+}
+
+struct cpu_state *cpu_state_new(int kvm_fd, int vcpu_fd)
+{
+    struct cpu_state *s = g_new0(struct cpu_state, 1);
+
+    ioctl(vcpu_fd, KVM_GET_REGS, &s->regs);
+    ioctl(vcpu_fd, KVM_GET_SREGS, &s->sregs);
+    ioctl(vcpu_fd, KVM_GET_FPU, &s->fpu);
+    s->have_xsave = ioctl(vcpu_fd, KVM_GET_XSAVE, &s->xsave) == 0;
+    s->have_xcrs = ioctl(vcpu_fd, KVM_GET_XCRS, &s->xcrs) == 0;
+    ioctl(vcpu_fd, KVM_GET_DEBUGREGS, &s->debugregs);
+    ioctl(vcpu_fd, KVM_GET_LAPIC, &s->lapic);
+    s->have_events = ioctl(vcpu_fd, KVM_GET_VCPU_EVENTS, &s->events) == 0;
+    s->msrs = read_msrs(kvm_fd, vcpu_fd);
+    return s;
+}
+
+void cpu_state_free(struct cpu_state *s)
+{
+    if (!s)
+        return;
+    g_free(s->msrs);
+    g_free(s);
+}
+
+static void restore_msrs(const struct cpu_state *s, int vcpu_fd)
+{
+    struct {
+        struct kvm_msrs head;
+        struct kvm_msr_entry entry;
+    } one = {.head.nmsrs = 1};
+
+    /* One at a time: some may be read but not written, and one refusal would stop the rest. */
+    for (uint32_t i = 0; i < s->msrs->nmsrs; i++) {
+        memcpy(&one.entry, &s->msrs->entries[i], sizeof(one.entry));
+        ioctl(vcpu_fd, KVM_SET_MSRS, &one);
+    }
+}
+
+void cpu_state_restore(const struct cpu_state *s, int vcpu_fd, bool boot_processor)
+{
+    struct kvm_mp_state mp = {boot_processor ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_UNINITIALIZED};
+    struct kvm_vcpu_events events = s->events;
+
+    ioctl(vcpu_fd, KVM_SET_MP_STATE, &mp);
+    ioctl(vcpu_fd, KVM_SET_SREGS, &s->sregs);
+    ioctl(vcpu_fd, KVM_SET_REGS, &s->regs);
+    ioctl(vcpu_fd, KVM_SET_FPU, &s->fpu);
+    if (s->have_xsave)
+        ioctl(vcpu_fd, KVM_SET_XSAVE, &s->xsave);
+    if (s->have_xcrs)
+        ioctl(vcpu_fd, KVM_SET_XCRS, &s->xcrs);
+    ioctl(vcpu_fd, KVM_SET_DEBUGREGS, &s->debugregs);
+    restore_msrs(s, vcpu_fd);
+    ioctl(vcpu_fd, KVM_SET_LAPIC, &s->lapic);
+    events.flags |= KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR;
+    if (s->have_events)
+        ioctl(vcpu_fd, KVM_SET_VCPU_EVENTS, &events);
+    ioctl(vcpu_fd, KVM_SET_MP_STATE, &mp);
+}
+
+/* ---- reports ---- */
+
+static void report_registers(int vcpu_fd, unsigned index)
+{
+    struct kvm_regs r;
+    struct kvm_sregs s;
+
+    if (ioctl(vcpu_fd, KVM_GET_REGS, &r) < 0 || ioctl(vcpu_fd, KVM_GET_SREGS, &s) < 0)
+        return;
+    log_error("vCPU %u: rip %llx rflags %llx cs %x:%llx ss %x:%llx ds %x:%llx cr0 %llx cr2 %llx "
+              "cr3 %llx cr4 %llx efer %llx",
+              index, r.rip, r.rflags, s.cs.selector, s.cs.base, s.ss.selector, s.ss.base,
+              s.ds.selector, s.ds.base, s.cr0, s.cr2, s.cr3, s.cr4, s.efer);
+    log_error("vCPU %u: rax %llx rbx %llx rcx %llx rdx %llx rsi %llx rdi %llx rsp %llx rbp %llx "
+              "r8 %llx r9 %llx r10 %llx r11 %llx r12 %llx r13 %llx r14 %llx r15 %llx",
+              index, r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rsp, r.rbp, r.r8, r.r9, r.r10,
+              r.r11, r.r12, r.r13, r.r14, r.r15);
+}
+
+static void report_instruction(const struct kvm_run *run, unsigned index)
+{
+    char text[3 * 15 + 1] = "";
+    unsigned n = MIN(run->emulation_failure.insn_size, 15);
+
+    if (run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION ||
+        run->emulation_failure.ndata < 1 ||
+        !(run->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES))
+        return;
+    for (unsigned i = 0; i < n; i++)
+        g_snprintf(text + 3 * i, 4, " %02x", run->emulation_failure.insn_bytes[i]);
+    log_error("vCPU %u: instruction bytes:%s", index, text);
+}
+
+static void report_internal(const struct kvm_run *run, unsigned index)
+{
+    for (unsigned i = 0; i < MIN(run->internal.ndata, 8); i++)
+        log_error("vCPU %u: data[%u] %llx", index, i, run->internal.data[i]);
+}
+
+void cpu_report(int vcpu_fd, const struct kvm_run *run, unsigned index, const char *what)
+{
+    log_error("vCPU %u: %s; exit reason %u", index, what, run->exit_reason);
+    report_registers(vcpu_fd, index);
+    if (run->exit_reason == KVM_EXIT_FAIL_ENTRY)
+        log_error("vCPU %u: hardware_entry_failure_reason 0x%llx", index,
+                  run->fail_entry.hardware_entry_failure_reason);
+    if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR) {
+        log_error("vCPU %u: suberror %u", index, run->internal.suberror);
+        report_instruction(run, index);
+        if (run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION)
+            report_internal(run, index);
+    }
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The registers of one vCPU: CPUID, the power-on state that a reset restores, and reports. */
+#ifndef DM_CPUSTATE_H
+#define DM_CPUSTATE_H
+
+#include <glib.h>
+#include <linux/kvm.h>
+#include <stdbool.h>
+
+struct cpu_state;
+
+/* What the guest's CPUID shows: the host's, with this vCPU's APIC ID and the topology. */
+bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *host, unsigned index, unsigned count,
+                   GError **error);
+
+/* Takes all registers that KVM knows of, right after creation. */
+struct cpu_state *cpu_state_new(int kvm_fd, int vcpu_fd);
+void cpu_state_free(struct cpu_state *state);
+/* Puts them back; the boot processor is made runnable, others wait for INIT and SIPI. */
+void cpu_state_restore(const struct cpu_state *state, int vcpu_fd, bool boot_processor);
+
+/* Writes to stderr why vCPU `index` cannot go on: the exit, registers, instruction bytes. */
+void cpu_report(int vcpu_fd, const struct kvm_run *run, unsigned index, const char *what);
+
+#endif

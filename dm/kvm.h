@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The VM as the kernel knows it: /dev/kvm, memory slots, interrupt lines, posted writes.
+ * Source: Linux Documentation/virt/kvm/api.rst. vcpu.h has the processors.
+ */
+#ifndef DM_KVM_H
+#define DM_KVM_H
+
+#include <glib.h>
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dm/memory.h"
+#include "ioreq/iomap.h"
+
+struct kvm {
+    int fd, vm_fd;
+    unsigned run_bytes;     /* of a vCPU's shared mapping */
+    unsigned coalesced_page; /* in it; 0: not offered */
+    bool coalesced_pio;
+    bool readonly_memory;
+    struct kvm_cpuid2 *cpuid; /* what the host's KVM can give a guest */
+    struct kvm_coalesced_mmio_ring *ring; /* from vCPU 0's mapping */
+    struct iolock *ring_lock; /* outermost: held around the accesses that the ring holds */
+    /* The interrupt chips and the timer as they were created, for reset. */
+    struct kvm_irqchip chips[3];
+    struct kvm_pit_state2 pit;
+    struct memory_listener listener;
+};
+
+/*
+ * Opens /dev/kvm and makes a VM with the interrupt controllers and the PIT in the kernel.
+ * NULL with error: one line that says what is missing and what to do.
+ */
+struct kvm *kvm_new(GError **error);
+void kvm_free(struct kvm *kvm);
+
+/* Memory slots follow mem from now on. */
+void kvm_follow_memory(struct kvm *kvm, struct memory *mem);
+/* Registers of regions that may be posted are collected by KVM from now on. */
+void kvm_follow_iomap(struct kvm *kvm, struct iomap *map);
+
+void kvm_irq_line(struct kvm *kvm, unsigned gsi, bool level);
+
+/* Writes that KVM collected are carried out, in order; before each access of any vCPU. */
+void kvm_flush_posted(struct kvm *kvm, struct iomap *map, struct io_reader *reader);
+static inline bool kvm_has_posted(const struct kvm *kvm)
+{
+    return kvm->ring && __atomic_load_n(&kvm->ring->first, __ATOMIC_ACQUIRE) !=
+                            __atomic_load_n(&kvm->ring->last, __ATOMIC_ACQUIRE);
+}
+
+void kvm_reset(struct kvm *kvm); /* interrupt chips and PIT; the vCPUs are stopped */
+/* The guest's clock (kvmclock) stands still while the VM does. */
+void kvm_clock_save(struct kvm *kvm, struct kvm_clock_data *clock);
+void kvm_clock_restore(struct kvm *kvm, const struct kvm_clock_data *clock);
+
+#endif

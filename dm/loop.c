@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dm/loop.h"
+
+#include <glib-unix.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+struct clock_source {
+    struct vclock *clock;
+    int fd;
+    guint watch;
+};
+
+/* Any thread: sets the timerfd for the earliest deadline. */
+static void rearm(void *opaque)
+{
+    struct clock_source *s = opaque;
+    int64_t next = vclock_next_ns(s->clock), wait;
+    struct itimerspec at = {0};
+
+    if (next >= 0) {
+        wait = next - vclock_now_ns(s->clock);
+        wait = MAX(wait, 1); /* zero would disarm */
+        at.it_value.tv_sec = wait / 1000000000;
+        at.it_value.tv_nsec = wait % 1000000000;
+    }
+    timerfd_settime(s->fd, 0, &at, NULL);
+}
+
+static gboolean expired(gint fd, GIOCondition condition, gpointer opaque)
+{
+    struct clock_source *s = opaque;
+    uint64_t count;
+
+    (void)condition;
+    if (read(fd, &count, sizeof(count)) == sizeof(count)) {
+        vclock_run(s->clock);
+        rearm(s);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+struct clock_source *clock_source_new(void)
+{
+    struct clock_source *s = g_new0(struct clock_source, 1);
+
+    s->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (s->fd < 0)
+        g_error("timerfd_create failed");
+    s->clock = vclock_new_running(rearm, s);
+    s->watch = g_unix_fd_add_full(G_PRIORITY_HIGH, s->fd, G_IO_IN, expired, s, NULL);
+    return s;
+}
+
+void clock_source_free(struct clock_source *s)
+{
+    if (!s)
+        return;
+    g_source_remove(s->watch);
+    close(s->fd);
+    vclock_free(s->clock);
+    g_free(s);
+}
+
+struct vclock *clock_source_clock(struct clock_source *source)
+{
+    return source->clock;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine: which devices there are, and where. The one place with port, address and interrupt
+ * numbers. Built once, before the guest runs; main loop's thread.
+ */
+#ifndef DM_MACHINE_H
+#define DM_MACHINE_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "dm/config.h"
+#include "hw/env.h"
+
+struct backends;
+struct device;
+struct display_source;
+struct irq_fabric;
+struct machine;
+struct memory;
+
+struct machine_parts {
+    const struct vm_config *config;
+    const struct dev_env *env;
+    struct memory *memory;
+    struct irq_fabric *irq;
+    struct backends *backends;
+    bool kernel_irqchip; /* KVM has the PICs, the PIT and port 0x61 */
+};
+
+/* Builds "pc" or "isapc". NULL with error: what option or device it was, and why. */
+struct machine *machine_new(const struct machine_parts *parts, GError **error);
+void machine_free(struct machine *machine);
+
+/* All devices and the memory map as after power-on; the vCPUs are stopped. */
+void machine_reset(struct machine *machine);
+/* The ACPI power button; false: the machine has none (isapc). */
+bool machine_power_button(struct machine *machine);
+struct display_source *machine_display(struct machine *machine); /* NULL: -vga none */
+/* A key by its XT number (bit 7: the e0 keys), as QMP's send-key numbers them. */
+void machine_key(struct machine *machine, unsigned scancode, bool down);
+
+void machine_foreach_device(struct machine *machine,
+                            void (*fn)(void *opaque, struct device *dev), void *opaque);
+
+#endif

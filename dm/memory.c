@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dm/memory.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "ioreq/iolock.h"
+
+#define PAGE 4096u
+#define MIB (1024u * 1024u)
+#define GIB_4 (1ull << 32)
+/* As QEMU's pc: RAM below 4 GiB ends here, or at 3 GiB if there is more than fits. */
+#define LOW_LIMIT 0xe0000000ull
+#define LOW_SPLIT 0xc0000000ull
+#define MAX_BLOCKS 16
+
+struct owned_block {
+    struct ram_block block;
+    struct memory *mem;
+    uint64_t *host_dirty; /* pages that DMA or a qtest client wrote; KVM knows only of vCPUs */
+};
+
+struct memory {
+    struct iolock *lock; /* a leaf */
+    uint8_t *ram;
+    uint64_t ram_bytes, low_bytes;
+    uint8_t *firmware; /* pages of its own, as KVM maps them */
+    size_t firmware_bytes;
+    bool isa;
+    struct {
+        bool readable, writable;
+    } pam[MEMORY_PAM_SEGMENTS];
+    struct owned_block *blocks[MAX_BLOCKS];
+    unsigned block_count;
+    struct memory_section sections[MEMORY_MAX_SECTIONS]; /* by address */
+    unsigned section_count;
+    const struct memory_listener *listener;
+};
+
+static uint8_t *map_pages(uint64_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+struct memory *memory_new(uint64_t ram_bytes, GError **error)
+{
+    struct memory *mem = g_new0(struct memory, 1);
+
+    mem->ram = map_pages(ram_bytes);
+    if (!mem->ram) {
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+                    "-m: cannot get %" G_GUINT64_FORMAT " MiB for the guest: %s", ram_bytes / MIB,
+                    g_strerror(errno));
+        g_free(mem);
+        return NULL;
+    }
+    madvise(mem->ram, ram_bytes, MADV_HUGEPAGE);
+    madvise(mem->ram, ram_bytes, MADV_DONTDUMP);
+    mem->ram_bytes = ram_bytes;
+    mem->low_bytes = ram_bytes < LOW_LIMIT ? ram_bytes : LOW_SPLIT;
+    mem->lock = iolock_new();
+    return mem;
+}
+
+void memory_free(struct memory *mem)
+{
+    if (!mem)
+        return;
+    for (unsigned i = 0; i < mem->block_count; i++) {
+        munmap(mem->blocks[i]->block.host, mem->blocks[i]->block.size);
+        g_free(mem->blocks[i]->host_dirty);
+        g_free(mem->blocks[i]);
+    }
+    munmap(mem->ram, mem->ram_bytes);
+    if (mem->firmware)
+        munmap(mem->firmware, mem->firmware_bytes);
+    iolock_free(mem->lock);
+    g_free(mem);
+}
+
+uint64_t memory_low_bytes(const struct memory *mem)
+{
+    return mem->low_bytes;
+}
+
+uint64_t memory_high_bytes(const struct memory *mem)
+{
+    return mem->ram_bytes - mem->low_bytes;
+}
+
+/* ---- the layout, derived ---- */
+
+struct layout {
+    struct memory_section at[MEMORY_MAX_SECTIONS];
+    unsigned count;
+};
+
+static void place(struct layout *l, uint64_t gpa, uint64_t size, uint8_t *rd, uint8_t *wr,
+                  struct ram_block *block)
+{
+    struct memory_section *last = l->count ? &l->at[l->count - 1] : NULL;
+
+    if (!size || (!rd && !wr))
+        return;
+    /* Neighbours that are one piece of the host's memory are one section, and one slot. */
+    if (last && !block && !last->block && last->gpa + last->size == gpa &&
+        (rd ? last->rd && last->rd + last->size == rd : !last->rd) &&
+        (wr ? last->wr && last->wr + last->size == wr : !last->wr)) {
+        last->size += size;
+        return;
+    }
+    if (l->count < MEMORY_MAX_SECTIONS)
+        l->at[l->count++] = (struct memory_section){gpa, size, rd, wr, block, -1};
+}
+
+/* What the guest sees at 0xe0000-0xfffff when shadow RAM is off; NULL above what the image has. */
+static uint8_t *firmware_below_1m(const struct memory *mem, uint64_t gpa)
+{
+    uint64_t from_end = MIB - gpa;
+
+    if (gpa < 0xe0000 || from_end > mem->firmware_bytes)
+        return NULL;
+    return mem->firmware + mem->firmware_bytes - from_end;
+}
+
+static void place_segment(const struct memory *mem, struct layout *l, unsigned n, uint64_t gpa,
+                          uint64_t size)
+{
+    uint8_t *ram = gpa + size <= mem->low_bytes ? mem->ram + gpa : NULL;
+
+    if (mem->isa)
+        place(l, gpa, size, ram, ram, NULL);
+    else
+        place(l, gpa, size, mem->pam[n].readable ? ram : firmware_below_1m(mem, gpa),
+              mem->pam[n].writable ? ram : NULL, NULL);
+}
+
+static void place_blocks(const struct memory *mem, struct layout *l)
+{
+    for (unsigned i = 0; i < mem->block_count; i++) {
+        struct ram_block *b = &mem->blocks[i]->block;
+
+        if (b->gpa != RAM_UNMAPPED)
+            place(l, b->gpa, b->size, b->host, b->readonly ? NULL : b->host, b);
+    }
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const struct memory_section *x = a, *y = b;
+
+    return x->gpa < y->gpa ? -1 : x->gpa > y->gpa;
+}
+
+static void derive(const struct memory *mem, struct layout *l)
+{
+    uint64_t base = MIN(mem->low_bytes, 0xa0000);
+
+    l->count = 0;
+    place(l, 0, base, mem->ram, mem->ram, NULL);
+    for (unsigned n = 1; n < MEMORY_PAM_SEGMENTS; n++)
+        place_segment(mem, l, n, 0xc0000 + (n - 1) * 0x4000, 0x4000);
+    place_segment(mem, l, 0, 0xf0000, 0x10000);
+    if (mem->low_bytes > MIB)
+        place(l, MIB, mem->low_bytes - MIB, mem->ram + MIB, mem->ram + MIB, NULL);
+    place(l, GIB_4 - mem->firmware_bytes, mem->firmware_bytes, mem->firmware, NULL, NULL);
+    if (mem->ram_bytes > mem->low_bytes)
+        place(l, GIB_4, mem->ram_bytes - mem->low_bytes, mem->ram + mem->low_bytes,
+              mem->ram + mem->low_bytes, NULL);
+    place_blocks(mem, l);
+    qsort(l->at, l->count, sizeof(l->at[0]), by_address);
+}
+
+static bool same_section(const struct memory_section *a, const struct memory_section *b)
+{
+    return a->gpa == b->gpa && a->size == b->size && a->rd == b->rd && a->wr == b->wr &&
+           a->block == b->block;
+}
+
+static int free_slot(const struct memory *mem, const struct layout *l)
+{
+    for (int slot = 0; slot < MEMORY_MAX_SECTIONS; slot++) {
+        bool used = false;
+
+        for (unsigned i = 0; i < l->count && !used; i++)
+            used = l->at[i].slot == slot;
+        for (unsigned i = 0; i < mem->section_count && !used; i++)
+            used = mem->sections[i].slot == slot;
+        if (!used)
+            return slot;
+    }
+    return -1;
+}
+
+/* Keeps the slots of what stays, takes away what goes, then adds what is new. Lock held. */
+static bool apply(struct memory *mem)
+{
+    struct layout l;
+    bool ok = true;
+
+    derive(mem, &l);
+    for (unsigned i = 0; i < mem->section_count; i++) {
+        struct memory_section *old = &mem->sections[i], *kept = NULL;
+
+        for (unsigned j = 0; j < l.count && !kept; j++) {
+            if (same_section(old, &l.at[j]))
+                kept = &l.at[j];
+        }
+        if (kept)
+            kept->slot = old->slot;
+        else if (mem->listener && old->slot >= 0)
+            mem->listener->set(mem->listener->opaque, old, false);
+    }
+    for (unsigned j = 0; j < l.count; j++) {
+        struct memory_section *s = &l.at[j];
+
+        if (s->slot >= 0 || !s->rd || !mem->listener)
+            continue;
+        s->slot = free_slot(mem, &l);
+        ok &= mem->listener->set(mem->listener->opaque, s, true);
+    }
+    memcpy(mem->sections, l.at, l.count * sizeof(l.at[0]));
+    mem->section_count = l.count;
+    return ok;
+}
+
+void memory_set_listener(struct memory *mem, const struct memory_listener *listener)
+{
+    iolock_enter(mem->lock);
+    mem->listener = listener;
+    mem->section_count = 0;
+    apply(mem);
+    iolock_leave(mem->lock);
+}
+
+void memory_set_firmware(struct memory *mem, const void *rom, size_t size)
+{
+    size_t bytes = (size + PAGE - 1) / PAGE * PAGE;
+
+    mem->firmware = map_pages(bytes);
+    if (!mem->firmware)
+        g_error("out of memory for the firmware");
+    mem->firmware_bytes = bytes;
+    memcpy(mem->firmware + bytes - size, rom, size);
+}
+
+void memory_set_isa(struct memory *mem)
+{
+    mem->isa = true;
+}
+
+void memory_reset(struct memory *mem)
+{
+    size_t n = MIN(mem->firmware_bytes, 128 * 1024);
+
+    iolock_enter(mem->lock);
+    if (mem->isa && mem->low_bytes >= MIB)
+        memcpy(mem->ram + MIB - n, mem->firmware + mem->firmware_bytes - n, n);
+    memset(mem->pam, 0, sizeof(mem->pam));
+    apply(mem);
+    iolock_leave(mem->lock);
+}
+
+void memory_set_pam(struct memory *mem, unsigned segment, bool readable, bool writable)
+{
+    if (segment >= MEMORY_PAM_SEGMENTS)
+        return;
+    iolock_enter(mem->lock);
+    if (mem->pam[segment].readable != readable || mem->pam[segment].writable != writable) {
+        mem->pam[segment].readable = readable;
+        mem->pam[segment].writable = writable;
+        apply(mem);
+    }
+    iolock_leave(mem->lock);
+}
+
+/* ---- finding ---- */
+
+static const struct memory_section *find(const struct memory *mem, uint64_t gpa)
+{
+    unsigned lo = 0, hi = mem->section_count;
+
+    while (lo < hi) {
+        unsigned mid = lo + (hi - lo) / 2;
+        const struct memory_section *s = &mem->sections[mid];
+
+        if (gpa < s->gpa)
+            hi = mid;
+        else if (gpa - s->gpa >= s->size)
+            lo = mid + 1;
+        else
+            return s;
+    }
+    return NULL;
+}
+
+/*
+ * The span function: the only way to a host pointer. A copy of the section at gpa, and in *len how
+ * much of it, from gpa on, lies within the section. False: no memory at gpa.
+ */
+static bool span(struct memory *mem, uint64_t gpa, size_t *len, struct memory_section *out)
+{
+    const struct memory_section *s;
+
+    iolock_enter(mem->lock);
+    s = find(mem, gpa);
+    if (s) {
+        *out = *s;
+        if (*len > s->gpa + s->size - gpa)
+            *len = s->gpa + s->size - gpa;
+    }
+    iolock_leave(mem->lock);
+    return s != NULL;
+}
+
+static bool all_memory(struct memory *mem, uint64_t gpa, size_t len)
+{
+    if (len && gpa + (len - 1) < gpa)
+        return false;
+    while (len) {
+        struct memory_section s;
+        size_t n = len;
+
+        if (!span(mem, gpa, &n, &s) || !s.rd)
+            return false;
+        gpa += n;
+        len -= n;
+    }
+    return true;
+}
+
+static void mark_dirty(const struct memory_section *s, uint64_t gpa, size_t len)
+{
+    struct owned_block *b = s->block ? s->block->opaque : NULL;
+
+    if (!b || !len)
+        return;
+    for (uint64_t page = (gpa - s->gpa) / PAGE; page <= (gpa - s->gpa + len - 1) / PAGE; page++)
+        __atomic_fetch_or(&b->host_dirty[page / 64], 1ull << page % 64, __ATOMIC_RELAXED);
+}
+
+/* Copies one piece at a time; what is not memory reads as `hole` and drops writes. */
+static void copy_out(struct memory *mem, uint64_t gpa, uint8_t *buf, size_t len, int hole)
+{
+    while (len) {
+        struct memory_section s;
+        size_t n = len;
+
+        if (!span(mem, gpa, &n, &s) || !s.rd) {
+            n = 1;
+            *buf = (uint8_t)hole;
+        } else {
+            memcpy(buf, s.rd + (gpa - s.gpa), n);
+        }
+        gpa += n;
+        buf += n;
+        len -= n;
+    }
+}
+
+static void copy_in(struct memory *mem, uint64_t gpa, const uint8_t *buf, size_t len)
+{
+    while (len) {
+        struct memory_section s;
+        size_t n = len;
+
+        if (!span(mem, gpa, &n, &s)) {
+            n = 1;
+        } else if (s.wr) {
+            memcpy(s.wr + (gpa - s.gpa), buf, n);
+            mark_dirty(&s, gpa, n);
+        }
+        gpa += n;
+        buf += n;
+        len -= n;
+    }
+}
+
+void memory_peek(struct memory *mem, uint64_t gpa, void *buf, size_t len)
+{
+    copy_out(mem, gpa, buf, len, 0xff);
+}
+
+void memory_poke(struct memory *mem, uint64_t gpa, const void *buf, size_t len)
+{
+    copy_in(mem, gpa, buf, len);
+}
+
+/* ---- DMA ---- */
+
+static bool dma_port_read(void *opaque, uint64_t gpa, void *buf, size_t len)
+{
+    struct memory *mem = opaque;
+
+    if (!all_memory(mem, gpa, len)) {
+        memset(buf, 0, len);
+        return false;
+    }
+    copy_out(mem, gpa, buf, len, 0);
+    return true;
+}
+
+static bool dma_port_write(void *opaque, uint64_t gpa, const void *buf, size_t len)
+{
+    struct memory *mem = opaque;
+
+    if (!all_memory(mem, gpa, len))
+        return false;
+    copy_in(mem, gpa, buf, len);
+    return true;
+}
+
+static void *dma_port_map(void *opaque, uint64_t gpa, size_t *len, bool for_write)
+{
+    struct memory_section s;
+    uint8_t *host;
+
+    if (!*len || !span(opaque, gpa, len, &s))
+        return NULL;
+    host = for_write ? s.wr : s.rd;
+    return host ? host + (gpa - s.gpa) : NULL;
+}
+
+static void dma_port_unmap(void *opaque, uint64_t gpa, void *host, size_t written)
+{
+    struct memory_section s;
+    size_t len = written;
+
+    (void)host;
+    if (written && span(opaque, gpa, &len, &s))
+        mark_dirty(&s, gpa, len);
+}
+
+struct dma_port memory_dma(struct memory *mem)
+{
+    static const struct dma_ops ops = {dma_port_read, dma_port_write, dma_port_map,
+                                       dma_port_unmap};
+
+    return (struct dma_port){&ops, mem};
+}
+
+/* ---- accesses by vCPUs that KVM did not do itself ---- */
+
+bool memory_access(void *opaque, struct ioreq *req)
+{
+    struct memory *mem = opaque;
+    struct memory_section s;
+    size_t n = req->size;
+
+    if (req->count != 1 || !span(mem, req->addr, &n, &s))
+        return false;
+    if (req->dir == IO_WRITE) {
+        copy_in(mem, req->addr, req->data, req->size);
+        return true;
+    }
+    copy_out(mem, req->addr, req->data, req->size, 0xff);
+    return s.rd != NULL;
+}
+
+/* ---- blocks ---- */
+
+static bool block_overlaps(const struct memory *mem, const struct ram_block *b, uint64_t gpa)
+{
+    if (gpa + (b->size - 1) < gpa)
+        return true;
+    for (unsigned i = 0; i < mem->section_count; i++) {
+        const struct memory_section *s = &mem->sections[i];
+
+        if (s->block != b && s->gpa <= gpa + (b->size - 1) && gpa <= s->gpa + (s->size - 1))
+            return true;
+    }
+    /* The ISA hole and the shadow area belong to others even where nothing is mapped now. */
+    return gpa < MIB;
+}
+
+static bool block_map(struct ram_block *block, uint64_t gpa)
+{
+    struct memory *mem = ((struct owned_block *)block->opaque)->mem;
+    uint64_t before;
+    bool ok = true;
+
+    iolock_enter(mem->lock);
+    before = block->gpa;
+    if (gpa != RAM_UNMAPPED && ((gpa & (PAGE - 1)) || block_overlaps(mem, block, gpa))) {
+        ok = false;
+    } else if (gpa != before) {
+        block->gpa = gpa;
+        ok = apply(mem);
+        if (!ok) {
+            block->gpa = RAM_UNMAPPED;
+            apply(mem);
+        }
+    }
+    iolock_leave(mem->lock);
+    return ok;
+}
+
+static void block_take_dirty(struct ram_block *block, uint64_t *bitmap)
+{
+    struct owned_block *b = block->opaque;
+    struct memory *mem = b->mem;
+
+    for (uint64_t i = 0; i < (block->size / PAGE + 63) / 64; i++)
+        bitmap[i] |= __atomic_exchange_n(&b->host_dirty[i], 0, __ATOMIC_RELAXED);
+    iolock_enter(mem->lock);
+    for (unsigned i = 0; i < mem->section_count; i++) {
+        if (mem->sections[i].block == block && mem->listener && mem->listener->dirty)
+            mem->listener->dirty(mem->listener->opaque, &mem->sections[i], bitmap);
+    }
+    iolock_leave(mem->lock);
+}
+
+struct ram_block *memory_block_new(struct memory *mem, const char *name, uint64_t size,
+                                   bool readonly)
+{
+    struct owned_block *b;
+
+    g_assert(mem->block_count < MAX_BLOCKS && size && size % PAGE == 0);
+    b = g_new0(struct owned_block, 1);
+    b->mem = mem;
+    b->host_dirty = g_new0(uint64_t, (size / PAGE + 63) / 64);
+    b->block = (struct ram_block){.name = name,
+                                  .host = map_pages(size),
+                                  .size = size,
+                                  .readonly = readonly,
+                                  .map = block_map,
+                                  .take_dirty = block_take_dirty,
+                                  .gpa = RAM_UNMAPPED,
+                                  .opaque = b};
+    if (!b->block.host)
+        g_error("out of memory for %s", name);
+    mem->blocks[mem->block_count++] = b;
+    return &b->block;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest physical memory: RAM, ROM and RAM-backed windows; the one place that turns a guest address
+ * into a host pointer. The layout is derived from a few facts (RAM size, PAM, mapped windows) and
+ * published as sections; KVM's memory slots follow the sections.
+ */
+#ifndef DM_MEMORY_H
+#define DM_MEMORY_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hw/env.h"
+#include "ioreq/ioreq.h"
+
+#define MEMORY_MAX_SECTIONS 48
+#define MEMORY_PAM_SEGMENTS 13 /* 0: 0xf0000, 64 KiB; 1 .. 12: 16 KiB each from 0xc0000 */
+
+/* A range with one meaning. What reads and writes reach may differ (PAM: read ROM, write RAM). */
+struct memory_section {
+    uint64_t gpa, size;
+    uint8_t *rd; /* NULL: reads are not memory here */
+    uint8_t *wr; /* NULL: writes are dropped */
+    struct ram_block *block; /* NULL: RAM or firmware */
+    int slot; /* KVM's, -1: none */
+};
+
+struct memory;
+
+/*
+ * What follows the layout: KVM's slots. set() is called for each section to be mapped (and with
+ * mapped = false before it goes away), under the memory's lock; false: refused by the kernel.
+ */
+struct memory_listener {
+    bool (*set)(void *opaque, const struct memory_section *section, bool mapped);
+    /* Bits of pages written by vCPUs since the last call, OR-ed into bitmap. */
+    void (*dirty)(void *opaque, const struct memory_section *section, uint64_t *bitmap);
+    void *opaque;
+};
+
+/* RAM of a multiple of 4096 bytes, zero, not yet backed by pages. NULL with error: out of memory. */
+struct memory *memory_new(uint64_t ram_bytes, GError **error);
+void memory_free(struct memory *mem);
+
+/* Where the firmware sits: below 4 GiB, its last 128 KiB also below 1 MiB. `rom` is copied. */
+void memory_set_firmware(struct memory *mem, const void *rom, size_t size);
+/* isapc: no PAM registers, so everything from 0xc0000 is RAM, with the firmware copied into it. */
+void memory_set_isa(struct memory *mem);
+/* To be called when the parts are in place and at each reset: firmware contents as new. */
+void memory_reset(struct memory *mem);
+void memory_set_listener(struct memory *mem, const struct memory_listener *listener);
+
+void memory_set_pam(struct memory *mem, unsigned segment, bool readable, bool writable);
+
+uint64_t memory_low_bytes(const struct memory *mem);  /* RAM below 4 GiB */
+uint64_t memory_high_bytes(const struct memory *mem); /* RAM from 4 GiB up */
+
+/* A block for a device (frame buffer, option ROM), zero, freed with the memory. */
+struct ram_block *memory_block_new(struct memory *mem, const char *name, uint64_t size,
+                                   bool readonly);
+
+/* For devices. */
+struct dma_port memory_dma(struct memory *mem);
+
+/* iomap's fallback: an access by a vCPU or a qtest client that no register region claims. */
+bool memory_access(void *opaque, struct ioreq *req);
+
+/*
+ * Copies guest memory for a debugger or qtest: what is not memory reads as ones and drops writes;
+ * with through_rom, writes reach ROM too (loading).
+ */
+void memory_peek(struct memory *mem, uint64_t gpa, void *buf, size_t len);
+void memory_poke(struct memory *mem, uint64_t gpa, const void *buf, size_t len);
+
+#endif

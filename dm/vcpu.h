@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The processors: a thread each, inside KVM_RUN or carrying out an access. The group pauses and goes
+ * on as one. All calls on the main loop's thread, except vcpus_hold().
+ */
+#ifndef DM_VCPU_H
+#define DM_VCPU_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "ioreq/iomap.h"
+
+struct kvm;
+struct vcpu_group;
+
+/* What a vCPU could not go on after. */
+enum vcpu_stop {
+    VCPU_STOP_TRIPLE_FAULT,   /* KVM_EXIT_SHUTDOWN: as on a PC, the machine resets */
+    VCPU_STOP_INTERNAL_ERROR, /* reported in full on stderr already */
+};
+
+struct vcpu_hooks {
+    /* From a vCPU's thread, which has been held: the main loop has to be woken. */
+    void (*stopped)(void *opaque, unsigned cpu, enum vcpu_stop why);
+    void *opaque;
+};
+
+/*
+ * Makes `count` vCPUs, paused, in the state after power-on. Takes kvm's ring mapping from the first.
+ * cpu_features: "-x", "+x" are not known yet. NULL with error.
+ */
+struct vcpu_group *vcpus_new(struct kvm *kvm, struct iomap *map, unsigned count,
+                             const struct vcpu_hooks *hooks, GError **error);
+void vcpus_free(struct vcpu_group *group); /* ends the threads */
+
+void vcpus_pause(struct vcpu_group *group);  /* returns when none is in the guest or in an access */
+void vcpus_resume(struct vcpu_group *group);
+void vcpus_reset(struct vcpu_group *group);  /* paused: all registers as after power-on */
+
+/*
+ * Any thread, also from inside a device: no vCPU goes back into the guest until vcpus_resume().
+ * Does not wait. A reset or power-off thus takes effect with the access that asked for it.
+ */
+void vcpus_hold(struct vcpu_group *group);
+
+unsigned vcpus_count(const struct vcpu_group *group);
+int vcpu_thread_id(const struct vcpu_group *group, unsigned cpu); /* as gettid() */
+
+#endif

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dm/vm.h"
+
+#include <string.h>
+
+#include "block/open.h"
+#include "dm/backends.h"
+#include "dm/irq.h"
+#include "dm/kvm.h"
+#include "dm/log.h"
+#include "dm/loop.h"
+#include "dm/machine.h"
+#include "dm/memory.h"
+#include "dm/monitor.h"
+#include "dm/qtest.h"
+#include "dm/vcpu.h"
+#include "dm/vm_build.h"
+#include "hw/device.h"
+#include "ui/screendump.h"
+
+/* What vCPU threads and devices ask of the main loop; bits of vm->requests. */
+enum {
+    REQUEST_RESET = 1 << MACHINE_RESET,
+    REQUEST_POWEROFF = 1 << MACHINE_POWEROFF,
+    REQUEST_SUSPEND = 1 << MACHINE_SUSPEND,
+    REQUEST_EXIT = 1 << MACHINE_EXIT,
+    REQUEST_TRIPLE_FAULT = 1 << 8,
+    REQUEST_INTERNAL_ERROR = 1 << 9,
+};
+
+struct vm {
+    const struct vm_config *config;
+    enum run_state state;
+    struct backends *backends;
+    struct clock_source *clock_source; /* NULL: stepped clock, no vCPU */
+    struct dev_env env;
+    struct memory *memory;
+    struct kvm *kvm;
+    struct vcpu_group *vcpus;
+    struct kvm_clock_data kvm_clock;
+    struct qtest *qtest;
+    struct irq_fabric *irq;
+    struct machine *machine;
+    GPtrArray *monitors;
+    GMainLoop *loop;
+    int exit_code;
+    bool quitting;
+    unsigned requests; /* atomic */
+    unsigned exit_arg;
+    struct log_limit guest_errors;
+};
+
+/* ---- states ---- */
+
+const char *run_state_name(enum run_state state)
+{
+    static const char *const names[] = {
+        [RUN_PRELAUNCH] = "prelaunch", [RUN_RUNNING] = "running",
+        [RUN_PAUSED] = "paused",       [RUN_SHUTDOWN] = "shutdown",
+        [RUN_IO_ERROR] = "io-error",   [RUN_INTERNAL_ERROR] = "internal-error",
+        [RUN_SUSPENDED] = "suspended",
+    };
+
+    return names[state];
+}
+
+enum run_state vm_run_state(const struct vm *vm)
+{
+    return vm->state;
+}
+
+const struct vm_config *vm_config(const struct vm *vm)
+{
+    return vm->config;
+}
+
+static void go(struct vm *vm)
+{
+    if (vm->clock_source)
+        vclock_start(vm->env.clock);
+    if (vm->vcpus) {
+        kvm_clock_restore(vm->kvm, &vm->kvm_clock);
+        vcpus_resume(vm->vcpus);
+    }
+}
+
+static void halt(struct vm *vm)
+{
+    if (vm->vcpus) {
+        vcpus_pause(vm->vcpus);
+        kvm_clock_save(vm->kvm, &vm->kvm_clock);
+    }
+    if (vm->clock_source)
+        vclock_stop(vm->env.clock);
+}
+
+void vm_stop(struct vm *vm, enum run_state why)
+{
+    if (vm->state != RUN_RUNNING) {
+        if (vm->state == RUN_PRELAUNCH && why != RUN_PAUSED)
+            vm->state = why;
+        return;
+    }
+    halt(vm);
+    vm->state = why;
+    monitor_event(vm, "STOP", NULL);
+}
+
+bool vm_cont(struct vm *vm, GError **error)
+{
+    switch (vm->state) {
+    case RUN_RUNNING:
+        return true;
+    case RUN_SHUTDOWN:
+    case RUN_INTERNAL_ERROR:
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "Resetting the Virtual Machine is required");
+        return false;
+    default:
+        break;
+    }
+    vm->state = RUN_RUNNING;
+    monitor_event(vm, "RESUME", NULL);
+    block_resume_all();
+    go(vm);
+    return true;
+}
+
+/* ---- reset, power ---- */
+
+static JsonNode *guest_reason(bool guest, const char *reason)
+{
+    JsonObject *data = json_object_new();
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+
+    json_object_set_boolean_member(data, "guest", guest);
+    json_object_set_string_member(data, "reason", reason);
+    json_node_take_object(node, data);
+    return node;
+}
+
+/* How long a reset waits for host I/O that the devices have given up. */
+#define RESET_DRAIN_MS 2000
+
+static void reset_machine(struct vm *vm)
+{
+    machine_reset(vm->machine);
+    /* A read that was under way must not land in the memory of the system that boots next. */
+    block_drain_all(RESET_DRAIN_MS);
+    if (vm->vcpus) {
+        kvm_reset(vm->kvm);
+        vcpus_reset(vm->vcpus);
+    }
+}
+
+static void reset(struct vm *vm, bool guest, const char *reason)
+{
+    bool was_running = vm->state == RUN_RUNNING;
+
+    if (vm->vcpus)
+        vcpus_pause(vm->vcpus);
+    reset_machine(vm);
+    monitor_event(vm, "RESET", guest_reason(guest, reason));
+    if (vm->state == RUN_SHUTDOWN || vm->state == RUN_INTERNAL_ERROR)
+        vm->state = RUN_PAUSED;
+    if (was_running && vm->vcpus)
+        vcpus_resume(vm->vcpus);
+}
+
+void vm_system_reset(struct vm *vm)
+{
+    reset(vm, false, "host-qmp-system-reset");
+}
+
+void vm_system_powerdown(struct vm *vm)
+{
+    if (machine_power_button(vm->machine))
+        monitor_event(vm, "POWERDOWN", NULL);
+    else
+        log_warning("this machine has no power button");
+}
+
+void vm_quit(struct vm *vm, int exit_code, const char *reason)
+{
+    if (vm->quitting)
+        return;
+    vm->quitting = true;
+    vm->exit_code = exit_code;
+    monitor_event(vm, "SHUTDOWN",
+                  guest_reason(g_str_has_prefix(reason, "guest"), reason));
+    g_main_loop_quit(vm->loop);
+}
+
+/* The guest is off: the process ends, or stays stopped for whoever asked for -no-shutdown. */
+static void guest_off(struct vm *vm, int exit_code, const char *reason)
+{
+    if (!vm->config->no_shutdown) {
+        halt(vm);
+        vm_quit(vm, exit_code, reason);
+        return;
+    }
+    monitor_event(vm, "SHUTDOWN", guest_reason(true, reason));
+    vm_stop(vm, RUN_SHUTDOWN);
+}
+
+static void guest_reset(struct vm *vm, int exit_code)
+{
+    if (vm->config->no_reboot)
+        guest_off(vm, exit_code, "guest-reset");
+    else
+        reset(vm, true, "guest-reset");
+}
+
+static void internal_error(struct vm *vm)
+{
+    vm_stop(vm, RUN_INTERNAL_ERROR);
+    /* Nobody who could look or reset: do not stand there for ever. */
+    if (!vm->monitors->len && !vm->config->no_shutdown)
+        vm_quit(vm, EXIT_INTERNAL_ERROR, "host-error");
+}
+
+static gboolean serve_requests(gpointer opaque)
+{
+    struct vm *vm = opaque;
+    unsigned requests = __atomic_exchange_n(&vm->requests, 0, __ATOMIC_ACQ_REL);
+
+    if (vm->quitting)
+        return G_SOURCE_REMOVE;
+    if (requests & REQUEST_INTERNAL_ERROR)
+        internal_error(vm);
+    else if (requests & REQUEST_EXIT)
+        vm_quit(vm, (int)vm->exit_arg, "guest-shutdown");
+    else if (requests & REQUEST_POWEROFF)
+        guest_off(vm, EXIT_OK, "guest-shutdown");
+    else if (requests & REQUEST_TRIPLE_FAULT)
+        guest_reset(vm, EXIT_TRIPLE_FAULT);
+    else if (requests & REQUEST_RESET)
+        guest_reset(vm, EXIT_GUEST_RESET);
+    else if (requests & REQUEST_SUSPEND)
+        log_limited(&vm->guest_errors, "the guest asks for S3 sleep, which is not offered");
+    /* Whatever it was, it held the vCPUs. */
+    if (vm->state == RUN_RUNNING && !vm->quitting && vm->vcpus)
+        vcpus_resume(vm->vcpus);
+    return G_SOURCE_REMOVE;
+}
+
+/* Any thread. The vCPUs stay where they are until the main loop has acted. */
+static void request(struct vm *vm, unsigned what)
+{
+    if (vm->vcpus)
+        vcpus_hold(vm->vcpus);
+    if (!__atomic_fetch_or(&vm->requests, what, __ATOMIC_ACQ_REL))
+        g_idle_add_full(G_PRIORITY_HIGH, serve_requests, vm, NULL);
+}
+
+static void device_request(void *opaque, enum machine_request what, unsigned arg)
+{
+    struct vm *vm = opaque;
+
+    if (what == MACHINE_EXIT)
+        __atomic_store_n(&vm->exit_arg, arg, __ATOMIC_RELAXED);
+    request(vm, 1u << what);
+}
+
+static void vcpu_stopped(void *opaque, unsigned cpu, enum vcpu_stop why)
+{
+    (void)cpu;
+    request(opaque, why == VCPU_STOP_TRIPLE_FAULT ? REQUEST_TRIPLE_FAULT : REQUEST_INTERNAL_ERROR);
+}
+
+/* ---- errors ---- */
+
+static void guest_error(void *opaque, struct device *dev, const char *text)
+{
+    struct vm *vm = opaque;
+
+    log_limited(&vm->guest_errors, "guest error: %s: %s", dev->id, text);
+}
+
+static void io_error(void *opaque, struct block *blk, bool write, bool nospace, const char *reason,
+                     bool stopped)
+{
+    struct vm *vm = opaque;
+    JsonObject *data = json_object_new();
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+
+    json_object_set_string_member(data, "device", block_name(blk));
+    json_object_set_string_member(data, "operation", write ? "write" : "read");
+    json_object_set_string_member(data, "action", stopped ? "stop" : "report");
+    json_object_set_boolean_member(data, "nospace", nospace);
+    json_object_set_string_member(data, "reason", reason);
+    json_node_take_object(node, data);
+    monitor_event(vm, "BLOCK_IO_ERROR", node);
+    if (stopped)
+        vm_stop(vm, RUN_IO_ERROR);
+}
+
+/* ---- looking ---- */
+
+static const char *first_accel(const struct vm_config *config)
+{
+    return config->accels->len ? g_ptr_array_index(config->accels, 0) : "kvm";
+}
+
+struct display_source *vm_display(struct vm *vm)
+{
+    return machine_display(vm->machine);
+}
+
+struct machine *vm_machine(struct vm *vm)
+{
+    return vm->machine;
+}
+
+struct chardev *vm_chardev(struct vm *vm, const char *id)
+{
+    return backends_chardev(vm->backends, id);
+}
+
+bool vm_uses_kvm(const struct vm *vm)
+{
+    return strcmp(first_accel(vm->config), "qtest") != 0;
+}
+
+const struct dev_env *vm_env(struct vm *vm)
+{
+    return &vm->env;
+}
+
+struct vcpu_group *vm_vcpus(struct vm *vm)
+{
+    return vm->vcpus;
+}
+
+struct backends *vm_backends(struct vm *vm)
+{
+    return vm->backends;
+}
+
+bool vm_screendump(struct vm *vm, const char *path, bool png, GError **error)
+{
+    struct display_source *source = vm_display(vm);
+    struct surface s = {0};
+    bool ok;
+
+    if (!source) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NODEV, "no graphic console found (-vga none)");
+        return false;
+    }
+    iolock_enter(source->lock);
+    ok = source->render(source->chip, &s);
+    iolock_leave(source->lock);
+    /* A blanked screen is a picture too: the size that text mode would have, all black. */
+    if (!ok && surface_resize(&s, 720, 400))
+        memset(s.pixels, 0, (size_t)s.stride * s.height * sizeof(*s.pixels));
+    ok = screendump_write(&s, path, png, error);
+    surface_free(&s);
+    return ok;
+}
+
+/* ---- building: steps in order, undone from the last ---- */
+
+static void set_kvm_line(void *opaque, unsigned gsi, bool level)
+{
+    struct vm *vm = opaque;
+
+    kvm_irq_line(vm->kvm, gsi, level);
+}
+
+static void client_gone(void *opaque)
+{
+    vm_quit(opaque, EXIT_OK, "host-signal");
+}
+
+static bool build_qtest(struct vm *vm, GError **error)
+{
+    struct qtest_machine machine = {vm->env.iomap, vm->env.clock, vm->env.dma, vm->irq,
+                                    client_gone, vm};
+
+    if (!vm->config->qtest)
+        return true;
+    vm->qtest = qtest_new(backends_chardev(vm->backends, vm->config->qtest), &machine,
+                          vm->config->qtest_log, error);
+    return vm->qtest != NULL;
+}
+
+static void set_line(void *opaque, unsigned gsi, bool level)
+{
+    struct vm *vm = opaque;
+
+    if (vm->kvm)
+        set_kvm_line(vm, gsi, level);
+    if (vm->qtest)
+        qtest_irq(vm->qtest, gsi, level);
+}
+
+static bool build_world(struct vm *vm, bool stepped, GError **error)
+{
+    if (stepped) {
+        vm->env.clock = vclock_new_stepped();
+    } else {
+        vm->clock_source = clock_source_new();
+        vm->env.clock = clock_source_clock(vm->clock_source);
+    }
+    vm->env.iomap = iomap_new();
+    vm->env.machine = (struct machine_port){device_request, vm};
+    vm->env.guest_error = guest_error;
+    vm->env.guest_error_opaque = vm;
+    vm->memory = memory_new(vm->config->ram_bytes, error);
+    if (!vm->memory)
+        return false;
+    vm->env.dma = memory_dma(vm->memory);
+    iomap_set_ram(vm->env.iomap, memory_access, vm->memory);
+    vm->irq = irq_fabric_new(set_line, vm);
+    return true;
+}
+
+static bool build_machine(struct vm *vm, GError **error)
+{
+    struct machine_parts parts = {vm->config, &vm->env,     vm->memory, vm->irq,
+                                  vm->backends, vm->kvm != NULL};
+
+    /* One table for all of the wiring, not one per region. */
+    iomap_begin(vm->env.iomap);
+    vm->machine = machine_new(&parts, error);
+    iomap_commit(vm->env.iomap);
+    if (!vm->machine)
+        return false;
+    machine_reset(vm->machine);
+    return true;
+}
+
+static bool build_vcpus(struct vm *vm, GError **error)
+{
+    const struct vcpu_hooks hooks = {vcpu_stopped, vm};
+
+    if (!vm->kvm)
+        return true;
+    kvm_follow_memory(vm->kvm, vm->memory);
+    kvm_follow_iomap(vm->kvm, vm->env.iomap);
+    vm->vcpus = vcpus_new(vm->kvm, vm->env.iomap, vm->config->cpus, &hooks, error);
+    kvm_clock_save(vm->kvm, &vm->kvm_clock);
+    return vm->vcpus != NULL;
+}
+
+static bool build_monitors(struct vm *vm, GError **error)
+{
+    for (guint i = 0; i < vm->config->monitors->len; i++) {
+        const struct monitor_config *m = g_ptr_array_index(vm->config->monitors, i);
+        struct chardev *chr = backends_chardev(vm->backends, m->chardev);
+
+        if (!chr) {
+            g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "-mon: no -chardev has the id '%s'",
+                        m->chardev);
+            return false;
+        }
+        g_ptr_array_add(vm->monitors, monitor_new(vm, chr, m->pretty));
+    }
+    return true;
+}
+
+struct vm *vm_new(const struct vm_config *config, GError **error)
+{
+    struct vm *vm = g_new0(struct vm, 1);
+    bool stepped = !strcmp(first_accel(config), "qtest");
+    bool bare = !strcmp(config->machine, "none");
+
+    vm->config = config;
+    vm->state = RUN_PRELAUNCH;
+    vm->loop = g_main_loop_new(NULL, FALSE);
+    vm->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
+    vm->backends = backends_open(config, error);
+    if (!vm->backends || !build_world(vm, stepped, error))
+        goto fail;
+    block_set_stop_hook(io_error, vm);
+    if (!stepped && !bare) {
+        vm->kvm = kvm_new(error);
+        if (!vm->kvm)
+            goto fail;
+    }
+    if (!bare && !build_machine(vm, error))
+        goto fail;
+    if (!build_vcpus(vm, error) || !build_qtest(vm, error) || !build_monitors(vm, error))
+        goto fail;
+    return vm;
+fail:
+    vm_free(vm);
+    return NULL;
+}
+
+void vm_free(struct vm *vm)
+{
+    if (!vm)
+        return;
+    if (vm->vcpus)
+        vcpus_free(vm->vcpus);
+    g_ptr_array_free(vm->monitors, TRUE);
+    qtest_free(vm->qtest);
+    vm->qtest = NULL;
+    while (g_source_remove_by_user_data(vm)) {
+    }
+    if (vm->env.iomap)
+        iomap_set_listener(vm->env.iomap, NULL, NULL);
+    machine_free(vm->machine);
+    backends_close(vm->backends);
+    irq_fabric_free(vm->irq);
+    if (vm->memory)
+        memory_set_listener(vm->memory, NULL);
+    kvm_free(vm->kvm);
+    memory_free(vm->memory);
+    iomap_free(vm->env.iomap);
+    if (vm->clock_source)
+        clock_source_free(vm->clock_source);
+    else
+        vclock_free(vm->env.clock);
+    g_main_loop_unref(vm->loop);
+    g_free(vm);
+}
+
+int vm_run(struct vm *vm)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!vm->config->start_stopped && vm->machine && !vm_cont(vm, &error))
+        log_error("%s", error->message);
+    if (!vm->quitting)
+        g_main_loop_run(vm->loop);
+    halt(vm);
+    return vm->exit_code;
+}
