@@ -51,6 +51,9 @@ struct chardev *chardev_open(const char *backend, const char *label, GHashTable 
  * that is still entered by other threads. A mux frees its fronts and its back end. NULL is nothing. */
 void chardev_free(struct chardev *chr);
 
+/* Sends the peer away (CLOSED is told); a listening back end waits for the next. */
+void chardev_disconnect(struct chardev *chr);
+
 /* What Ctrl-A x on a terminal does; without a hook it raises SIGTERM. */
 void chardev_set_quit_hook(void (*fn)(void *opaque), void *opaque);
 /* Where notices go (one line, no newline); without a hook to stderr. */

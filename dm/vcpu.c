@@ -13,6 +13,7 @@
 
 #include "dm/cpustate.h"
 #include "dm/kvm.h"
+#include "dm/kvmexit.h"
 #include "dm/log.h"
 
 /* Brings a vCPU out of KVM_RUN; the handler does nothing. */
@@ -44,44 +45,6 @@ struct vcpu_group {
 
 /* ---- exits ---- */
 
-static void access_port(struct vcpu *cpu)
-{
-    struct kvm_run *run = cpu->run;
-    struct ioreq req = {
-        .addr = run->io.port,
-        .data = (uint8_t *)run + run->io.data_offset,
-        .count = run->io.count,
-        .size = run->io.size,
-        .space = IO_PORT,
-        .dir = run->io.direction == KVM_EXIT_IO_IN ? IO_READ : IO_WRITE,
-        .source = (uint8_t)cpu->index,
-    };
-
-    iomap_dispatch(cpu->group->map, &cpu->reader, &req);
-}
-
-/* A locked or misaligned access may come with an odd length: bytes then. */
-static void access_memory(struct vcpu *cpu)
-{
-    struct kvm_run *run = cpu->run;
-    unsigned len = MIN(run->mmio.len, sizeof(run->mmio.data));
-    bool whole = len == 1 || len == 2 || len == 4 || len == 8;
-
-    for (unsigned i = 0; i < len; i += whole ? len : 1) {
-        struct ioreq req = {
-            .addr = run->mmio.phys_addr + i,
-            .data = run->mmio.data + i,
-            .count = 1,
-            .size = (uint8_t)(whole ? len : 1),
-            .space = IO_MEM,
-            .dir = run->mmio.is_write ? IO_WRITE : IO_READ,
-            .source = (uint8_t)cpu->index,
-        };
-
-        iomap_dispatch(cpu->group->map, &cpu->reader, &req);
-    }
-}
-
 static void stop(struct vcpu *cpu, enum vcpu_stop why)
 {
     vcpus_hold(cpu->group);
@@ -94,44 +57,19 @@ static void internal_error(struct vcpu *cpu, const char *what)
     stop(cpu, VCPU_STOP_INTERNAL_ERROR);
 }
 
-static void system_event(struct vcpu *cpu)
-{
-    /* Hyper-V and PSCI crash and reset events; a PC guest's crash is a reset, too. */
-    log_warning("vCPU %u: KVM system event %u: reset", cpu->index, cpu->run->system_event.type);
-    stop(cpu, VCPU_STOP_TRIPLE_FAULT);
-}
-
 static void handle_exit(struct vcpu *cpu)
 {
-    switch (cpu->run->exit_reason) {
-    case KVM_EXIT_IO:
-        access_port(cpu);
+    struct vcpu_group *g = cpu->group;
+    const char *why = "";
+
+    switch (kvm_exit_handle(cpu->run, g->kvm->run_bytes, cpu->index, g->map, &cpu->reader, &why)) {
+    case KVM_EXIT_GO_ON:
         break;
-    case KVM_EXIT_MMIO:
-        access_memory(cpu);
-        break;
-    case KVM_EXIT_INTR:
-    case KVM_EXIT_IRQ_WINDOW_OPEN:
-    case KVM_EXIT_SET_TPR:
-    case KVM_EXIT_IOAPIC_EOI:
-        break;
-    case KVM_EXIT_SHUTDOWN:
+    case KVM_EXIT_RESET:
         stop(cpu, VCPU_STOP_TRIPLE_FAULT);
         break;
-    case KVM_EXIT_SYSTEM_EVENT:
-        system_event(cpu);
-        break;
-    case KVM_EXIT_FAIL_ENTRY:
-        internal_error(cpu, "the processor refuses the guest's state (KVM_EXIT_FAIL_ENTRY)");
-        break;
-    case KVM_EXIT_INTERNAL_ERROR:
-        internal_error(cpu, cpu->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION
-                                ? "KVM cannot emulate this instruction (KVM_EXIT_INTERNAL_ERROR, "
-                                  "suberror 1)"
-                                : "KVM gave up (KVM_EXIT_INTERNAL_ERROR)");
-        break;
-    default:
-        internal_error(cpu, "unexpected exit of KVM_RUN");
+    case KVM_EXIT_CANNOT_GO_ON:
+        internal_error(cpu, why);
         break;
     }
 }
@@ -154,10 +92,9 @@ static void finish_access(struct vcpu *cpu)
         __atomic_store_n(&cpu->run->immediate_exit, 1, __ATOMIC_RELAXED);
         if (ioctl(cpu->fd, KVM_RUN, 0) < 0)
             break;
-        if (cpu->run->exit_reason == KVM_EXIT_IO)
-            access_port(cpu);
-        else if (cpu->run->exit_reason == KVM_EXIT_MMIO)
-            access_memory(cpu);
+        if (cpu->run->exit_reason != KVM_EXIT_IO && cpu->run->exit_reason != KVM_EXIT_MMIO)
+            break; /* its cause is still there when the guest goes on */
+        handle_exit(cpu);
     }
     __atomic_store_n(&cpu->run->immediate_exit, 0, __ATOMIC_RELAXED);
 }

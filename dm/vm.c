@@ -297,6 +297,11 @@ static void io_error(void *opaque, struct block *blk, bool write, bool nospace, 
 
 /* ---- looking ---- */
 
+static const char *first_accel(const struct vm_config *config)
+{
+    return config->accels->len ? g_ptr_array_index(config->accels, 0) : "kvm";
+}
+
 struct display_source *vm_display(struct vm *vm)
 {
     return machine_display(vm->machine);
@@ -310,6 +315,16 @@ struct machine *vm_machine(struct vm *vm)
 struct chardev *vm_chardev(struct vm *vm, const char *id)
 {
     return backends_chardev(vm->backends, id);
+}
+
+bool vm_uses_kvm(const struct vm *vm)
+{
+    return strcmp(first_accel(vm->config), "qtest") != 0;
+}
+
+const struct dev_env *vm_env(struct vm *vm)
+{
+    return &vm->env;
 }
 
 struct vcpu_group *vm_vcpus(struct vm *vm)
@@ -344,11 +359,6 @@ bool vm_screendump(struct vm *vm, const char *path, bool png, GError **error)
 }
 
 /* ---- building: steps in order, undone from the last ---- */
-
-static const char *first_accel(const struct vm_config *config)
-{
-    return config->accels->len ? g_ptr_array_index(config->accels, 0) : "kvm";
-}
 
 static void set_kvm_line(void *opaque, unsigned gsi, bool level)
 {

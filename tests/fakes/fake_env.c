@@ -60,8 +60,8 @@ static bool ram_access(void *opaque, struct ioreq *req)
 {
     struct fake_env *fe = opaque;
 
-    if (!in_ram(fe, req->addr, req->size))
-        return false;
+    if (req->count != 1 || !in_ram(fe, req->addr, req->size))
+        return false; /* a string comes again, element by element */
     if (req->dir == IO_READ)
         memcpy(req->data, fe->ram + req->addr, req->size);
     else

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Disks as the process sees them: the list of all, error policy, draining, closing. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "block/internal.h"
+
+#define THREADS_DEPTH 16 /* of 32 workers: a disk that hangs leaves some to the others */
+
+struct block_list block_all = LIST_HEAD_INITIALIZER(block_all);
+
+static struct {
+    block_stop_fn fn;
+    void *opaque;
+} hook;
+
+/* ---- errors -------------------------------------------------------------------------------- */
+
+bool block_on_error_parse(const char *word, enum block_on_error *out)
+{
+    static const char *const words[] = {
+        [BLOCK_ON_ERROR_DEFAULT] = "auto",  [BLOCK_ON_ERROR_REPORT] = "report",
+        [BLOCK_ON_ERROR_STOP] = "stop",     [BLOCK_ON_ERROR_IGNORE] = "ignore",
+        [BLOCK_ON_ERROR_ENOSPC] = "enospc",
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (!strcmp(word, words[i])) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool block_is_nospace(int err)
+{
+    return err == ENOSPC || err == EDQUOT || err == EFBIG; /* the last: RLIMIT_FSIZE */
+}
+
+enum block_on_error block_policy(const struct block *blk, bool write, bool nospace)
+{
+    enum block_on_error action = blk->on_error[write];
+
+    if (action == BLOCK_ON_ERROR_DEFAULT)
+        action = write ? BLOCK_ON_ERROR_ENOSPC : BLOCK_ON_ERROR_REPORT;
+    if (action == BLOCK_ON_ERROR_ENOSPC)
+        action = write && nospace ? BLOCK_ON_ERROR_STOP : BLOCK_ON_ERROR_REPORT;
+    return action;
+}
+
+const char *block_error_action(const struct block *blk, bool write, bool nospace)
+{
+    switch (block_policy(blk, write, nospace)) {
+    case BLOCK_ON_ERROR_STOP:
+        return "stop";
+    case BLOCK_ON_ERROR_IGNORE:
+        return "ignore";
+    default:
+        return "report";
+    }
+}
+
+void block_set_stop_hook(block_stop_fn fn, void *opaque)
+{
+    hook.fn = fn;
+    hook.opaque = opaque;
+}
+
+void block_call_hook(struct block *blk, bool write, int err, bool stopped)
+{
+    if (hook.fn)
+        hook.fn(hook.opaque, blk, write, block_is_nospace(err), g_strerror(err), stopped);
+}
+
+/* ---- one disk ------------------------------------------------------------------------------ */
+
+/* Over its file size limit a write must fail with EFBIG, not kill the process. */
+static void ignore_sigxfsz(void)
+{
+    struct sigaction sa;
+
+    if (sigaction(SIGXFSZ, NULL, &sa) == 0 && sa.sa_handler == SIG_DFL)
+        signal(SIGXFSZ, SIG_IGN);
+}
+
+struct block *block_new(const struct block_options *opt, struct image *image, GError **error)
+{
+    struct aio *aio = NULL;
+    struct block *blk;
+
+    if (!completions_ref(error)) {
+        image->ops->close(image);
+        return NULL;
+    }
+    if (opt->aio_native && image->aio_fd >= 0 && !(aio = aio_open(error))) {
+        completions_unref();
+        image->ops->close(image);
+        return NULL;
+    }
+    ignore_sigxfsz();
+    pool_ref();
+    blk = g_new0(struct block, 1);
+    blk->name = g_strdup(opt->name ? opt->name : "disk");
+    blk->file = g_strdup(opt->file ? opt->file : "");
+    blk->image = image;
+    blk->aio = aio;
+    blk->sectors = image->bytes / BLOCK_SECTOR_BYTES + !!(image->bytes % BLOCK_SECTOR_BYTES);
+    blk->no_flush = opt->cache_no_flush;
+    blk->write_cache = !opt->writethrough;
+    blk->on_error[false] = opt->rerror;
+    blk->on_error[true] = opt->werror;
+    blk->depth = aio ? AIO_DEPTH : THREADS_DEPTH;
+    pthread_mutex_init(&blk->mutex, NULL);
+    TAILQ_INIT(&blk->live);
+    TAILQ_INIT(&blk->ready);
+    LIST_INSERT_HEAD(&block_all, blk, link);
+    return blk;
+}
+
+void block_destroy(struct block *blk)
+{
+    LIST_REMOVE(blk, link);
+    if (blk->aio)
+        aio_close(blk->aio);
+    blk->image->ops->close(blk->image);
+    pthread_mutex_destroy(&blk->mutex);
+    g_free(blk->name);
+    g_free(blk->file);
+    g_free(blk);
+    completions_unref();
+    pool_unref();
+}
+
+struct image *block_image(struct block *blk)
+{
+    return blk->image;
+}
+
+const char *block_file(const struct block *blk)
+{
+    return blk->file;
+}
+
+unsigned block_held_count(struct block *blk)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&blk->mutex);
+    n = blk->held;
+    pthread_mutex_unlock(&blk->mutex);
+    return n;
+}
+
+void block_get_stats(struct block *blk, struct block_stats *out)
+{
+    pthread_mutex_lock(&blk->mutex);
+    *out = blk->stats;
+    pthread_mutex_unlock(&blk->mutex);
+}
+
+/* ---- waiting and closing ------------------------------------------------------------------- */
+
+static bool is_quiet(struct block *blk)
+{
+    bool quiet;
+
+    pthread_mutex_lock(&blk->mutex);
+    quiet = blk->active == 0;
+    pthread_mutex_unlock(&blk->mutex);
+    return quiet;
+}
+
+/* A disk whose close gave up on it (its I/O hangs) is nobody's any more, and not waited for. */
+static bool all_quiet(void)
+{
+    struct block *blk;
+
+    LIST_FOREACH(blk, &block_all, link) {
+        if (!blk->closed && !is_quiet(blk))
+            return false;
+    }
+    return true;
+}
+
+static int64_t now_ms(void)
+{
+    return g_get_monotonic_time() / 1000;
+}
+
+/* Waits until that disk, or with NULL every one, is quiet. */
+static bool wait_quiet(struct block *blk, int timeout_ms)
+{
+    int64_t deadline = now_ms() + timeout_ms;
+
+    while (!(blk ? is_quiet(blk) : all_quiet())) {
+        int64_t left = deadline - now_ms();
+
+        /* Called from inside a delivery there may be more that nobody will be woken for. */
+        if (completions_run() > 0)
+            continue;
+        if (left <= 0)
+            return false;
+        loop_wait((int)left);
+    }
+    return true;
+}
+
+bool block_drain_all(int timeout_ms)
+{
+    return wait_quiet(NULL, timeout_ms);
+}
+
+static void flush_done(struct block_req *req, int err)
+{
+    struct block *blk = req->opaque;
+
+    if (err)
+        g_printerr("kvm-dm: %s: flush at close failed, written data may be lost: %s\n", blk->name,
+                   g_strerror(err));
+    block_req_free(req);
+}
+
+/* No policy here: there is no guest any more that could be told, or stopped. */
+static void flush_at_close(struct block *blk)
+{
+    struct block_req *req;
+
+    if (!__atomic_load_n(&blk->dirty, __ATOMIC_RELAXED) || blk->no_flush)
+        return;
+    blk->on_error[true] = BLOCK_ON_ERROR_REPORT;
+    req = block_req_new(blk, 0);
+    req->op = BLOCK_FLUSH;
+    req->done = flush_done;
+    req->opaque = blk;
+    block_submit(blk, req);
+}
+
+void block_close(struct block *blk)
+{
+    bool quiet;
+
+    if (!blk)
+        return;
+    block_abandon_all(blk);
+    quiet = wait_quiet(blk, BLOCK_CLOSE_WAIT_MS);
+    if (quiet) {
+        flush_at_close(blk);
+        quiet = wait_quiet(blk, BLOCK_CLOSE_WAIT_MS);
+    }
+    if (quiet) {
+        block_destroy(blk);
+        return;
+    }
+    block_abandon_all(blk);
+    pthread_mutex_lock(&blk->mutex);
+    blk->closed = true;
+    pthread_mutex_unlock(&blk->mutex);
+    g_printerr("kvm-dm: %s: %s does not answer; it stays open and locked until it does\n",
+               blk->name, blk->file);
+}
+
+void block_resume_all(void)
+{
+    struct block *blk;
+
+    LIST_FOREACH(blk, &block_all, link)
+        block_resume(blk);
+}
+
+void block_foreach(void (*fn)(void *opaque, struct block *blk), void *opaque)
+{
+    struct block *blk, *next;
+
+    for (blk = LIST_FIRST(&block_all); blk; blk = next) {
+        next = LIST_NEXT(blk, link);
+        if (!blk->closed)
+            fn(opaque, blk);
+    }
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dm/backends.h"
+
+#include <string.h>
+
+#include "block/open.h"
+#include "chardev/chardev.h"
+#include "chardev/chardev_backends.h"
+
+struct named_drive {
+    char *id;
+    struct block *block;
+};
+
+struct backends {
+    GPtrArray *chardevs; /* struct chardev *, in order of opening */
+    GPtrArray *drives;   /* struct named_drive * */
+};
+
+static void free_drive(void *opaque)
+{
+    struct named_drive *d = opaque;
+
+    block_close(d->block);
+    g_free(d->id);
+    g_free(d);
+}
+
+static bool open_chardevs(struct backends *b, const struct vm_config *config, GError **error)
+{
+    for (guint i = 0; i < config->chardevs->len; i++) {
+        const struct chardev_config *c = g_ptr_array_index(config->chardevs, i);
+        struct chardev *chr = chardev_open(c->backend, c->id, c->opts, error);
+
+        if (!chr)
+            return false;
+        g_ptr_array_add(b->chardevs, chr);
+    }
+    return true;
+}
+
+static bool open_drive(struct backends *b, const struct drive_config *d, GError **error)
+{
+    struct block_options options = {
+        .name = d->id,
+        .file = d->file,
+        .format = d->format,
+        .readonly = d->readonly,
+        .snapshot = d->snapshot,
+        .cache_direct = d->cache_direct,
+        .cache_no_flush = d->cache_no_flush,
+        .writethrough = !d->cache_writeback,
+        .aio_native = d->aio_native,
+        .locking = d->locking,
+    };
+    struct named_drive *named;
+    struct block *block;
+
+    if (d->werror && !block_on_error_parse(d->werror, &options.werror)) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "-drive %s: werror=%s: it is one of "
+                    "report, stop, ignore, enospc", d->id, d->werror);
+        return false;
+    }
+    if (d->rerror && !block_on_error_parse(d->rerror, &options.rerror)) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "-drive %s: rerror=%s: it is one of "
+                    "report, stop, ignore", d->id, d->rerror);
+        return false;
+    }
+    block = block_open(&options, error);
+    if (!block)
+        return false;
+    named = g_new(struct named_drive, 1);
+    named->id = g_strdup(d->id);
+    named->block = block;
+    g_ptr_array_add(b->drives, named);
+    return true;
+}
+
+static bool open_drives(struct backends *b, const struct vm_config *config, GError **error)
+{
+    for (guint i = 0; i < config->drives->len; i++) {
+        const struct drive_config *d = g_ptr_array_index(config->drives, i);
+
+        if (d->file && !open_drive(b, d, error))
+            return false;
+    }
+    return true;
+}
+
+struct backends *backends_open(const struct vm_config *config, GError **error)
+{
+    struct backends *b = g_new0(struct backends, 1);
+
+    b->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
+    b->drives = g_ptr_array_new_with_free_func(free_drive);
+    if (open_drives(b, config, error) && open_chardevs(b, config, error))
+        return b;
+    backends_close(b);
+    return NULL;
+}
+
+void backends_close(struct backends *b)
+{
+    if (!b)
+        return;
+    g_ptr_array_free(b->drives, TRUE);
+    g_ptr_array_free(b->chardevs, TRUE);
+    g_free(b);
+}
+
+struct chardev *backends_chardev(struct backends *b, const char *id)
+{
+    for (guint i = 0; id && i < b->chardevs->len; i++) {
+        struct chardev *chr = g_ptr_array_index(b->chardevs, i);
+
+        if (!strcmp(chardev_label(chr), id))
+            return chr;
+    }
+    return NULL;
+}
+
+struct block *backends_drive(struct backends *b, const char *id)
+{
+    for (guint i = 0; id && i < b->drives->len; i++) {
+        struct named_drive *d = g_ptr_array_index(b->drives, i);
+
+        if (!strcmp(d->id, id))
+            return d->block;
+    }
+    return NULL;
+}
+
+void backends_foreach_chardev(struct backends *b, void (*fn)(void *opaque, struct chardev *chr),
+                              void *opaque)
+{
+    for (guint i = 0; i < b->chardevs->len; i++)
+        fn(opaque, g_ptr_array_index(b->chardevs, i));
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dm/firmware.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "dm/kernel.h"
+#include "dm/memory.h"
+#include "hw/device.h"
+#include "hw/misc/fw_cfg.h"
+#include "hw/timer/mc146818.h"
+
+#define KIB 1024u
+#define MIB (1024u * 1024u)
+#define MAX_BIOS_BYTES (16 * MIB)
+
+/* ---- images ---- */
+
+static char *find_rom(const char *name)
+{
+    static const char *const dirs[] = {"/usr/share/seabios", "/usr/share/qemu", "/usr/lib/ipxe/qemu",
+                                       KVM_DM_PREFIX "/share/kvm-dm"};
+    const char *own = g_getenv("KVM_DM_FIRMWARE");
+
+    if (strchr(name, '/') || g_file_test(name, G_FILE_TEST_IS_REGULAR))
+        return g_strdup(name);
+    for (int i = own ? -1 : 0; i < (int)G_N_ELEMENTS(dirs); i++) {
+        char *path = g_build_filename(i < 0 ? own : dirs[i], name, NULL);
+
+        if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
+            return path;
+        g_free(path);
+    }
+    return NULL;
+}
+
+bool firmware_read_rom(const char *option, const char *name, size_t max, uint8_t **data,
+                       size_t *size, GError **error)
+{
+    g_autofree char *path = find_rom(name);
+
+    if (!path) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+                    "%s: %s is not in /usr/share/seabios: apt-get install seabios, or give -bios FILE",
+                    option, name);
+        return false;
+    }
+    if (!kernel_read_file(option, path, max, data, size, error))
+        return false;
+    if (*size)
+        return true;
+    kernel_error(error, option, path, "the file is empty");
+    g_clear_pointer(data, g_free);
+    return false;
+}
+
+bool firmware_load(struct memory *memory, const struct vm_config *config, GError **error)
+{
+    /* Without PCI nothing can shadow the lower half of the large image, which is code too. */
+    const char *standard = !strcmp(config->machine, "isapc") ? "bios.bin" : "bios-256k.bin";
+    const char *name = config->bios ? config->bios : standard;
+    g_autofree uint8_t *rom = NULL;
+    size_t size;
+
+    if (!firmware_read_rom("-bios", name, MAX_BIOS_BYTES, &rom, &size, error))
+        return false;
+    memory_set_firmware(memory, rom, size);
+    return true;
+}
+
+/* ---- CMOS: the bytes that BIOSes for virtual machines read ---- */
+
+static void cmos(struct firmware *fw, unsigned index, uint64_t value)
+{
+    rtc_set_cmos(fw->rtc, index, (uint8_t)value);
+}
+
+static void cmos16(struct firmware *fw, unsigned index, uint64_t value)
+{
+    cmos(fw, index, value);
+    cmos(fw, index + 1, value >> 8);
+}
+
+static void cmos_memory(struct firmware *fw)
+{
+    uint64_t low = memory_low_bytes(fw->memory), high = memory_high_bytes(fw->memory);
+    uint64_t above_1m = low > MIB ? (low - MIB) / KIB : 0;
+    uint64_t above_16m = low > 16 * MIB ? (low - 16 * MIB) / (64 * KIB) : 0;
+
+    cmos16(fw, 0x15, MIN(low / KIB, 640));
+    cmos16(fw, 0x17, MIN(above_1m, 65535));
+    cmos16(fw, 0x30, MIN(above_1m, 65535));
+    cmos16(fw, 0x34, MIN(above_16m, 65535));
+    cmos16(fw, 0x5b, high / (64 * KIB));
+    cmos(fw, 0x5d, high / (64 * KIB) >> 16);
+}
+
+/* Type 47 disks: geometry at 0x1b (first) and 0x24 (second), translation of four at 0x39. */
+static void cmos_disks(struct firmware *fw)
+{
+    unsigned types = 0, translation = 0;
+
+    for (unsigned i = 0; i < FIRMWARE_DISKS; i++) {
+        const struct firmware_disk *d = &fw->disks[i];
+        unsigned base = i ? 0x24 : 0x1b;
+        bool small = d->cyls <= 1024 && d->heads <= 16 && d->secs <= 63;
+
+        if (!d->present)
+            continue;
+        translation |= (small ? 0u : 1u) << i * 2;
+        if (i > 1)
+            continue;
+        types |= i ? 0x0f : 0xf0;
+        cmos(fw, 0x19 + i, 47);
+        cmos16(fw, base, d->cyls);
+        cmos(fw, base + 2, d->heads);
+        cmos16(fw, base + 3, 0xffff); /* no write precompensation */
+        cmos(fw, base + 5, 0xc0 | (d->heads > 8) << 3);
+        cmos16(fw, base + 6, d->cyls);
+        cmos(fw, base + 8, d->secs);
+    }
+    cmos(fw, 0x12, types);
+    cmos(fw, 0x39, translation);
+}
+
+/* 'a' .. 'd' and 'n' as SeaBIOS numbers them. */
+static unsigned boot_code(char c)
+{
+    switch (c) {
+    case 'a':
+    case 'b': return 1;
+    case 'c': return 2;
+    case 'd': return 3;
+    case 'n': return 4;
+    default: return 0;
+    }
+}
+
+static void cmos_boot(struct firmware *fw)
+{
+    const struct vm_config *c = fw->config;
+    const char *order = c->boot_order ? c->boot_order : "cad";
+    unsigned codes[3] = {0};
+
+    if (c->boot_once && !fw->booted_once)
+        order = c->boot_once;
+    fw->booted_once = true;
+    for (unsigned i = 0; i < 3 && order[i]; i++)
+        codes[i] = boot_code(order[i]);
+    cmos(fw, 0x3d, codes[1] << 4 | codes[0]);
+    cmos(fw, 0x38, codes[2] << 4 | 1); /* bit 0: do not insist on a boot signature on floppies */
+}
+
+void firmware_reset(struct firmware *fw)
+{
+    cmos_memory(fw);
+    cmos(fw, 0x10, 0);           /* no floppy drive */
+    cmos(fw, 0x14, 0x02 | 0x04); /* equipment: FPU, PS/2 mouse */
+    cmos(fw, 0x5f, fw->config->cpus - 1);
+    cmos_disks(fw);
+    cmos_boot(fw);
+}
+
+/* ---- fw_cfg ---- */
+
+struct e820_entry {
+    uint64_t addr, size;
+    uint32_t type;
+} __attribute__((packed));
+
+static void describe_memory(struct firmware *fw)
+{
+    uint64_t high = memory_high_bytes(fw->memory);
+    struct e820_entry map[3] = {
+        {0xfeffc000, 0x4000, 2}, /* KVM's real-mode pages, see kvm.c */
+        {0, memory_low_bytes(fw->memory), 1},
+        {1ull << 32, high, 1},
+    };
+
+    fw_cfg_add_u64(fw->fw_cfg, FW_CFG_RAM_SIZE, fw->config->ram_bytes);
+    fw_cfg_add_file(fw->fw_cfg, "etc/e820", map, sizeof(map[0]) * (high ? 3 : 2));
+}
+
+static void describe_uuid(struct firmware *fw)
+{
+    uint8_t bytes[16] = {0};
+    const char *p = fw->config->uuid;
+
+    for (unsigned i = 0; p && i < 16; i++) {
+        while (*p == '-')
+            p++;
+        bytes[i] = (uint8_t)(g_ascii_xdigit_value(p[0]) << 4 | g_ascii_xdigit_value(p[1]));
+        p += 2;
+    }
+    fw_cfg_add_bytes(fw->fw_cfg, FW_CFG_UUID, bytes, sizeof(bytes));
+}
+
+static int by_bootindex(const void *a, const void *b)
+{
+    const struct firmware_disk *x = *(const void *const *)a, *y = *(const void *const *)b;
+
+    return x->bootindex - y->bootindex;
+}
+
+static void describe_boot_order(struct firmware *fw, bool kernel)
+{
+    g_autoptr(GString) list = g_string_new(kernel ? "/rom@genroms/kvm-dm-kernel.bin\n" : "");
+    const struct firmware_disk *sorted[FIRMWARE_DISKS];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < FIRMWARE_DISKS; i++) {
+        if (fw->disks[i].present && fw->disks[i].bootindex >= 0)
+            sorted[n++] = &fw->disks[i];
+    }
+    qsort(sorted, n, sizeof(sorted[0]), by_bootindex);
+    for (unsigned i = 0; i < n; i++)
+        g_string_append_printf(list, "%s\n", sorted[i]->boot_path);
+    if (fw->config->boot_strict && list->len)
+        g_string_append(list, "HALT");
+    else if (list->len)
+        g_string_truncate(list, list->len - 1);
+    if (list->len)
+        fw_cfg_add_file(fw->fw_cfg, "bootorder", list->str, list->len + 1);
+}
+
+static void describe_boot_menu(struct firmware *fw)
+{
+    const struct vm_config *c = fw->config;
+
+    fw_cfg_add_u16(fw->fw_cfg, FW_CFG_BOOT_MENU, c->boot_menu);
+    if (c->boot_splash_time_ms >= 0) {
+        uint16_t ms = GUINT16_TO_LE((uint16_t)MIN(c->boot_splash_time_ms, 0xffff));
+
+        fw_cfg_add_file(fw->fw_cfg, "etc/boot-menu-wait", &ms, sizeof(ms));
+    }
+    if (c->boot_reboot_timeout_ms >= 0) {
+        uint32_t ms = GUINT32_TO_LE((uint32_t)MIN(c->boot_reboot_timeout_ms, 0xffff));
+
+        fw_cfg_add_file(fw->fw_cfg, "etc/boot-fail-wait", &ms, sizeof(ms));
+    }
+}
+
+static void describe_kernel(struct firmware *fw, const struct kernel_image *k)
+{
+    struct device *d = fw->fw_cfg;
+    g_autofree uint8_t *rom = NULL;
+    size_t size;
+
+    fw_cfg_add_u32(d, FW_CFG_KERNEL_ADDR, k->kernel.addr);
+    fw_cfg_add_u32(d, FW_CFG_KERNEL_SIZE, k->kernel.size);
+    fw_cfg_add_u32(d, FW_CFG_KERNEL_ENTRY, k->entry);
+    fw_cfg_add_u32(d, FW_CFG_INITRD_ADDR, k->initrd.addr);
+    fw_cfg_add_u32(d, FW_CFG_INITRD_SIZE, k->initrd.size);
+    fw_cfg_add_u32(d, FW_CFG_CMDLINE_ADDR, k->cmdline.addr);
+    fw_cfg_add_u32(d, FW_CFG_CMDLINE_SIZE, k->cmdline.size);
+    fw_cfg_add_u32(d, FW_CFG_SETUP_ADDR, k->setup.addr);
+    fw_cfg_add_u32(d, FW_CFG_SETUP_SIZE, k->setup.size);
+    fw_cfg_borrow(d, FW_CFG_KERNEL_DATA, k->kernel.data, k->kernel.size);
+    fw_cfg_borrow(d, FW_CFG_INITRD_DATA, k->initrd.data, k->initrd.size);
+    fw_cfg_borrow(d, FW_CFG_CMDLINE_DATA, k->cmdline.data, k->cmdline.size);
+    fw_cfg_borrow(d, FW_CFG_SETUP_DATA, k->setup.data, k->setup.size);
+    rom = kernel_boot_rom(k, &size);
+    fw_cfg_add_file(d, "genroms/kvm-dm-kernel.bin", rom, size);
+}
+
+bool firmware_describe(struct firmware *fw, GError **error)
+{
+    /* S3 and S4 are not offered (0x80 would be), S5 is: SeaBIOS takes them out of its tables. */
+    static const uint8_t system_states[6] = {0x80, 0, 0, 0x01, 0x02, 0x80};
+    const struct vm_config *c = fw->config;
+    struct device *d = fw->fw_cfg;
+
+    describe_memory(fw);
+    describe_uuid(fw);
+    fw_cfg_add_u16(d, FW_CFG_NOGRAPHIC, c->nographic);
+    fw_cfg_add_u16(d, FW_CFG_NB_CPUS, (uint16_t)c->cpus);
+    fw_cfg_add_u16(d, FW_CFG_MAX_CPUS, (uint16_t)c->cpus);
+    fw_cfg_add_u32(d, FW_CFG_IRQ0_OVERRIDE, 1);
+    fw_cfg_add_file(d, "etc/system-states", system_states, sizeof(system_states));
+    describe_boot_menu(fw);
+    describe_boot_order(fw, c->kernel != NULL);
+    if (!c->kernel)
+        return true;
+    if (!kernel_load(c->kernel, c->initrd, c->append, memory_low_bytes(fw->memory), &fw->kernel,
+                     error))
+        return false;
+    describe_kernel(fw, &fw->kernel);
+    return true;
+}

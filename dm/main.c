@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kvm-dm: parse, build, run, clean up; what each step is lives in the file named after it. */
+#include <glib-unix.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "dm/config.h"
+#include "dm/console.h"
+#include "dm/daemon.h"
+#include "dm/log.h"
+#include "dm/vm_build.h"
+
+static gboolean terminate(gpointer opaque)
+{
+    vm_quit(opaque, EXIT_OK, "host-signal");
+    return G_SOURCE_CONTINUE;
+}
+
+static void handle_signals(struct vm *vm)
+{
+    g_unix_signal_add(SIGTERM, terminate, vm);
+    g_unix_signal_add(SIGINT, terminate, vm);
+    g_unix_signal_add(SIGHUP, terminate, vm);
+}
+
+static int fail(GError *error)
+{
+    log_error("%s", error->message);
+    g_error_free(error);
+    pidfile_remove();
+    return EXIT_USAGE;
+}
+
+static int run(struct vm_config *config)
+{
+    GError *error = NULL;
+    struct console *console;
+    struct vm *vm;
+    int code;
+
+    if (config->daemonize && !daemon_start(&error))
+        return fail(error);
+    console = console_new(config);
+    vm = vm_new(config, &error);
+    if (!vm) {
+        console_free(console);
+        return fail(error);
+    }
+    if ((config->pidfile && !pidfile_write(config->pidfile, &error)) ||
+        !console_show(console, vm, &error)) {
+        vm_free(vm);
+        console_free(console);
+        return fail(error);
+    }
+    handle_signals(vm);
+    daemon_ready();
+    code = vm_run(vm);
+    console_hide(console);
+    vm_free(vm);
+    console_free(console);
+    pidfile_remove();
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct vm_config config = {0};
+    GError *error = NULL;
+    bool done = false;
+    int code;
+
+    /* A peer that goes away and a file at its size limit are errors to handle, not reasons to die. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    if (!config_parse(argc, argv, &config, &done, &error))
+        return fail(error);
+    if (done)
+        return EXIT_OK;
+    log_set_timestamp(config.msg_timestamp);
+    code = run(&config);
+    config_clear(&config);
+    return code;
+}

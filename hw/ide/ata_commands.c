@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The commands of an ATA drive, a row each, and how each begins. What has no row aborts.
+ * Source: ATA/ATAPI-6, clause 8; rows marked with an older standard were retired there, but old
+ * drivers send them.
+ */
+#include <string.h>
+
+#include "hw/ide/ata_internal.h"
+
+#define DISK ATA_KIND_DISK
+
+/* ---- addresses ---- */
+
+static const struct ata_command *current_command(const struct ata_drive *d)
+{
+    return ata_find_command(d->command, d->kind);
+}
+
+static uint64_t lba48(const struct ata_drive *d)
+{
+    return d->tf.lba_low | (uint64_t)d->tf.lba_mid << 8 | (uint64_t)d->tf.lba_high << 16 |
+           (uint64_t)d->hob.lba_low << 24 | (uint64_t)d->hob.lba_mid << 32 |
+           (uint64_t)d->hob.lba_high << 40;
+}
+
+static uint64_t lba28(const struct ata_drive *d)
+{
+    return d->tf.lba_low | (uint64_t)d->tf.lba_mid << 8 | (uint64_t)d->tf.lba_high << 16 |
+           (uint64_t)(d->device & 0x0f) << 24;
+}
+
+/* Cylinder, head, sector by the current translation (6.2.1); false if there is no such place. */
+static bool chs(const struct ata_drive *d, uint64_t *lba)
+{
+    uint32_t cyl = d->tf.lba_mid | d->tf.lba_high << 8, head = d->device & 0x0f, sec = d->tf.lba_low;
+
+    if (!sec || sec > d->secs || head >= d->heads || cyl >= d->cyls)
+        return false;
+    *lba = ((uint64_t)cyl * d->heads + head) * d->secs + sec - 1;
+    return true;
+}
+
+/* The sector number that the registers hold, in 64 bits; false if they hold none. */
+static bool address(const struct ata_drive *d, const struct ata_command *cmd, uint64_t *lba)
+{
+    if (!(d->device & ATA_DEVICE_LBA))
+        return !(cmd->flags & ATA_CMD_EXT) && chs(d, lba);
+    *lba = cmd->flags & ATA_CMD_EXT ? lba48(d) : lba28(d);
+    return true;
+}
+
+static uint32_t sector_count(const struct ata_drive *d, const struct ata_command *cmd)
+{
+    uint32_t count = d->tf.count;
+
+    if (!(cmd->flags & ATA_CMD_EXT))
+        return count ? count : 256;
+    count |= (uint32_t)d->hob.count << 8;
+    return count ? count : 65536;
+}
+
+static void set_chs(struct ata_drive *d, uint64_t lba)
+{
+    uint64_t track = lba / d->secs, cyl = track / d->heads;
+
+    if (cyl > 0xffff)
+        cyl = 0xffff;
+    d->tf.lba_low = (uint8_t)(lba % d->secs + 1);
+    d->tf.lba_mid = (uint8_t)cyl;
+    d->tf.lba_high = (uint8_t)(cyl >> 8);
+    d->device = (d->device & 0xf0) | (uint8_t)(track % d->heads);
+}
+
+void ata_set_address(struct ata_drive *d, uint64_t lba)
+{
+    const struct ata_command *cmd = current_command(d);
+
+    if (!(d->device & ATA_DEVICE_LBA)) {
+        set_chs(d, lba);
+        return;
+    }
+    d->tf.lba_low = (uint8_t)lba;
+    d->tf.lba_mid = (uint8_t)(lba >> 8);
+    d->tf.lba_high = (uint8_t)(lba >> 16);
+    if (cmd && cmd->flags & ATA_CMD_EXT) {
+        d->hob.lba_low = (uint8_t)(lba >> 24);
+        d->hob.lba_mid = (uint8_t)(lba >> 32);
+        d->hob.lba_high = (uint8_t)(lba >> 40);
+    } else {
+        d->device = (d->device & 0xf0) | (lba >> 24 & 0x0f);
+    }
+}
+
+/* ---- commands that move sectors ---- */
+
+static bool is_write(const struct ata_command *cmd)
+{
+    return cmd->protocol == ATA_PIO_DATA_OUT || cmd->protocol == ATA_DMA_OUT;
+}
+
+/* What forbids it whatever the address says: 0 or a bit of the error register. */
+static uint8_t refusal(const struct ata_drive *d, const struct ata_command *cmd)
+{
+    bool dma = cmd->protocol == ATA_DMA_IN || cmd->protocol == ATA_DMA_OUT;
+
+    if (dma && !d->bm)
+        return ATA_ERROR_ABRT;
+    if (cmd->flags & ATA_CMD_MULTIPLE && !d->multiple)
+        return ATA_ERROR_ABRT;
+    if (cmd->flags & ATA_CMD_EXT && !(d->device & ATA_DEVICE_LBA))
+        return ATA_ERROR_ABRT;
+    if (is_write(cmd) && block_readonly(d->blk))
+        return ATA_ERROR_ABRT;
+    return 0;
+}
+
+/* The whole range is checked before the first byte moves. */
+static void start_transfer(struct ata_drive *d, const struct ata_command *cmd)
+{
+    uint8_t refused = refusal(d, cmd);
+    uint32_t count = sector_count(d, cmd);
+    uint64_t lba = 0;
+
+    if (refused) {
+        ata_abort(d, refused);
+        return;
+    }
+    if (!address(d, cmd, &lba) || lba >= d->sectors || count > d->sectors - lba) {
+        ata_abort(d, ATA_ERROR_IDNF);
+        return;
+    }
+    d->xfer_lba = lba;
+    d->xfer_left = count;
+    d->block_sectors = cmd->flags & ATA_CMD_MULTIPLE ? d->multiple : 1;
+    ata_begin_transfer(d, cmd->protocol);
+}
+
+static void start_seek(struct ata_drive *d, const struct ata_command *cmd)
+{
+    uint64_t lba;
+
+    if (!address(d, cmd, &lba) || lba >= d->sectors)
+        ata_abort(d, ATA_ERROR_IDNF);
+    else
+        ata_end(d);
+}
+
+/* ---- commands about the drive ---- */
+
+static void start_identify(struct ata_drive *d, const struct ata_command *cmd)
+{
+    (void)cmd;
+    ata_identify(d, d->buf);
+    ata_begin_answer(d);
+}
+
+/* 8.22: NOP always aborts; what would be queued does not exist here. */
+static void start_nop(struct ata_drive *d, const struct ata_command *cmd)
+{
+    (void)cmd;
+    ata_abort(d, ATA_ERROR_ABRT);
+}
+
+static void start_trivial(struct ata_drive *d, const struct ata_command *cmd)
+{
+    (void)cmd;
+    ata_end(d);
+}
+
+static void start_flush(struct ata_drive *d, const struct ata_command *cmd)
+{
+    (void)cmd;
+    ata_begin_flush(d);
+}
+
+static void start_set_multiple(struct ata_drive *d, const struct ata_command *cmd)
+{
+    uint8_t count = d->tf.count;
+
+    (void)cmd;
+    if (count > ATA_BUFFER_SECTORS || count & (count - 1)) {
+        ata_abort(d, ATA_ERROR_ABRT);
+        return;
+    }
+    d->multiple = count;
+    ata_end(d);
+}
+
+/* INITIALIZE DEVICE PARAMETERS (ATA-5): heads - 1 in the device register, sectors in the count. */
+static void start_set_translation(struct ata_drive *d, const struct ata_command *cmd)
+{
+    uint8_t heads = (d->device & 0x0f) + 1, secs = d->tf.count;
+    uint64_t cyls;
+
+    (void)cmd;
+    if (!secs) {
+        ata_abort(d, ATA_ERROR_ABRT);
+        return;
+    }
+    cyls = d->sectors / ((uint32_t)heads * secs);
+    d->heads = heads;
+    d->secs = secs;
+    d->cyls = (uint16_t)(cyls > 65535 ? 65535 : cyls);
+    ata_end(d);
+}
+
+static void start_native_max(struct ata_drive *d, const struct ata_command *cmd)
+{
+    uint64_t sectors = d->sectors;
+
+    if (cmd->flags & ATA_CMD_EXT && !(d->device & ATA_DEVICE_LBA)) {
+        ata_abort(d, ATA_ERROR_ABRT);
+        return;
+    }
+    if (!(cmd->flags & ATA_CMD_EXT) && sectors > ATA_LBA28_SECTORS)
+        sectors = ATA_LBA28_SECTORS;
+    ata_set_address(d, sectors ? sectors - 1 : 0);
+    ata_end(d);
+}
+
+/* ---- power management (6.9); nothing spins down here, but a parked disk has stored its cache ---- */
+
+static void start_standby(struct ata_drive *d, const struct ata_command *cmd)
+{
+    if (cmd->first == 0xe2 || cmd->first == 0x96)
+        d->standby_timer = d->tf.count;
+    d->power = ATA_POWER_STANDBY;
+    ata_begin_flush(d);
+}
+
+static void start_idle(struct ata_drive *d, const struct ata_command *cmd)
+{
+    if (cmd->first == 0xe3 || cmd->first == 0x97)
+        d->standby_timer = d->tf.count;
+    d->power = ATA_POWER_IDLE;
+    ata_end(d);
+}
+
+static void start_check_power(struct ata_drive *d, const struct ata_command *cmd)
+{
+    static const uint8_t modes[] = {
+        [ATA_POWER_STANDBY] = 0x00, [ATA_POWER_IDLE] = 0x80, [ATA_POWER_ACTIVE] = 0xff
+    };
+
+    (void)cmd;
+    d->tf.count = modes[d->power];
+    ata_end(d);
+}
+
+/* ---- SET FEATURES (8.46) ---- */
+
+static bool set_transfer_mode(struct ata_drive *d)
+{
+    static const struct {
+        uint8_t first, last;
+        bool dma;
+    } modes[] = {
+        { 0x00, 0x01, false }, { 0x08, 0x0c, false }, { 0x20, 0x22, true }, { 0x40, 0x45, true },
+    };
+    uint8_t mode = d->tf.count;
+
+    for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (mode < modes[i].first || mode > modes[i].last)
+            continue;
+        if (modes[i].dma && !d->bm)
+            return false;
+        d->xfer_mode = mode;
+        return true;
+    }
+    return false;
+}
+
+static bool set_level(uint8_t *level, uint8_t value, uint8_t min)
+{
+    if (value < min || value > 0xfe)
+        return false;
+    *level = value;
+    return true;
+}
+
+/* Off: what the cache holds is stored before the command ends. */
+static void set_write_cache(struct ata_drive *d, bool on)
+{
+    d->write_cache = on;
+    block_set_write_cache(d->blk, on);
+    if (on)
+        ata_end(d);
+    else
+        ata_begin_flush(d);
+}
+
+/* Carries out a feature that only sets state; false: not supported, or a bad parameter. */
+static bool set_feature(struct ata_drive *d)
+{
+    switch (d->tf.feature) {
+    case 0x03:
+        return set_transfer_mode(d);
+    case 0x05:
+        return set_level(&d->apm, d->tf.count, 0x01);
+    case 0x85:
+        d->apm = 0;
+        return true;
+    case 0x42:
+        return set_level(&d->aam, d->tf.count, 0x80);
+    case 0xc2:
+        d->aam = 0;
+        return true;
+    case 0x55:
+    case 0xaa:
+        d->look_ahead = d->tf.feature == 0xaa;
+        return true;
+    case 0x66:
+    case 0xcc:
+        d->revert_on_reset = d->tf.feature == 0xcc;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void start_set_features(struct ata_drive *d, const struct ata_command *cmd)
+{
+    (void)cmd;
+    if (d->tf.feature == 0x02 || d->tf.feature == 0x82)
+        set_write_cache(d, d->tf.feature == 0x02);
+    else if (set_feature(d))
+        ata_end(d);
+    else
+        ata_abort(d, ATA_ERROR_ABRT);
+}
+
+/* ---- the table ---- */
+
+#define EXT (ATA_CMD_EXT | ATA_CMD_MEDIA)
+#define MED ATA_CMD_MEDIA
+#define MUL (ATA_CMD_MULTIPLE | ATA_CMD_MEDIA)
+#define FLU ATA_CMD_FLUSH
+#define SLP (ATA_CMD_FLUSH | ATA_CMD_SLEEP)
+
+/* clang-format off */
+static const struct ata_command ata_commands[] = {
+    { 0x00, 0x00, DISK, ATA_NONDATA,      0,         start_nop,             "NOP",                   "8.22" },
+    { 0x10, 0x1f, DISK, ATA_NONDATA,      0,         start_trivial,         "RECALIBRATE",           "ATA-3" },
+    { 0x20, 0x21, DISK, ATA_PIO_DATA_IN,  MED,       start_transfer,        "READ SECTOR(S)",        "8.34" },
+    { 0x24, 0x24, DISK, ATA_PIO_DATA_IN,  EXT,       start_transfer,        "READ SECTOR(S) EXT",    "8.35" },
+    { 0x25, 0x25, DISK, ATA_DMA_IN,       EXT,       start_transfer,        "READ DMA EXT",          "8.26" },
+    { 0x27, 0x27, DISK, ATA_NONDATA,      ATA_CMD_EXT, start_native_max,    "READ NATIVE MAX ADDRESS EXT", "8.33" },
+    { 0x29, 0x29, DISK, ATA_PIO_DATA_IN,  MUL | EXT, start_transfer,        "READ MULTIPLE EXT",     "8.31" },
+    { 0x30, 0x31, DISK, ATA_PIO_DATA_OUT, MED,       start_transfer,        "WRITE SECTOR(S)",       "8.62" },
+    { 0x34, 0x34, DISK, ATA_PIO_DATA_OUT, EXT,       start_transfer,        "WRITE SECTOR(S) EXT",   "8.63" },
+    { 0x35, 0x35, DISK, ATA_DMA_OUT,      EXT,       start_transfer,        "WRITE DMA EXT",         "8.56" },
+    { 0x39, 0x39, DISK, ATA_PIO_DATA_OUT, MUL | EXT, start_transfer,        "WRITE MULTIPLE EXT",    "8.61" },
+    { 0x40, 0x41, DISK, ATA_VERIFY,       MED,       start_transfer,        "READ VERIFY SECTOR(S)", "8.36" },
+    { 0x42, 0x42, DISK, ATA_VERIFY,       EXT,       start_transfer,        "READ VERIFY SECTOR(S) EXT", "8.37" },
+    { 0x70, 0x7f, DISK, ATA_NONDATA,      0,         start_seek,            "SEEK",                  "8.44" },
+    { 0x91, 0x91, DISK, ATA_NONDATA,      0,         start_set_translation, "INITIALIZE DEVICE PARAMETERS", "ATA-5" },
+    { 0x94, 0x94, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY IMMEDIATE",     "ATA-3" },
+    { 0x95, 0x95, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE IMMEDIATE",        "ATA-3" },
+    { 0x96, 0x96, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY",               "ATA-3" },
+    { 0x97, 0x97, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE",                  "ATA-3" },
+    { 0x98, 0x98, DISK, ATA_NONDATA,      0,         start_check_power,     "CHECK POWER MODE",      "ATA-3" },
+    { 0x99, 0x99, DISK, ATA_NONDATA,      SLP,       start_flush,           "SLEEP",                 "ATA-3" },
+    { 0xc4, 0xc4, DISK, ATA_PIO_DATA_IN,  MUL,       start_transfer,        "READ MULTIPLE",         "8.30" },
+    { 0xc5, 0xc5, DISK, ATA_PIO_DATA_OUT, MUL,       start_transfer,        "WRITE MULTIPLE",        "8.60" },
+    { 0xc6, 0xc6, DISK, ATA_NONDATA,      0,         start_set_multiple,    "SET MULTIPLE MODE",     "8.49" },
+    { 0xc8, 0xc9, DISK, ATA_DMA_IN,       MED,       start_transfer,        "READ DMA",              "8.25" },
+    { 0xca, 0xcb, DISK, ATA_DMA_OUT,      MED,       start_transfer,        "WRITE DMA",             "8.55" },
+    { 0xe0, 0xe0, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY IMMEDIATE",     "8.53" },
+    { 0xe1, 0xe1, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE IMMEDIATE",        "8.18" },
+    { 0xe2, 0xe2, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY",               "8.52" },
+    { 0xe3, 0xe3, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE",                  "8.17" },
+    { 0xe5, 0xe5, DISK, ATA_NONDATA,      0,         start_check_power,     "CHECK POWER MODE",      "8.7" },
+    { 0xe6, 0xe6, DISK, ATA_NONDATA,      SLP,       start_flush,           "SLEEP",                 "8.50" },
+    { 0xe7, 0xe7, DISK, ATA_NONDATA,      FLU,       start_flush,           "FLUSH CACHE",           "8.12" },
+    { 0xea, 0xea, DISK, ATA_NONDATA,      FLU,       start_flush,           "FLUSH CACHE EXT",       "8.13" },
+    { 0xec, 0xec, DISK, ATA_PIO_DATA_IN,  0,         start_identify,        "IDENTIFY DEVICE",       "8.15" },
+    { 0xef, 0xef, DISK, ATA_NONDATA,      FLU,       start_set_features,    "SET FEATURES",          "8.46" },
+    { 0xf8, 0xf8, DISK, ATA_NONDATA,      0,         start_native_max,      "READ NATIVE MAX ADDRESS", "8.32" },
+};
+/* clang-format on */
+
+const struct ata_command *ata_find_command(uint8_t opcode, enum ata_kind kind)
+{
+    for (unsigned i = 0; i < sizeof(ata_commands) / sizeof(ata_commands[0]); i++) {
+        const struct ata_command *cmd = &ata_commands[i];
+
+        if (opcode >= cmd->first && opcode <= cmd->last)
+            return cmd->kinds & kind ? cmd : NULL;
+    }
+    return NULL;
+}
+
+const char *ata_command_name(uint8_t opcode, enum ata_kind kind)
+{
+    const struct ata_command *cmd = ata_find_command(opcode, kind);
+
+    return cmd ? cmd->name : NULL;
+}
+
+void ata_command(struct ata_drive *d, uint8_t opcode)
+{
+    const struct ata_command *cmd = ata_find_command(opcode, d->kind);
+
+    if (d->kind == ATA_KIND_NONE || ata_busy_or_drq(d))
+        return; /* 9.4: the host was told to wait; nobody may start a second command */
+    if (d->state == ATA_SLEEP) {
+        device_guest_error(d->dev, "command %02x to a sleeping drive", opcode);
+        return;
+    }
+    d->command = opcode;
+    d->err = false;
+    d->error = 0;
+    d->intrq = false;
+    if (!cmd) {
+        ata_abort(d, ATA_ERROR_ABRT); /* no mistake: every BIOS and driver probes this way */
+        return;
+    }
+    cmd->start(d, cmd);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The memory pipeline of a VGA: what a host access to 0xa0000-0xbffff does to the four planes.
+ * Source: IBM PS/2 Hardware Interface Technical Reference, "Video Subsystem": graphics controller,
+ * sequencer memory mode.
+ *
+ * Layout of video memory: byte p of doubleword n is plane p at address n. Chain-4 addresses and the
+ * linear frame buffer are byte addresses of that, and odd/even address 2n + p is plane p at n; so
+ * the CRTC's counter is always the doubleword's number, in byte, word and doubleword mode alike.
+ * (The IBM part leaves gaps between instead: seen only by a program that switches the addressing
+ * with the picture kept.)
+ *
+ * While DISPI is enabled, the window is 64 KiB at 0xa0000, moved by the bank register over all of
+ * video memory, and above 4 bpp it is chained, whatever the VGA registers hold: they are the
+ * guest's to write freely.
+ */
+#ifndef HW_VGA_PLANES_H
+#define HW_VGA_PLANES_H
+
+#include "hw/vga/regs.h"
+#include "hw/vga/vbe.h"
+
+#define VGA_WINDOW_BASE  0xa0000
+#define VGA_WINDOW_BYTES 0x20000
+
+struct vga_mem {
+    const struct vga_regs *regs;
+    const struct vbe *vbe;
+    uint8_t *vram;
+    uint32_t vram_bytes;
+    uint32_t latch; /* plane p in bits 8p .. 8p + 7 */
+};
+
+/*
+ * An access of `size` (1, 2, 4, 8) bytes at `off` from VGA_WINDOW_BASE, off + size inside it;
+ * done byte by byte, low address first. What the registers do not map reads as ones and ignores
+ * writes, and so does an address beyond video memory: it is checked at each byte.
+ */
+uint64_t vga_mem_read(struct vga_mem *m, uint32_t off, unsigned size);
+void vga_mem_write(struct vga_mem *m, uint32_t off, unsigned size, uint64_t value);
+
+#endif

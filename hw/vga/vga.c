@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hw/vga/vga.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/vga/draw.h"
+
+#define PAGE_BYTES 4096
+#define CURSOR_HALF_NS (8 * 14285714LL)  /* the cursor changes every 8 frames at 70 Hz ... */
+#define TEXT_HALF_NS   (16 * 14285714LL) /* ... and blinking characters every 16 */
+
+/* ---- registers ---- */
+
+uint8_t vga_port_read(struct vga *v, unsigned port)
+{
+    return vga_regs_read(&v->regs, port, vclock_now_ns(v->dev.env->clock));
+}
+
+void vga_port_write(struct vga *v, unsigned port, uint8_t value)
+{
+    if (vga_regs_write(&v->regs, port, value))
+        v->dirty = true;
+}
+
+uint16_t vga_dispi_read(struct vga *v, unsigned index)
+{
+    return vbe_read(&v->vbe, index);
+}
+
+void vga_dispi_write(struct vga *v, unsigned index, uint16_t value)
+{
+    struct vbe_effect effect = vbe_write(&v->vbe, index, value);
+
+    v->regs.dac_8bit = vbe_8bit_dac(&v->vbe);
+    if (effect.clear_bytes)
+        memset(v->mem.vram, 0, effect.clear_bytes);
+    if (effect.visible)
+        v->dirty = true;
+}
+
+static uint64_t mono_read(void *chip, uint64_t off, unsigned size)
+{
+    (void)size;
+    return vga_port_read(chip, 0x3b0 + off);
+}
+
+static void mono_write(void *chip, uint64_t off, unsigned size, uint64_t value)
+{
+    (void)size;
+    vga_port_write(chip, 0x3b0 + off, value);
+}
+
+static uint64_t common_read(void *chip, uint64_t off, unsigned size)
+{
+    (void)size;
+    return vga_port_read(chip, 0x3c0 + off);
+}
+
+static void common_write(void *chip, uint64_t off, unsigned size, uint64_t value)
+{
+    (void)size;
+    vga_port_write(chip, 0x3c0 + off, value);
+}
+
+static uint64_t colour_read(void *chip, uint64_t off, unsigned size)
+{
+    (void)size;
+    return vga_port_read(chip, 0x3d0 + off);
+}
+
+static void colour_write(void *chip, uint64_t off, unsigned size, uint64_t value)
+{
+    (void)size;
+    vga_port_write(chip, 0x3d0 + off, value);
+}
+
+/*
+ * An index shows only in what the data port does next. Word writes (index and data at once) are
+ * wider than these spans and are not collected.
+ */
+static const struct io_span crtc_index = {4, 1};
+static const struct io_span common_indices[] = {{4, 1}, {14, 1}};
+
+static const struct io_ops mono_ops = {
+    .read = mono_read, .write = mono_write, .widths = IO_W1, .posted = &crtc_index,
+    .posted_count = 1};
+static const struct io_ops common_ops = {
+    .read = common_read, .write = common_write, .widths = IO_W1, .posted = common_indices,
+    .posted_count = 2};
+static const struct io_ops colour_ops = {
+    .read = colour_read, .write = colour_write, .widths = IO_W1, .posted = &crtc_index,
+    .posted_count = 1};
+
+/*
+ * 0x1ce is the index, and the data register is a word at 0x1cf (which arrives as two bytes, being
+ * odd) or at 0x1d0. By bytes: the low one at 0x1cf waits for the high one at 0x1d0.
+ */
+static const uint8_t dispi_widths[4] = {IO_W1 | IO_W2, IO_W1, IO_W1 | IO_W2, IO_W1};
+
+static uint64_t dispi_read(void *chip, uint64_t off, unsigned size)
+{
+    struct vga *v = chip;
+    uint16_t data;
+
+    if (off == 0)
+        return v->vbe.index;
+    data = vga_dispi_read(v, v->vbe.index);
+    if (size == 2)
+        return data;
+    return off == 1 ? data & 0xff : off == 2 ? data >> 8 : 0xff;
+}
+
+static void dispi_write(void *chip, uint64_t off, unsigned size, uint64_t value)
+{
+    struct vga *v = chip;
+
+    switch (off) {
+    case 0:
+        v->vbe.index = value;
+        break;
+    case 1:
+        v->vbe.data_low = value;
+        break;
+    case 2:
+        if (size == 1)
+            value = (value & 0xff) << 8 | v->vbe.data_low;
+        vga_dispi_write(v, v->vbe.index, value);
+        break;
+    default:
+        break;
+    }
+}
+
+static const struct io_span dispi_posted = {0, 2};
+static const struct io_ops dispi_ops = {
+    .read = dispi_read, .write = dispi_write, .widths_at = dispi_widths, .posted = &dispi_posted,
+    .posted_count = 1};
+
+/* ---- the window ---- */
+
+static uint64_t window_read(void *chip, uint64_t off, unsigned size)
+{
+    struct vga *v = chip;
+
+    return vga_mem_read(&v->mem, off, size);
+}
+
+static void window_write(void *chip, uint64_t off, unsigned size, uint64_t value)
+{
+    struct vga *v = chip;
+
+    vga_mem_write(&v->mem, off, size, value);
+    v->dirty = true;
+}
+
+static const struct io_ops window_ops = {
+    .read = window_read, .write = window_write, .widths = IO_W1 | IO_W2 | IO_W4 | IO_W8};
+
+/* ---- the picture ---- */
+
+static unsigned blink_phase(const struct vga *v)
+{
+    int64_t now = vclock_now_ns(v->dev.env->clock);
+
+    return (now / CURSOR_HALF_NS & 1) | (now / TEXT_HALF_NS & 1) << 1;
+}
+
+static struct vga_picture picture(const struct vga *v)
+{
+    unsigned phase = blink_phase(v);
+
+    return (struct vga_picture){
+        .regs = &v->regs,
+        .vbe = &v->vbe,
+        .vram = v->mem.vram,
+        .vram_bytes = v->mem.vram_bytes,
+        .cursor_phase = !(phase & 1),
+        .blink_phase = !(phase & 2),
+    };
+}
+
+static bool display_render(void *chip, struct surface *s)
+{
+    struct vga_picture p = picture(chip);
+
+    return vga_draw(&p, s);
+}
+
+static bool display_text(void *chip, struct text_screen *t)
+{
+    struct vga_picture p = picture(chip);
+
+    return vga_draw_text(&p, t);
+}
+
+/* True if the guest wrote, through the linear frame buffer, to a page that is shown. */
+static bool pages_changed(struct vga *v, const struct vga_picture *p)
+{
+    uint32_t start, bytes, page, last;
+
+    memset(v->dirty_pages, 0, (v->vram->size / PAGE_BYTES + 63) / 64 * 8);
+    v->vram->take_dirty(v->vram, v->dirty_pages);
+    vga_draw_extent(p, &start, &bytes);
+    if (!bytes)
+        return false;
+    last = (start + bytes - 1) / PAGE_BYTES;
+    for (page = start / PAGE_BYTES; page <= last; page++) {
+        if (v->dirty_pages[page / 64] >> page % 64 & 1)
+            return true;
+    }
+    return false;
+}
+
+static bool display_changed(void *chip)
+{
+    struct vga *v = chip;
+    struct vga_picture p = picture(v);
+    unsigned phase = blink_phase(v);
+    bool changed = v->dirty;
+
+    if (v->vram->take_dirty && pages_changed(v, &p))
+        changed = true;
+    if (phase != v->shown_phase && vga_draw_blinks(&p))
+        changed = true;
+    v->shown_phase = phase;
+    v->dirty = false;
+    return changed;
+}
+
+struct display_source *vga_display(struct device *dev)
+{
+    return &((struct vga *)dev)->display;
+}
+
+/* ---- life ---- */
+
+void vga_reset(struct vga *v)
+{
+    vbe_reset(&v->vbe);
+    v->regs.dac_8bit = false;
+    v->dirty = true;
+}
+
+const char *vga_post_load(struct vga *v)
+{
+    struct vbe clamped = v->vbe;
+
+    vbe_clamp(&clamped);
+    if (memcmp(clamped.reg, v->vbe.reg, sizeof(clamped.reg)) != 0)
+        return "DISPI mode does not fit the video memory";
+    if (v->vbe.reg[VBE_ID] < VBE_ID_FIRST || v->vbe.reg[VBE_ID] > VBE_ID_LAST)
+        return "unknown DISPI version";
+    if (v->vbe.reg[VBE_BANK] >= v->vbe.vram_bytes >> 16)
+        return "DISPI bank beyond the video memory";
+    v->regs.dac_8bit = vbe_8bit_dac(&v->vbe);
+    v->dirty = true;
+    return NULL;
+}
+
+bool vga_config_ok(const struct vga_config *cfg, char *why, size_t size)
+{
+    uint64_t bytes = cfg->vram ? cfg->vram->size : 0;
+
+    if (bytes >= VGA_LEGACY_BYTES && bytes <= 512u << 20 && !(bytes & (bytes - 1)))
+        return true;
+    snprintf(why, size, "video memory must be a power of two from 256 KiB to 512 MiB");
+    return false;
+}
+
+static void region_init(struct vga *v, struct io_region *r, const char *name, enum io_space space,
+                        uint64_t base, uint64_t size, const struct io_ops *ops)
+{
+    *r = (struct io_region){.name = name, .space = space, .base = base, .size = size, .ops = ops,
+                            .chip = v, .lock = v->dev.lock};
+}
+
+static void remove_regions(struct vga *v)
+{
+    struct iomap *map = v->dev.env->iomap;
+    unsigned i;
+
+    iomap_begin(map);
+    for (i = 0; i < VGA_PORT_RANGES; i++)
+        iomap_remove(map, &v->ports[i]);
+    iomap_remove(map, &v->dispi);
+    iomap_remove(map, &v->window);
+    iomap_commit(map);
+}
+
+static bool add_regions(struct vga *v, char *why, size_t size)
+{
+    struct iomap *map = v->dev.env->iomap;
+    bool ok;
+
+    /* 0x3bc-0x3bf is a printer port's. */
+    region_init(v, &v->ports[VGA_PORTS_MONO], "vga.mono", IO_PORT, 0x3b0, 12, &mono_ops);
+    region_init(v, &v->ports[VGA_PORTS_COMMON], "vga", IO_PORT, 0x3c0, 16, &common_ops);
+    region_init(v, &v->ports[VGA_PORTS_COLOUR], "vga.colour", IO_PORT, 0x3d0, 16, &colour_ops);
+    region_init(v, &v->dispi, "vga.dispi", IO_PORT, 0x1ce, 4, &dispi_ops);
+    region_init(v, &v->window, "vga.window", IO_MEM, VGA_WINDOW_BASE, VGA_WINDOW_BYTES,
+                &window_ops);
+    iomap_begin(map);
+    ok = iomap_add(map, &v->ports[VGA_PORTS_MONO], why, size) &&
+         iomap_add(map, &v->ports[VGA_PORTS_COMMON], why, size) &&
+         iomap_add(map, &v->ports[VGA_PORTS_COLOUR], why, size) &&
+         iomap_add(map, &v->dispi, why, size) && iomap_add(map, &v->window, why, size);
+    iomap_commit(map);
+    return ok;
+}
+
+bool vga_init(struct vga *v, const struct vga_config *cfg, char *why, size_t size)
+{
+    v->vram = cfg->vram;
+    v->vbe.vram_bytes = cfg->vram->size;
+    v->mem = (struct vga_mem){.regs = &v->regs, .vbe = &v->vbe, .vram = cfg->vram->host,
+                              .vram_bytes = cfg->vram->size};
+    v->display = (struct display_source){.render = display_render, .text = display_text,
+                                         .changed = display_changed, .chip = v,
+                                         .lock = v->dev.lock};
+    v->dirty_pages = calloc((cfg->vram->size / PAGE_BYTES + 63) / 64, 8);
+    if (!v->dirty_pages)
+        snprintf(why, size, "out of memory");
+    if (!v->dirty_pages || !add_regions(v, why, size)) {
+        vga_fini(v);
+        return false;
+    }
+    return true;
+}
+
+void vga_fini(struct vga *v)
+{
+    remove_regions(v);
+    iomap_synchronize(v->dev.env->iomap);
+    free(v->dirty_pages);
+    v->dirty_pages = NULL;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The display adapter as a device: VGA registers, the window at 0xa0000, the DISPI ports and the
+ * picture. vga_pci.c and vga_isa.c put it on a bus.
+ *
+ * The VGA ports and the window answer always, also on PCI with decoding switched off in the command
+ * register: firmware and boot loaders print before anyone has enabled anything.
+ */
+#ifndef HW_VGA_VGA_H
+#define HW_VGA_VGA_H
+
+#include "hw/device.h"
+#include "hw/pci/pci.h"
+#include "hw/vga/edid.h"
+#include "hw/vga/planes.h"
+#include "hw/vga/regs.h"
+#include "hw/vga/vbe.h"
+#include "ui/surface.h"
+
+struct vga_config {
+    struct ram_block *vram; /* a power of two of bytes, 256 KiB .. 512 MiB; the machine's */
+    struct ram_block *rom;  /* PCI only, may be NULL: the option ROM */
+};
+
+/* PCI 1234:1111 at devfn (-1: the first free slot). NULL with the reason in why[]. */
+struct device *pci_vga_new(struct pci_bus *bus, int devfn, const struct dev_env *env,
+                           const char *id, const struct vga_config *cfg, char *why, size_t size);
+/* On ISA: the same without BARs; its ROM is the machine's to map. NULL with the reason in why[]. */
+struct device *isa_vga_new(const struct dev_env *env, const char *id, const struct vga_config *cfg,
+                           char *why, size_t size);
+/* For a device of the two above. Lives as long as the device. */
+struct display_source *vga_display(struct device *dev);
+
+/* ---- inside hw/vga ---- */
+
+enum vga_port_range { VGA_PORTS_MONO, VGA_PORTS_COMMON, VGA_PORTS_COLOUR, VGA_PORT_RANGES };
+
+struct vga {
+    union { /* first, for the device's table of fields */
+        struct device dev;
+        struct pci_device pci;
+    };
+    struct vga_regs regs;
+    struct vbe vbe;
+    struct vga_mem mem;
+    struct ram_block *vram;
+    bool dirty;            /* something visible was changed through registers or window */
+    uint64_t *dirty_pages; /* room for take_dirty() */
+    unsigned shown_phase;  /* blink phases at the last changed() */
+    struct display_source display;
+    struct io_region ports[VGA_PORT_RANGES], dispi, window;
+    struct io_region mmio; /* PCI: BAR 2 */
+    uint8_t edid[EDID_BYTES];
+};
+
+#define VGA_FIELDS                                                                                 \
+    VGA_REGS_FIELDS(struct vga, regs), VBE_FIELDS(struct vga, vbe),                                \
+    DEV_FIELD(struct vga, U32, mem.latch, 0, 0)
+
+bool vga_config_ok(const struct vga_config *cfg, char *why, size_t size);
+/* After device_init(): all but the bus; regions added. False with why[], nothing left behind. */
+bool vga_init(struct vga *v, const struct vga_config *cfg, char *why, size_t size);
+void vga_fini(struct vga *v); /* regions gone; lock not held */
+void vga_reset(struct vga *v);
+const char *vga_post_load(struct vga *v);
+
+/* One register, however it was addressed. Lock held. */
+uint8_t vga_port_read(struct vga *v, unsigned port);
+void vga_port_write(struct vga *v, unsigned port, uint8_t value);
+uint16_t vga_dispi_read(struct vga *v, unsigned index);
+void vga_dispi_write(struct vga *v, unsigned index, uint16_t value);
+
+#endif

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The small guests that tests and `make demo` boot: 16/32-bit freestanding programs, made with the
+# host's gcc and binutils only (no multilib, no nasm).
+G := $(B)/guest
+GUEST_CC = $(CC) -m32 -march=i386 -std=gnu11 -O2 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes \
+	-ffreestanding -nostdlib -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-fcf-protection=none -mno-sse -mno-mmx -mgeneral-regs-only -MMD -MP
+GUEST_LD = $(LD) -m elf_i386 --no-warn-rwx-segments -z noexecstack
+
+$(G)/%.o: tests/guest/%.S
+	@mkdir -p $(@D)
+	$(GUEST_CC) -c -o $@ $<
+$(G)/%.o: tests/guest/%.c
+	@mkdir -p $(@D)
+	$(GUEST_CC) -c -o $@ $<
+$(G)/%.bin: $(G)/%.elf
+	objcopy -O binary $< $@
+
+# ---- the demo disk ---------------------------------------------------------------------------
+DEMO_OBJS := $(addprefix $(G)/demo/,entry.o main.o console.o pci.o acpi.o ide.o crc32.o)
+
+$(G)/demo/boot.elf: $(G)/demo/boot.o
+	$(GUEST_LD) -Ttext=0x7c00 -o $@ $<
+$(G)/demo/stage2.elf: tests/guest/demo/stage2.ld $(DEMO_OBJS)
+	$(GUEST_LD) -T $^ -o $@
+$(G)/mkdemo: tests/guest/demo/mkdemo.c tests/guest/demo/layout.h
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Wall -Wextra -O2 -o $@ $<
+$(G)/demo.img: $(G)/mkdemo $(G)/demo/boot.bin $(G)/demo/stage2.bin
+	$(G)/mkdemo $(G)/demo/boot.bin $(G)/demo/stage2.bin $@.new && mv $@.new $@
+
+guests: $(G)/demo.img
+
+# A fresh copy each time: the guest writes to its disk.
+DEMO_OPTIONS ?= -display text -serial stdio
+demo: $(B)/kvm-dm $(G)/demo.img
+	@cp $(G)/demo.img $(G)/demo-run.img
+	$(B)/kvm-dm -m 64 -drive file=$(G)/demo-run.img,format=raw $(DEMO_OPTIONS) -no-reboot
+
+.PHONY: demo
+
+# ---- ROM guests (-bios) and the boot sector --------------------------------------------------
+RESETS := keyboard port92 cf9 triple
+reset_METHOD_keyboard := 1
+reset_METHOD_port92 := 2
+reset_METHOD_cf9 := 3
+reset_METHOD_triple := 4
+$(RESETS:%=$(G)/rom/reset-%.o): $(G)/rom/reset-%.o: tests/guest/rom/reset.S
+	@mkdir -p $(@D)
+	$(GUEST_CC) -DMETHOD=$(reset_METHOD_$*) -c -o $@ $<
+ROMS := $(RESETS:%=$(G)/rom/reset-%.bin) $(G)/rom/idle.bin
+$(ROMS:.bin=.elf): %.elf: %.o tests/guest/rom/rom.ld
+	$(GUEST_LD) -T tests/guest/rom/rom.ld -o $@ $<
+$(G)/rom/bootsect.elf: $(G)/rom/bootsect.o
+	$(GUEST_LD) -Ttext=0x7c00 -o $@ $<
+guests: $(ROMS) $(G)/rom/bootsect.bin
+
+# ---- a multiboot kernel ----------------------------------------------------------------------
+MB_OBJS := $(addprefix $(G)/,mb/start.o mb/mb.o demo/console.o demo/crc32.o)
+$(G)/mb/kernel.elf: tests/guest/mb/mb.ld $(MB_OBJS)
+	$(GUEST_LD) -T $^ -o $@
+guests: $(G)/mb/kernel.elf

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Guest memory: the layout, the span function (HAZARDS D-02), PAM, windows; and interrupt lines. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "dm/irq.h"
+#include "dm/memory.h"
+
+#define MIB (1024u * 1024u)
+#define RAM_END (16u * MIB)
+
+static struct memory *make(void)
+{
+    g_autofree uint8_t *rom = g_malloc(256 * 1024);
+    struct memory *mem = memory_new(RAM_END, NULL);
+
+    for (unsigned i = 0; i < 256 * 1024; i++)
+        rom[i] = (uint8_t)(0x80 | i >> 12);
+    memory_set_firmware(mem, rom, 256 * 1024);
+    memory_reset(mem);
+    return mem;
+}
+
+/* Each span against a byte-by-byte look: all or nothing, and nothing outside touched. */
+static void test_spans(void **state)
+{
+    static const uint64_t starts[] = {0, 1, 511, 0x9fdff, 0x9ffff, 0xa0000, 0xa0001, 0xbffff,
+                                      0xdffff, 0xe0000, 0xfffff, RAM_END - 512, RAM_END - 511,
+                                      RAM_END - 2, RAM_END - 1, RAM_END, 0xfec00000, 0xfee00000,
+                                      0xfffbffff, 0xfffc0000, 0xffffff00, 0xffffffff, 1ull << 32,
+                                      UINT64_MAX - 1, UINT64_MAX};
+    static const size_t sizes[] = {1, 2, 512, 65536};
+    struct memory *mem = make();
+    struct dma_port dma = memory_dma(mem);
+    uint8_t *buf = g_malloc(65536);
+
+    (void)state;
+    for (unsigned i = 0; i < G_N_ELEMENTS(starts); i++) {
+        for (unsigned j = 0; j < G_N_ELEMENTS(sizes); j++) {
+            bool all = true;
+            uint8_t byte;
+
+            for (size_t k = 0; k < sizes[j] && all; k++)
+                all = starts[i] + k >= starts[i] && dma_read(&dma, starts[i] + k, &byte, 1);
+            memset(buf, 0xa5, sizes[j]);
+            if (dma_read(&dma, starts[i], buf, sizes[j]) != all)
+                fail_msg("read of %zu at %llx", sizes[j], (unsigned long long)starts[i]);
+            for (size_t k = 0; k < sizes[j] && !all; k++)
+                assert_int_equal(buf[k], 0);
+            assert_int_equal(dma_write(&dma, starts[i], buf, sizes[j]), all);
+        }
+    }
+    g_free(buf);
+    memory_free(mem);
+}
+
+static void test_map_is_cut(void **state)
+{
+    struct memory *mem = make();
+    struct dma_port dma = memory_dma(mem);
+    size_t len = 65536;
+    uint8_t *host = dma_map(&dma, RAM_END - 511, &len, true);
+
+    (void)state;
+    assert_non_null(host);
+    assert_int_equal(len, 511);
+    memset(host, 1, len);
+    dma_unmap(&dma, RAM_END - 511, host, len);
+    len = 16;
+    assert_null(dma_map(&dma, RAM_END, &len, false));
+    assert_null(dma_map(&dma, 0xfffffff0, &len, true)); /* ROM */
+    assert_non_null(dma_map(&dma, 0xfffffff0, &len, false));
+    len = 0;
+    assert_null(dma_map(&dma, 0, &len, false));
+    memory_free(mem);
+}
+
+static void test_rom_keeps_its_content(void **state)
+{
+    struct memory *mem = make();
+    struct dma_port dma = memory_dma(mem);
+    uint8_t before, after, byte = 0x11;
+
+    (void)state;
+    assert_true(dma_read(&dma, 0xfffffff0, &before, 1));
+    assert_true(dma_write(&dma, 0xfffffff0, &byte, 1)); /* dropped */
+    assert_true(dma_read(&dma, 0xfffffff0, &after, 1));
+    assert_int_equal(before, after);
+    memory_free(mem);
+}
+
+static uint8_t peek(struct memory *mem, uint64_t gpa)
+{
+    uint8_t b;
+
+    memory_peek(mem, gpa, &b, 1);
+    return b;
+}
+
+static void poke(struct memory *mem, uint64_t gpa, uint8_t b)
+{
+    memory_poke(mem, gpa, &b, 1);
+}
+
+/* 440FX data sheet, PAM: the four combinations of read and write enable. */
+static void test_pam(void **state)
+{
+    struct memory *mem = make();
+    uint8_t rom = peek(mem, 0xf1234);
+
+    (void)state;
+    assert_int_equal(rom, peek(mem, 0xffff1234));
+    poke(mem, 0xf1234, 0x11);
+    assert_int_equal(peek(mem, 0xf1234), rom);
+    memory_set_pam(mem, 0, false, true); /* writes go to RAM, reads still see the ROM */
+    poke(mem, 0xf1234, 0x22);
+    assert_int_equal(peek(mem, 0xf1234), rom);
+    memory_set_pam(mem, 0, true, false); /* now the RAM, read only */
+    assert_int_equal(peek(mem, 0xf1234), 0x22);
+    poke(mem, 0xf1234, 0x33);
+    assert_int_equal(peek(mem, 0xf1234), 0x22);
+    memory_set_pam(mem, 0, true, true);
+    poke(mem, 0xf1234, 0x33);
+    assert_int_equal(peek(mem, 0xf1234), 0x33);
+
+    assert_int_equal(peek(mem, 0xc0000), 0xff); /* no ROM here: nothing answers */
+    memory_set_pam(mem, 1, true, true);
+    poke(mem, 0xc3fff, 0x44);
+    poke(mem, 0xc4000, 0x55); /* the next segment */
+    assert_int_equal(peek(mem, 0xc3fff), 0x44);
+    assert_int_equal(peek(mem, 0xc4000), 0xff);
+    memory_set_pam(mem, 99, true, true); /* not a segment */
+    memory_reset(mem);
+    assert_int_equal(peek(mem, 0xf1234), rom);
+    memory_free(mem);
+}
+
+static void test_windows(void **state)
+{
+    struct memory *mem = make();
+    struct dma_port dma = memory_dma(mem);
+    struct ram_block *a = memory_block_new(mem, "vram", 64 * 4096, false);
+    struct ram_block *b = memory_block_new(mem, "rom", 4096, true);
+    uint64_t dirty[1] = {0};
+    uint32_t v = 0x01020304;
+
+    (void)state;
+    assert_false(a->map(a, UINT64_MAX - 4095)); /* wraps */
+    assert_true(a->map(a, 0xe0000000));
+    assert_false(b->map(b, 0xe0001000)); /* inside a */
+    assert_false(b->map(b, 0x100000));   /* RAM */
+    assert_false(b->map(b, 0xa0000));    /* the ISA hole */
+    assert_false(b->map(b, 0xe0000800)); /* not a page */
+    assert_false(a->map(a, UINT64_MAX - 4095)); /* wraps */
+    assert_true(b->map(b, 0xe0040000));
+    a->take_dirty(a, dirty);
+    dirty[0] = 0;
+    assert_true(dma_write(&dma, 0xe0000000 + 5 * 4096 - 2, &v, 4)); /* spans two pages */
+    a->take_dirty(a, dirty);
+    assert_int_equal(dirty[0], 1 << 4 | 1 << 5);
+    assert_int_equal(a->host[5 * 4096 - 2], 4);
+    assert_true(dma_write(&dma, 0xe0040000, &v, 4));
+    assert_int_equal(b->host[0], 0); /* a ROM for the guest */
+    assert_true(a->map(a, RAM_UNMAPPED));
+    assert_false(dma_read(&dma, 0xe0000000, &v, 4));
+    assert_true(b->map(b, 0xe0001000));
+    memory_free(mem);
+}
+
+static void test_big_memory_is_split(void **state)
+{
+    struct memory *mem = memory_new(4ull << 30, NULL);
+    struct dma_port dma = memory_dma(mem);
+    uint8_t b = 1;
+
+    (void)state;
+    memory_reset(mem);
+    assert_true(memory_low_bytes(mem) == 3ull << 30);
+    assert_true(memory_high_bytes(mem) == 1ull << 30);
+    assert_true(dma_write(&dma, (5ull << 30) - 1, &b, 1));
+    assert_false(dma_write(&dma, 5ull << 30, &b, 1));
+    assert_false(dma_write(&dma, 3ull << 30, &b, 1));
+    memory_free(mem);
+}
+
+/* ---- interrupt lines ---- */
+
+struct lines {
+    bool level[IRQ_GSIS];
+    unsigned changes;
+};
+
+static void on_line(void *opaque, unsigned gsi, bool level)
+{
+    struct lines *l = opaque;
+
+    l->level[gsi] = level;
+    l->changes++;
+}
+
+static void test_shared_lines(void **state)
+{
+    struct lines l = {0};
+    struct irq_fabric *f = irq_fabric_new(on_line, &l);
+    struct irq_pin com1 = irq_fabric_pin(f, 4), com3 = irq_fabric_pin(f, 4);
+    struct irq_pin inta = irq_fabric_pirq(f, 0);
+
+    (void)state;
+    irq_pin_set(&com1, true);
+    irq_pin_set(&com1, true);
+    irq_pin_set(&com3, true);
+    assert_int_equal(l.changes, 1);
+    irq_pin_set(&com1, false);
+    assert_true(l.level[4]);
+    irq_pin_set(&com3, false);
+    assert_false(l.level[4]);
+
+    irq_pin_set(&inta, true); /* routed nowhere yet */
+    assert_int_equal(l.changes, 2);
+    irq_fabric_route_pirq(f, 0, 11);
+    assert_true(l.level[11]);
+    irq_fabric_route_pirq(f, 0, 10); /* the level moves with it */
+    assert_false(l.level[11]);
+    assert_true(l.level[10]);
+    irq_fabric_route_pirq(f, 0, -1);
+    assert_false(l.level[10]);
+    irq_fabric_route_pirq(f, 0, 4);
+    irq_pin_set(&com1, true);
+    irq_pin_set(&inta, false);
+    assert_true(l.level[4]);
+    irq_fabric_route_pirq(f, 9, 4);
+    irq_fabric_route_pirq(f, 0, 99);
+    irq_fabric_free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_spans),
+        cmocka_unit_test(test_map_is_cut),
+        cmocka_unit_test(test_rom_keeps_its_content),
+        cmocka_unit_test(test_pam),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_big_memory_is_split),
+        cmocka_unit_test(test_shared_lines),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

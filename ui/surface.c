@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ui/surface.h"
+
+#include <stdlib.h>
+
+bool surface_resize(struct surface *s, uint32_t width, uint32_t height)
+{
+    uint32_t *pixels;
+
+    if (s->pixels && s->width == width && s->height == height)
+        return true;
+    if (width == 0 || height == 0 || width > SURFACE_MAX_WIDTH || height > SURFACE_MAX_HEIGHT)
+        return false;
+    pixels = malloc((size_t)width * height * sizeof(*pixels));
+    if (!pixels)
+        return false;
+    free(s->pixels);
+    *s = (struct surface){.width = width, .height = height, .stride = width, .pixels = pixels};
+    return true;
+}
+
+void surface_free(struct surface *s)
+{
+    free(s->pixels);
+    *s = (struct surface){0};
+}
