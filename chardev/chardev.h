@@ -16,7 +16,7 @@ struct iolock;
 
 enum chardev_event {
     CHARDEV_OPENED, /* a peer is there */
-    CHARDEV_CLOSED, /* it went away; while chardev_connected() still says yes: its input ended only */
+    CHARDEV_CLOSED, /* it went away, or (while chardev_connected() says yes) its input ended */
     CHARDEV_BREAK,  /* it sent a break */
 };
 

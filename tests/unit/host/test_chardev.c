@@ -563,7 +563,8 @@ static void test_pty_stuck_reader(void **state)
 
 static void test_unix_server(void **state)
 {
-    g_autofree char *path = in_dir("sock"), *idle = g_strdup_printf("disconnected:unix:%s,server=on", path);
+    g_autofree char *path = in_dir("sock"),
+                    *idle = g_strdup_printf("disconnected:unix:%s,server=on", path);
     struct chardev *chr = OPENED("socket", "path", path, "server", "on", "wait", "off");
     struct front *f = front_new(chr);
     int a, b;
@@ -820,7 +821,11 @@ static void test_telnet(void **state)
     struct front *f = front_new(chr);
     g_autoptr(GString) got = g_string_new(NULL);
     int fd = tcp_connect(port_of(chr));
-    static const char typed[] = "a\xff\xfd\x01" "b\xff\xff" "c\xff\xf3" "d\xff\xfa\x18\x00vt\xff\xf0" "e\r\0f\r\n";
+    static const char typed[] = "a\xff\xfd\x01"
+                                "b\xff\xff"
+                                "c\xff\xf3"
+                                "d\xff\xfa\x18\x00vt\xff\xf0"
+                                "e\r\0f\r\n";
 
     (void)state;
     WAIT_FOR(drain(fd, got, 100) && got->len >= 12);
@@ -1211,14 +1216,16 @@ static void test_legacy(void **state)
         {"unix:/run/a,,b,server", "socket", "path=/run/a,b server=on "},
         {"tcp::4444,server", "socket", "port=4444 server=on "},
         {"tcp:host:4444", "socket", "host=host port=4444 "},
-        {"tcp:[::1]:4444,nodelay,reconnect=5", "socket", "host=::1 nodelay=on port=4444 reconnect=5 "},
+        {"tcp:[::1]:4444,nodelay,reconnect=5", "socket",
+         "host=::1 nodelay=on port=4444 reconnect=5 "},
         {"telnet:localhost:23,server,nowait", "socket",
          "host=localhost port=23 server=on telnet=on wait=off "},
         {"mon:telnet::23,server", "mux-socket", "port=23 server=on telnet=on "},
         {"chardev:char0", "ref", "id=char0 "},
     };
-    static const char *const bad[] = {"",     "none",  "stdi0",    "file:", "unix:",  "tcp:",
-                                      "tcp:x", "tcp::", "chardev:", "mon:",  "vc:800", "tty:/dev/x"};
+    static const char *const bad[] = {
+        "",      "none",  "stdi0",    "file:", "unix:",  "tcp:",
+        "tcp:x", "tcp::", "chardev:", "mon:",  "vc:800", "tty:/dev/x"};
 
     (void)state;
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
