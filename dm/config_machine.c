@@ -293,8 +293,7 @@ static bool parse_date(const char *text, int64_t *seconds)
 bool apply_rtc(struct parser *p, const struct option_use *use, GError **error)
 {
     struct vm_config *c = p->config;
-    const char *base = opts_get(use->opts, "base"), *clock = opts_get(use->opts, "clock");
-    const char *drift = opts_get(use->opts, "driftfix");
+    const char *base = opts_get(use->opts, "base");
 
     if (base) {
         c->rtc_localtime = !strcmp(base, "localtime");
@@ -303,10 +302,6 @@ bool apply_rtc(struct parser *p, const struct option_use *use, GError **error)
             return opt_error(error, "%s base=%s: utc, localtime, or a date like 2026-01-31T12:00:00",
                              use->what, base);
     }
-    if (clock)
-        c->rtc_clock_vm = !strcmp(clock, "vm");
-    if (drift)
-        c->rtc_slew = !strcmp(drift, "slew");
     return true;
 }
 

@@ -79,10 +79,10 @@ static const struct opt_desc name_subs[] = {
 static const struct opt_desc rtc_subs[] = {
     {.name = "base", .type = OPT_STRING, .help = "utc, localtime, or 2026-01-31T12:00:00",
      .fallback = "utc"},
-    {.name = "clock", .type = OPT_ENUM, .values = "host|vm", .help = "what drives it",
-     .fallback = "host"},
-    {.name = "driftfix", .type = OPT_ENUM, .values = "none|slew",
-     .help = "slew: lost ticks are delivered later", .fallback = "none"},
+    {.name = "clock", .type = OPT_ENUM, .values = "vm",
+     .help = "what drives it: the guest's time, which stands still\nwhile the VM is stopped", .fallback = "vm"},
+    {.name = "driftfix", .type = OPT_ENUM, .values = "none",
+     .help = "lost RTC ticks are not delivered later", .fallback = "none"},
     OPT_END,
 };
 

@@ -54,6 +54,7 @@ def test_negotiation():
         s.sendall(b'{"execute":"qmp_capabilities","id":"libvirt-1"}')
         assert json.loads(f.readline()) == {"return": {}, "id": "libvirt-1"}
         m.alive()  # two monitors at once
+        f.close()
         s.close()
         s = socket.socket(socket.AF_UNIX)  # the next peer negotiates anew
         s.connect(path)
