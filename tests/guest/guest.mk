@@ -48,12 +48,12 @@ reset_METHOD_triple := 4
 $(RESETS:%=$(G)/rom/reset-%.o): $(G)/rom/reset-%.o: tests/guest/rom/reset.S
 	@mkdir -p $(@D)
 	$(GUEST_CC) -DMETHOD=$(reset_METHOD_$*) -c -o $@ $<
-ROMS := $(RESETS:%=$(G)/rom/reset-%.bin) $(G)/rom/idle.bin
-$(ROMS:.bin=.elf): %.elf: %.o tests/guest/rom/rom.ld
+GUEST_ROMS := $(RESETS:%=$(G)/rom/reset-%.bin) $(G)/rom/idle.bin
+$(GUEST_ROMS:.bin=.elf): %.elf: %.o tests/guest/rom/rom.ld
 	$(GUEST_LD) -T tests/guest/rom/rom.ld -o $@ $<
 $(G)/rom/bootsect.elf: $(G)/rom/bootsect.o
 	$(GUEST_LD) -Ttext=0x7c00 -o $@ $<
-guests: $(ROMS) $(G)/rom/bootsect.bin
+guests: $(GUEST_ROMS) $(G)/rom/bootsect.bin
 
 # ---- a multiboot kernel ----------------------------------------------------------------------
 MB_OBJS := $(addprefix $(G)/,mb/start.o mb/mb.o demo/console.o demo/crc32.o)
