@@ -489,14 +489,14 @@ static void process_words(void **state)
     (void)state;
     accept("-name guest=a,,b,process=p,debug-threads=on -uuid 6ba7b810-9dad-11d1-80b4-00c04fd430c8 -S "
            "-no-reboot -action shutdown=pause -daemonize -pidfile /p -msg timestamp=on "
-           "-rtc base=2006-06-17T16:01:21,clock=vm,driftfix=slew -no-hpet -no-user-config "
+           "-rtc base=2006-06-17T16:01:21,clock=vm,driftfix=none -no-hpet -no-user-config "
            "-overcommit mem-lock=off -sandbox off -net none -nic none -audio none "
            "-audiodev '{\"id\":\"a\",\"driver\":\"none\"}' -vnc none "
            "-object secret,id=masterKey0,format=raw,file=/nonexistent");
     assert_string_equal(c.name, "a,b");
     assert_string_equal(c.process_name, "p");
     assert_true(c.start_stopped && c.no_reboot && c.no_shutdown && c.daemonize && c.msg_timestamp);
-    assert_true(c.rtc_start_s == 1150560081 && c.rtc_clock_vm && c.rtc_slew && c.debug_threads);
+    assert_true(c.rtc_start_s == 1150560081 && c.debug_threads);
     assert_int_equal(c.display, DISPLAY_NONE);
     finish();
     accept("-name plain -rtc base=localtime");
@@ -506,7 +506,8 @@ static void process_words(void **state)
     refuse("-uuid 12", "-uuid 12");
     refuse("-rtc base=noon", "-rtc base=noon|utc");
     refuse("-rtc base=2006-13-40", "-rtc base=2006-13-40");
-    refuse("-rtc clock=rt", "-rtc clock=rt|host");
+    refuse("-rtc clock=host", "-rtc clock=host|only vm");
+    refuse("-rtc driftfix=slew", "-rtc driftfix=slew|only none");
     refuse("-name process=1234567890123456", "-name process|15");
     refuse("-object iothread,id=i", "-object iothread");
     refuse("-object memory-backend-ram,id=pc.ram,size=1G", "-object memory-backend-ram|-m");
@@ -616,7 +617,7 @@ static void other_tools(void **state)
     finish();
     /* libguestfs without virtio */
     accept("-no-user-config -nodefaults -display none -machine accel=kvm:tcg,graphics=off -m 1280 "
-           "-no-reboot -rtc driftfix=slew -no-hpet -kernel K -initrd I -serial stdio "
+           "-no-reboot -no-hpet -kernel K -initrd I -serial stdio "
            "-drive file=D,cache=writeback,id=hd0,if=none "
            "-drive file=root,snapshot=on,id=appliance,cache=unsafe,if=none,format=raw");
     assert_int_equal(drive(1)->interface, DRIVE_IF_NONE);
