@@ -6,7 +6,7 @@
 # What the laboratory needs to see the host's files, and its /dev/kvm.
 outer_modules="virtio_pci 9pnet_virtio 9p kvm_amd"
 # What drives a PC's devices and a file system; what the kernel has built in is left out.
-inner_modules="ata_piix sd_mod sr_mod crc32c_generic crc32c_intel ext4 psmouse evdev i2c_piix4
+inner_modules="ata_piix sd_mod sr_mod crc32c_generic ext4 psmouse evdev i2c_piix4
     button pcspkr bochs"
 
 # kernel_package: the name of the package that linux-image-amd64 stands for; nothing if unknown

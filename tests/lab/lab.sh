@@ -4,8 +4,7 @@
 # kernel in it offers a /dev/kvm like that of real hardware, and there the emulator under test boots
 #   linux     Debian's kernel with its own drivers and an ext4 file system on an IDE disk, whose
 #             files are checked inside and, after the power-off, outside
-#   reboot    the same kernel up to its reset
-#   smp       the same with two processors
+#   smp       the same kernel with two processors, up to its reset
 #   memtest   memtest86+ with its screen on the serial port
 # One start of the laboratory for all: about 3 minutes on 2 cores.
 #
@@ -16,7 +15,7 @@ set -u
 cd "$(dirname "$0")" || exit
 : "${B:=$PWD/../../build}"
 : "${KVM_DM:=$B/kvm-dm}"
-: "${JOBS:=linux reboot smp memtest}"
+: "${JOBS:=linux smp memtest}"
 B=$(cd "$B" && pwd) || exit
 lab=$B/lab
 share=$lab/run
@@ -62,16 +61,16 @@ needs()
     [ -x "$KVM_DM" ] || [ -n "${EMU:-}" ] || skip "$KVM_DM is not built"
 }
 
-# make_disk: an ext4 file system without partition table, with a file of 8 MiB and small ones
+# make_disk: an ext4 file system without partition table, with a file of 6 MiB and small ones
 make_disk()
 {
     rm -rf "$share/files"
     mkdir -p "$share/files/dir"
-    dd if=/dev/urandom of="$share/files/big" bs=1M count=8 2>/dev/null
+    dd if=/dev/urandom of="$share/files/big" bs=1M count=6 2>/dev/null
     for i in 1 2 3 4 5 6 7 8 9; do
         head -c $((i * 777)) /dev/urandom >"$share/files/dir/file$i"
     done
-    (cd "$share/files" && sha256sum big dir/* >given.sha256)
+    (cd "$share/files" && md5sum big dir/* >given.md5)
     mke2fs -q -t ext4 -d "$share/files" "$share/disk.img" 64M || fail "mke2fs"
 }
 
@@ -114,7 +113,7 @@ run_lab()
         -append "console=ttyS0 quiet panic=-1 mitigations=off" \
         -virtfs local,path=/,mount_tag=hostroot,security_model=none,readonly=on,multidevs=remap \
         -virtfs local,path="$share",mount_tag=share,security_model=none \
-        </dev/null 2>&1 | tr -d '\r' | tee "$share/outer.log" | grep --line-buffered -v '^\[\|^$'
+        </dev/null 2>&1 | sed -u 's,\r,,g' | tee "$share/outer.log" | grep --line-buffered -v '^\[\|^$'
     grep -q 'lab: end after' "$share/outer.log" || wrong "the laboratory did not come to its end"
     set -- "$share"/*.rc
     [ -e "$1" ] || { LAB_KEEP=1; fail "no guest was run; see $share/outer.log"; }
@@ -146,10 +145,10 @@ expect_exit()
     said "$1" | tail -n 30
 }
 
-# first NAME PATTERN: shows what the guest's kernel said of a driver, and wants it
+# driver NAME PATTERN: shows what the guest's kernel said of a driver, and wants it
 driver()
 {
-    line=$(said linux | grep -e "$2" | head -n 1 | sed 's/^\[ *[0-9.]*\] *//')
+    line=$(said linux | grep -e "$2" | head -n 1 | sed 's/^lab: kernel: //')
     if [ -n "$line" ]; then
         printf '  %-10s %s\n' "$1" "$line"
     else
@@ -165,7 +164,7 @@ check_drivers()
     driver keyboard 'lab: input: "AT Translated Set 2 keyboard"'
     driver mouse 'lab: input: ".*Mouse"'
     driver ata 'lab: driver: pci 00:01.1: ata_piix'
-    driver dma 'ata1.00: configured for .*DMA'
+    driver dma 'lab: dev1.0: ata, .*uses .*DMA'
     driver disk 'sd [0-9:]*: \[sda\] .*512-byte logical blocks'
     driver display 'bochs-drm\|fb0: .*frame buffer device'
     driver rtc 'rtc_cmos [0-9:]*: registered as rtc0'
@@ -186,11 +185,11 @@ check_image()
     rm -rf "$share/dump"
     mkdir "$share/dump"
     debugfs -R "rdump / $share/dump" "$share/disk.img" >"$share/debugfs.log" 2>&1
-    (cd "$share/dump" && cmp given.sha256 ../files/given.sha256 && sha256sum --quiet -c given.sha256) ||
+    (cd "$share/dump" && cmp given.md5 ../files/given.md5 && md5sum --quiet -c given.md5) ||
         wrong "given files changed on the disk"
-    (cd "$share/dump/out" && sha256sum --quiet -c ../written.sha256) ||
+    (cd "$share/dump/out" && md5sum --quiet -c ../written.md5) ||
         wrong "files that the guest wrote are not what it wrote"
-    written=$(wc -l <"$share/dump/written.sha256")
+    written=$(wc -l <"$share/dump/written.md5")
     [ "$written" = 102 ] || wrong "$written files written, not 102"
     cmp -s "$share/dump/out/copy" "$share/files/big" || wrong "the copied file differs"
 }
@@ -211,17 +210,11 @@ check_linux()
     check_image
 }
 
-check_reboot()
-{
-    expect reboot 'lab: reboot'
-    expect_exit reboot 2 0
-}
-
 check_smp()
 {
     expect smp 'lab: task smp.* 2 processors'
-    expect smp 'lab: power off'
-    expect_exit smp 0 0
+    expect smp 'lab: reset'
+    expect_exit smp 2 0
 }
 
 # memtest86+ never ends of itself: the time limit does, by the signal that makes an emulator quit.
