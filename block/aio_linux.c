@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Linux AIO on an O_DIRECT file: submitted by the thread that has the request, reaped on the main
- * loop's. What it does not suit (alignment, flush, discard) and what it does not finish goes to the worker
- * pool, which can do everything.
+ * loop's. What it does not suit (alignment, flush, discard) and what it does not finish goes to the
+ * worker pool, which can do everything.
  */
 #include <errno.h>
 #include <limits.h>

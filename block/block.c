@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The block port: checks, order, and the life of a request. internal.h has the picture of its states. */
+/* The block port: checks, order, and the life of a request; internal.h has its states. */
 #include "block/block.h"
 
 #include <errno.h>
@@ -29,8 +29,9 @@ static int64_t now_ns(void)
 /* ---- states -------------------------------------------------------------------------------- */
 
 static const char *const state_names[REQ_STATES] = {
-    [REQ_IDLE] = "idle",       [REQ_WAITING] = "waiting", [REQ_READY] = "ready", [REQ_QUEUED] = "queued",
-    [REQ_RUNNING] = "running", [REQ_ENDED] = "ended",     [REQ_HELD] = "held",
+    [REQ_IDLE] = "idle",     [REQ_WAITING] = "waiting", [REQ_READY] = "ready",
+    [REQ_QUEUED] = "queued", [REQ_RUNNING] = "running", [REQ_ENDED] = "ended",
+    [REQ_HELD] = "held",
 };
 
 #define TO(state) (1u << REQ_##state)
@@ -56,7 +57,8 @@ static void request_move(struct request *r, enum req_state to)
     struct block *blk = r->blk;
     enum req_state from = r->state;
 
-    if (!(state_next[from] & (1u << to))) /* no guest can cause it: a bug of this file or a device's */
+    /* No guest can cause it: a bug of this file or of a device model. */
+    if (!(state_next[from] & (1u << to)))
         g_error("block request: %s -> %s", state_names[from], state_names[to]);
     if (from == REQ_IDLE)
         TAILQ_INSERT_TAIL(&blk->live, r, live_link);
@@ -227,8 +229,8 @@ static void request_run(struct pool_job *job)
 
 /*
  * Handed over before those that waited for it are started, so that overlapping requests are also
- * reported in their order. From there on the main loop may free r, and close the disk when it was the
- * last: only a batch taken before keeps the disk.
+ * reported in their order. From there on the main loop may free r, and close the disk when it was
+ * the last: only a batch taken before keeps the disk.
  */
 void request_end(struct request *r, int err, void (*hand_over)(struct request *r))
 {
@@ -381,10 +383,12 @@ static void count(struct block_stats *st, const struct request *r)
     }
     switch (r->pub.op) {
     case BLOCK_READ:
-        st->rd_ops += good, st->rd_errors += !good, st->rd_ns += ns, st->rd_bytes += good ? bytes : 0;
+        st->rd_ops += good, st->rd_errors += !good, st->rd_ns += ns;
+        st->rd_bytes += good ? bytes : 0;
         break;
     case BLOCK_WRITE:
-        st->wr_ops += good, st->wr_errors += !good, st->wr_ns += ns, st->wr_bytes += good ? bytes : 0;
+        st->wr_ops += good, st->wr_errors += !good, st->wr_ns += ns;
+        st->wr_bytes += good ? bytes : 0;
         break;
     case BLOCK_DISCARD:
         st->discard_ops += good, st->discard_errors += !good, st->discard_ns += ns;

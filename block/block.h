@@ -6,8 +6,8 @@
  *
  * Order: requests to overlapping sectors, one of them a write or discard, are carried out in the
  * order of their submission, even when the earlier one was abandoned (so that a write given up by a
- * reset cannot land on top of a newer one). Others may overtake each other. A flush covers the writes
- * whose done() came before its submission.
+ * reset cannot land on top of a newer one). Others may overtake each other. A flush covers the
+ * writes whose done() came before its submission.
  */
 #ifndef BLOCK_BLOCK_H
 #define BLOCK_BLOCK_H
@@ -25,9 +25,9 @@ struct iolock;
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD };
 
 /*
- * One request. Made by block_req_new(), belongs to the block layer from submit to done, and again to
- * the submitter inside done(), which ends with block_req_free() or submits it again.
- * It is a private copy: sector, count and iov cannot change while it is under way.
+ * One request. Made by block_req_new(), belongs to the block layer from submit to done, and again
+ * to the submitter inside done(), which ends with block_req_free() or submits it again. It is a
+ * private copy: sector, count and iov cannot change while it is under way.
  *
  * The memory that iov points to is guest RAM or comes from block_req_alloc_buffer(): the host's I/O
  * may still use it after block_abandon(), so it must not belong to the device or the stack.
@@ -50,8 +50,9 @@ struct block_req *block_req_new(struct block *blk, int iov_max);
 void block_req_free(struct block_req *req);
 
 /*
- * A buffer of the request's own, page-aligned and zeroed, freed with the request; one per request (a
- * further call gives the same one, zeroed again, grown if need be). NULL when the host has no memory.
+ * A buffer of the request's own, page-aligned and zeroed, freed with the request; one per request
+ * (a further call gives the same one, zeroed again, grown if need be). NULL when the host has no
+ * memory.
  */
 void *block_req_alloc_buffer(struct block_req *req, size_t bytes);
 
@@ -65,19 +66,20 @@ void block_submit(struct block *blk, struct block_req *req);
 /*
  * Gives a request up (reset, cancel): done() will not be called, the block layer frees it when the
  * host's I/O has ended. A write not yet started is not started. Never waits. Device lock held. A
- * request that is not under way is freed. The lock itself may be freed afterwards, on the main loop's
- * thread only.
+ * request that is not under way is freed. The lock itself may be freed afterwards, on the main
+ * loop's thread only.
  */
 void block_abandon(struct block_req *req);
 
 /*
  * Reads at once if that needs no waiting (page cache, RWF_NOWAIT). Returns 0 with iov filled;
- * EAGAIN if it would wait or met a host error (then submit: the error policy is applied there; iov's
- * memory may have been written to); EIO outside the disk.
+ * EAGAIN if it would wait or met a host error (then submit: the error policy is applied there;
+ * iov's memory may have been written to); EIO outside the disk.
  */
 int block_try_read(struct block *blk, uint64_t sector, struct iovec *iov, int iovcnt);
 
-uint64_t block_sectors(const struct block *blk); /* size, partial last sector included (reads as zero) */
+uint64_t
+block_sectors(const struct block *blk); /* size, partial last sector included (reads as zero) */
 bool block_readonly(const struct block *blk);
 bool block_write_cache(const struct block *blk); /* volatile cache visible to the guest */
 /* Off: each write started from now on is stable when done; earlier ones want a flush. */

@@ -258,8 +258,8 @@ void block_close(struct block *blk)
     pthread_mutex_lock(&blk->mutex);
     blk->closed = true;
     pthread_mutex_unlock(&blk->mutex);
-    g_printerr("kvm-dm: %s: %s does not answer; it stays open and locked until it does\n", blk->name,
-               blk->file);
+    g_printerr("kvm-dm: %s: %s does not answer; it stays open and locked until it does\n",
+               blk->name, blk->file);
 }
 
 void block_resume_all(void)

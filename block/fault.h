@@ -8,7 +8,8 @@
  *   what  = EIO | ENOSPC | EDQUOT | EFBIG | EINTR ... (fails so, nothing is done)
  *         | delay=MS (then goes on) | hold (waits for block_fault_release(), then goes on)
  *
- * Each rule counts for itself. Every rule that applies acts, in the order given; the first error ends it.
+ * Each rule counts for itself. Every rule that applies acts, in the order given; the first error
+ * ends it.
  */
 #ifndef BLOCK_FAULT_H
 #define BLOCK_FAULT_H

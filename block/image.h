@@ -39,7 +39,8 @@ struct image {
     int sync_error;           /* atomic; the errno of the first failed sync, for good (B-03) */
 };
 
-/* Constructors: NULL with a one-line *error. `path` is the bare path, `shown` what messages call it. */
+/* Constructors: NULL with a one-line *error. `path` is the bare path, `shown` what messages call
+ * it. */
 struct image *raw_open(const struct block_options *options, const char *path, GError **error);
 struct image *null_open(uint64_t bytes);
 /* Takes `base`, which it only reads, also on failure. */

@@ -11,11 +11,11 @@
  *     |                           HELD <----------------------------+   |  (bad request: at once)
  *     +------------------------------------- done() -------------------+
  *
- * Invariants: `live` has every request that is not IDLE, in order of submission. A request waits for an
- * earlier one that is not settled; it settles when its host I/O has ended (with an error: when it is
- * decided what becomes of it). At most `depth` are QUEUED or RUNNING. ENDED ones are in the completion queue, and leave that state on the
- * main loop's thread only. A request that is abandoned in QUEUED, RUNNING or ENDED is freed there too;
- * in any other state it is freed at once.
+ * Invariants: `live` has every request that is not IDLE, in order of submission. A request waits
+ * for an earlier one that is not settled; it settles when its host I/O has ended (with an error:
+ * when it is decided what becomes of it). At most `depth` are QUEUED or RUNNING. ENDED ones are in
+ * the completion queue, and leave that state on the main loop's thread only. A request that is
+ * abandoned in QUEUED, RUNNING or ENDED is freed there too; in any other state it is freed at once.
  *
  * Locks: device lock -> block.mutex -> (pool's mutex | completion queue's mutex). All leaves.
  */

@@ -48,7 +48,8 @@ static bool next_piece(struct iov_cursor *cur, uint64_t max, struct iovec *piece
     return true;
 }
 
-int iov_peek(const struct iov_cursor *cur, struct iovec out[IOV_WINDOW], uint64_t bytes, size_t *got)
+int iov_peek(const struct iov_cursor *cur, struct iovec out[IOV_WINDOW], uint64_t bytes,
+             size_t *got)
 {
     struct iov_cursor ahead = *cur;
     int n = 0;

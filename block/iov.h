@@ -29,7 +29,8 @@ bool iov_aligned(const struct iovec *iov, int count, size_t align);
  * Fills out[] with the next bytes, at most `bytes` in at most IOV_WINDOW entries, without moving.
  * Returns how many entries, and in *got how many bytes; 0 at the end.
  */
-int iov_peek(const struct iov_cursor *cur, struct iovec out[IOV_WINDOW], uint64_t bytes, size_t *got);
+int iov_peek(const struct iov_cursor *cur, struct iovec out[IOV_WINDOW], uint64_t bytes,
+             size_t *got);
 void iov_advance(struct iov_cursor *cur, uint64_t bytes);
 
 /* Copy and zero at the cursor, and move it. Stops at the list's end. */

@@ -50,11 +50,12 @@ static bool in_use(GError **error, const char *path, int perm, bool we_use)
                                                         "resizes" };
 
     if (we_use)
-        block_error(error, EAGAIN, path,
-                    "is in use by another process that allows no other to %s it; end that one, or give "
-                    "%sfile.locking=off if sharing it is safe",
-                    perm == IMAGE_WRITE ? "write to" : "read",
-                    perm == IMAGE_WRITE ? "readonly=on, or snapshot=on, or " : "");
+        block_error(
+            error, EAGAIN, path,
+            "is in use by another process that allows no other to %s it; end that one, or give "
+            "%sfile.locking=off if sharing it is safe",
+            perm == IMAGE_WRITE ? "write to" : "read",
+            perm == IMAGE_WRITE ? "readonly=on, or snapshot=on, or " : "");
     else
         block_error(error, EAGAIN, path,
                     "is in use by another process that %s it; end that one, or give "
@@ -71,8 +72,8 @@ static bool no_locks(GError **error, const char *path, int err)
 }
 
 /*
- * First all are taken, then the others' are looked at: of two that start at the same moment at least
- * one sees the other.
+ * First all are taken, then the others' are looked at: of two that start at the same moment at
+ * least one sees the other.
  */
 bool image_lock(int fd, bool writer, const char *path, GError **error)
 {

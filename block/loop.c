@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How ended requests come to the main loop's thread: one queue, one eventfd, written once a batch. */
+/* How ended requests come to the main loop's thread: one queue, one eventfd, written once a batch.
+ */
 #include <errno.h>
 #include <glib-unix.h>
 #include <poll.h>
@@ -152,8 +153,8 @@ static struct request *pop(void)
 }
 
 /*
- * Delivers what is there now; what comes meanwhile has to wait for the main loop's next turn. Taken one
- * by one, so that a drain inside a delivery (the VM stops on an error) finds the others.
+ * Delivers what is there now; what comes meanwhile has to wait for the main loop's next turn. Taken
+ * one by one, so that a drain inside a delivery (the VM stops on an error) finds the others.
  */
 unsigned completions_run(void)
 {

@@ -58,9 +58,10 @@ static bool stated_or_plain(const struct block_options *opt, struct image *img, 
 
     if (!format)
         return true;
-    block_error(error, EINVAL, path,
-                "looks like %s; give format=raw to use its bytes as they are (%s is not supported yet)",
-                format, format);
+    block_error(
+        error, EINVAL, path,
+        "looks like %s; give format=raw to use its bytes as they are (%s is not supported yet)",
+        format, format);
     return false;
 }
 
@@ -97,7 +98,8 @@ static bool check_format(const char *format, GError **error)
 /* The path in opt->file, or NULL: a protocol. */
 static const char *bare_path(const char *file, GError **error)
 {
-    size_t word = strspn(file, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._");
+    size_t word =
+        strspn(file, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._");
 
     if (g_str_has_prefix(file, "file:"))
         return file + strlen("file:");
@@ -118,7 +120,8 @@ static struct image *open_bottom(const struct block_options *opt, GError **error
     const char *path;
     struct image *img;
 
-    if ((opt->format && !strcmp(opt->format, "null-co")) || (opt->file && is_null_name(opt->file))) {
+    if ((opt->format && !strcmp(opt->format, "null-co")) ||
+        (opt->file && is_null_name(opt->file))) {
         img = null_open(opt->size_bytes ? opt->size_bytes : NULL_DEFAULT_BYTES);
         img->readonly = opt->readonly;
         return img;

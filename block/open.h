@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Opening and closing of disks, and what the process (not a device) does with them. All calls on the
- * main loop's thread with no device lock held, unless said otherwise.
+ * Opening and closing of disks, and what the process (not a device) does with them. All calls on
+ * the main loop's thread with no device lock held, unless said otherwise.
  */
 #ifndef BLOCK_OPEN_H
 #define BLOCK_OPEN_H
@@ -18,7 +18,7 @@ enum block_on_error {
     BLOCK_ON_ERROR_REPORT,  /* the guest sees the device's error */
     BLOCK_ON_ERROR_STOP,    /* the request is kept, the VM stops, cont tries again */
     BLOCK_ON_ERROR_IGNORE,  /* the guest sees success; a read gives zeroes */
-    BLOCK_ON_ERROR_ENOSPC,  /* no space (ENOSPC, EDQUOT, EFBIG): stop; others: report. Writes only */
+    BLOCK_ON_ERROR_ENOSPC, /* no space (ENOSPC, EDQUOT, EFBIG): stop; others: report. Writes only */
 };
 
 /* Strings are copied. Unset members are 0. */
@@ -30,9 +30,9 @@ struct block_options {
      */
     const char *file;
     /*
-     * "raw" (the file's bytes, never looked at), "null-co", or NULL: raw too, but refused if the first
-     * bytes look like an image format, because somebody forgot to state it. Content never selects a
-     * format (HAZARDS Q-01).
+     * "raw" (the file's bytes, never looked at), "null-co", or NULL: raw too, but refused if the
+     * first bytes look like an image format, because somebody forgot to state it. Content never
+     * selects a format (HAZARDS Q-01).
      */
     const char *format;
     bool readonly;
@@ -53,14 +53,15 @@ struct block_options {
  * Opens and locks a disk. NULL with *error: one line that names the file, says what is wrong and,
  * where there is one, what works instead. Nothing stays open then.
  *
- * Size: fixed at open. A last sector that the file fills in part reads as zero behind the file's end;
- * a file is never grown: writing other than zeroes there is EIO. A file that shrinks under us gives EIO.
+ * Size: fixed at open. A last sector that the file fills in part reads as zero behind the file's
+ * end; a file is never grown: writing other than zeroes there is EIO. A file that shrinks under us
+ * gives EIO.
  */
 struct block *block_open(const struct block_options *options, GError **error);
 
 /*
- * Abandons what is still under way, waits for it (at most BLOCK_CLOSE_WAIT_MS), flushes, unlocks and
- * closes. I/O that hangs longer keeps file and lock for as long as it lasts, in the background.
+ * Abandons what is still under way, waits for it (at most BLOCK_CLOSE_WAIT_MS), flushes, unlocks
+ * and closes. I/O that hangs longer keeps file and lock for as long as it lasts, in the background.
  */
 #define BLOCK_CLOSE_WAIT_MS 500
 void block_close(struct block *blk);
@@ -69,8 +70,9 @@ void block_close(struct block *blk);
 bool block_on_error_parse(const char *word, enum block_on_error *out);
 
 /*
- * Told of each host error, for the BLOCK_IO_ERROR event and to stop the VM. `write`: of a write, flush
- * or discard. `stopped`: the request is held until block_resume_all() (or until it is abandoned).
+ * Told of each host error, for the BLOCK_IO_ERROR event and to stop the VM. `write`: of a write,
+ * flush or discard. `stopped`: the request is held until block_resume_all() (or until it is
+ * abandoned).
  */
 typedef void (*block_stop_fn)(void *opaque, struct block *blk, bool write, bool nospace,
                               const char *reason, bool stopped);
@@ -86,7 +88,8 @@ unsigned block_held_count(struct block *blk);
 
 /*
  * Waits until nothing is under way on any disk (held requests aside), delivering completions
- * meanwhile; other sources of the main loop are not run. False: some I/O took longer than timeout_ms.
+ * meanwhile; other sources of the main loop are not run. False: some I/O took longer than
+ * timeout_ms.
  */
 bool block_drain_all(int timeout_ms);
 

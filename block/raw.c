@@ -180,7 +180,8 @@ static int raw_write(struct image *img, uint64_t off, const struct iovec *iov, i
 {
     struct raw *raw = raw_of(img);
     struct iov_cursor cur = iov_start(iov, iovcnt), rest = cur;
-    /* With O_DIRECT the kernel can make it one write with FUA; buffered, a sync by itself is exact. */
+    /* With O_DIRECT the kernel can make it one write with FUA; buffered, a sync by itself is exact.
+     */
     int flags = stable && raw->direct ? RWF_DSYNC : 0;
     uint64_t bytes, in_file;
     int err;
@@ -253,8 +254,10 @@ static int open_failed(GError **error, const char *path, int err, int flags)
         block_error(error, err, path,
                     "its file system has no O_DIRECT; use cache=writeback instead of cache=none");
     else if ((err == EACCES || err == EROFS || err == EPERM) && (flags & O_ACCMODE) == O_RDWR)
-        block_error(error, err, path, "cannot be written: %s; readonly=on or snapshot=on needs no more "
-                    "than reading", g_strerror(err));
+        block_error(error, err, path,
+                    "cannot be written: %s; readonly=on or snapshot=on needs no more "
+                    "than reading",
+                    g_strerror(err));
     else
         block_error(error, err, path, "%s", g_strerror(err));
     return -1;
@@ -300,7 +303,8 @@ static bool measure_device(struct raw *raw, const struct block_options *opt, con
     return true;
 }
 
-/* What O_DIRECT asks for here. Where the kernel does not say: 4096, which suits every file system. */
+/* What O_DIRECT asks for here. Where the kernel does not say: 4096, which suits every file system.
+ */
 static void measure_alignment(struct raw *raw)
 {
     raw->img.mem_align = raw->img.off_align = 4096;
@@ -343,13 +347,17 @@ static bool measure(struct raw *raw, const struct block_options *opt, const char
         return true;
     if (!is_power_of_two(img->mem_align) || !is_power_of_two(img->off_align) ||
         img->off_align > BOUNCE_BYTES) {
-        block_error(error, EINVAL, path, "O_DIRECT with an alignment of %u bytes is not supported; use "
-                    "cache=writeback instead of cache=none", img->off_align);
+        block_error(error, EINVAL, path,
+                    "O_DIRECT with an alignment of %u bytes is not supported; use "
+                    "cache=writeback instead of cache=none",
+                    img->off_align);
         return false;
     }
     if (!img->readonly && (img->bytes & (img->off_align - 1))) {
-        block_error(error, EINVAL, path, "its size, %" PRIu64 " bytes, is not a multiple of %u, which "
-                    "cache=none needs for writing; use cache=writeback", img->bytes, img->off_align);
+        block_error(error, EINVAL, path,
+                    "its size, %" PRIu64 " bytes, is not a multiple of %u, which "
+                    "cache=none needs for writing; use cache=writeback",
+                    img->bytes, img->off_align);
         return false;
     }
     img->grain_bytes = img->off_align > 512 ? img->off_align : 512;

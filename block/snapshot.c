@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * snapshot=on: writes go to a temporary file that has no name and dies with the process; the base is
- * only read. A bit per cluster tells where its bytes are. The map of a 1 TiB disk takes 32 MiB of address
- * space, touched where the guest writes; above that clusters are larger, so that it stays at that.
+ * snapshot=on: writes go to a temporary file that has no name and dies with the process; the base
+ * is only read. A bit per cluster tells where its bytes are. The map of a 1 TiB disk takes 32 MiB
+ * of address space, touched where the guest writes; above that clusters are larger, so that it
+ * stays at that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +43,8 @@ static void make_ours(struct snapshot *snap, uint64_t cluster)
     __atomic_fetch_or(&snap->map[cluster / 8], (uint8_t)(1u << (cluster % 8)), __ATOMIC_RELEASE);
 }
 
-/* Bytes from off on, at most `bytes`, whose clusters are all at the same place; *ours tells which. */
+/* Bytes from off on, at most `bytes`, whose clusters are all at the same place; *ours tells which.
+ */
 static uint64_t run_at(const struct snapshot *snap, uint64_t off, uint64_t bytes, bool *ours)
 {
     uint64_t size = snap->img.grain_bytes;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Worker threads for host calls that block: started when there is work, ended when there is none. */
+/* Worker threads for host calls that block: started when there is work, ended when there is none.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <time.h>

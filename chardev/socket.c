@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * "socket": unix or TCP, server or client. One peer at a time: a second one waits in the queue of the
- * listening socket until the first has gone.
+ * "socket": unix or TCP, server or client. One peer at a time: a second one waits in the queue of
+ * the listening socket until the first has gone.
  *
  *   server   LISTENING --accept--> CONNECTED --gone--> LISTENING
- *   client   CONNECTED --gone--> CLOSED, or with reconnect: PAUSING --timer--> CONNECTING --> CONNECTED
+ *   client   CONNECTED --gone--> CLOSED, or with reconnect: PAUSING --timer--> CONNECTING
+ *            CONNECTING --through--> CONNECTED, --refused--> PAUSING
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,15 +20,21 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "chardev/chardev_backends.h"
 #include "chardev/core.h"
 #include "chardev/telnet.h"
 
+#define MAX_ADDRESSES 8
+
 enum sock_state { SOCK_CLOSED, SOCK_LISTENING, SOCK_CONNECTING, SOCK_PAUSING, SOCK_CONNECTED };
 
-union address {
-    struct sockaddr any;
-    struct sockaddr_un un;
-    struct sockaddr_storage storage;
+struct address {
+    union {
+        struct sockaddr any;
+        struct sockaddr_un un;
+        struct sockaddr_storage storage;
+    };
+    socklen_t len;
 };
 
 struct sock {
@@ -37,8 +44,8 @@ struct sock {
     guint source;      /* of the state: accept, connect or the timer */
     bool server, telnet, nodelay;
     unsigned reconnect_s;
-    union address address; /* where to listen or connect to */
-    socklen_t address_len;
+    struct address addresses[MAX_ADDRESSES]; /* of the name, to listen on or to connect to */
+    unsigned count, at;                      /* the one in use or tried */
     char *where;       /* "unix:/path" or "tcp:host:port", "telnet:..." */
     char *made_path;   /* to be removed at the end */
     enum telnet_state telnet_state;
@@ -48,13 +55,28 @@ static void set_state(struct sock *s, enum sock_state state);
 
 /* ---- addresses ---- */
 
-static char *address_text(const union address *a, socklen_t len, const char *scheme)
+static const struct address *current(const struct sock *s)
+{
+    return &s->addresses[s->at];
+}
+
+static int new_socket(const struct sock *s, int flags)
+{
+    return socket(current(s)->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+}
+
+static bool is_unix(const struct sock *s)
+{
+    return current(s)->any.sa_family == AF_UNIX;
+}
+
+static char *address_text(const struct address *a, const char *scheme)
 {
     char host[NI_MAXHOST], port[NI_MAXSERV];
 
     if (a->any.sa_family == AF_UNIX)
         return g_strdup_printf("unix:%.*s", (int)sizeof(a->un.sun_path), a->un.sun_path);
-    if (getnameinfo(&a->any, len, host, sizeof(host), port, sizeof(port),
+    if (getnameinfo(&a->any, a->len, host, sizeof(host), port, sizeof(port),
                     NI_NUMERICHOST | NI_NUMERICSERV))
         return g_strdup_printf("%s:?", scheme);
     return g_strdup_printf(strchr(host, ':') ? "%s:[%s]:%s" : "%s:%s:%s", scheme, host, port);
@@ -68,14 +90,17 @@ static const char *short_where(const struct sock *s)
 
 static bool unix_address(struct sock *s, const char *path, GError **error)
 {
-    if (strlen(path) >= sizeof(s->address.un.sun_path)) {
+    struct address *a = &s->addresses[0];
+
+    if (strlen(path) >= sizeof(a->un.sun_path)) {
         chardev_fail(error, s->chr.label, "socket path %s is longer than %zu bytes", path,
-                     sizeof(s->address.un.sun_path) - 1);
+                     sizeof(a->un.sun_path) - 1);
         return false;
     }
-    s->address.un.sun_family = AF_UNIX;
-    strcpy(s->address.un.sun_path, path);
-    s->address_len = sizeof(s->address.un);
+    a->un.sun_family = AF_UNIX;
+    strcpy(a->un.sun_path, path);
+    a->len = sizeof(a->un);
+    s->count = 1;
     s->where = g_strdup_printf("unix:%s", path);
     return true;
 }
@@ -103,8 +128,12 @@ static bool inet_address(struct sock *s, const char *host, const char *port, GHa
                      gai_strerror(rc));
         return false;
     }
-    memcpy(&s->address, found->ai_addr, found->ai_addrlen);
-    s->address_len = found->ai_addrlen;
+    for (struct addrinfo *i = found; i && s->count < MAX_ADDRESSES; i = i->ai_next) {
+        struct address *a = &s->addresses[s->count++];
+
+        memcpy(&a->storage, i->ai_addr, i->ai_addrlen);
+        a->len = i->ai_addrlen;
+    }
     freeaddrinfo(found);
     return true;
 }
@@ -114,15 +143,14 @@ static bool inet_address(struct sock *s, const char *host, const char *port, GHa
 static void name_connection(struct sock *s)
 {
     const char *server = s->server ? ",server=on" : "";
-    union address peer = {0};
-    socklen_t len = sizeof(peer);
+    struct address peer = {.len = sizeof(peer.storage)};
 
     if (s->state != SOCK_CONNECTED) {
         chardev_set_filename(&s->chr, "disconnected:%s%s", s->where, server);
-    } else if (s->address.any.sa_family == AF_UNIX || getpeername(s->fd, &peer.any, &len)) {
+    } else if (is_unix(s) || getpeername(s->fd, &peer.any, &peer.len)) {
         chardev_set_filename(&s->chr, "%s%s", s->where, server);
     } else {
-        g_autofree char *text = address_text(&peer, len, "tcp");
+        g_autofree char *text = address_text(&peer, "tcp");
 
         chardev_set_filename(&s->chr, "%s%s <-> %s", s->where, server, strchr(text, ':') + 1);
     }
@@ -134,7 +162,7 @@ static void connected(struct sock *s, int fd)
 
     s->fd = fd;
     s->telnet_state = TELNET_DATA;
-    if (s->nodelay && s->address.any.sa_family != AF_UNIX)
+    if (s->nodelay && !is_unix(s))
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     set_state(s, SOCK_CONNECTED);
     if (s->telnet && s->server)
@@ -192,14 +220,14 @@ static void wait_for_client(struct sock *s)
 /* A socket file that nobody listens on any more is in the way; one in use is not ours to take. */
 static void remove_stale(const struct sock *s)
 {
-    const char *path = s->address.un.sun_path;
+    const char *path = current(s)->un.sun_path;
     struct stat st;
     int fd;
 
-    if (s->address.any.sa_family != AF_UNIX || lstat(path, &st) || !S_ISSOCK(st.st_mode))
+    if (!is_unix(s) || lstat(path, &st) || !S_ISSOCK(st.st_mode))
         return;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (connect(fd, &s->address.any, s->address_len) && errno == ECONNREFUSED)
+    fd = new_socket(s, SOCK_NONBLOCK);
+    if (connect(fd, &current(s)->any, current(s)->len) && errno == ECONNREFUSED)
         unlink(path);
     close(fd);
 }
@@ -207,43 +235,60 @@ static void remove_stale(const struct sock *s)
 /* A port of 0 was a wish for any: name the one that we got. */
 static void learn_port(struct sock *s)
 {
-    if (s->address.any.sa_family == AF_UNIX)
+    struct address *a = &s->addresses[s->at];
+
+    if (is_unix(s))
         return;
-    s->address_len = sizeof(s->address);
-    getsockname(s->listen_fd, &s->address.any, &s->address_len);
+    a->len = sizeof(a->storage);
+    getsockname(s->listen_fd, &a->any, &a->len);
     g_free(s->where);
-    s->where = address_text(&s->address, s->address_len, s->telnet ? "telnet" : "tcp");
+    s->where = address_text(a, s->telnet ? "telnet" : "tcp");
+}
+
+static int listen_on_current(const struct sock *s)
+{
+    int one = 1, fd = new_socket(s, SOCK_NONBLOCK), saved;
+
+    if (fd >= 0 && !is_unix(s))
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (fd >= 0 && !bind(fd, &current(s)->any, current(s)->len) && !listen(fd, 1))
+        return fd;
+    saved = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+    return -1;
 }
 
 static bool start_listening(struct sock *s, GError **error)
 {
-    int one = 1, fd;
-
     remove_stale(s);
-    fd = socket(s->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (s->address.any.sa_family != AF_UNIX)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (fd < 0 || bind(fd, &s->address.any, s->address_len) || listen(fd, 1)) {
+    for (s->at = 0; s->at < s->count; s->at++) {
+        s->listen_fd = listen_on_current(s);
+        if (s->listen_fd >= 0)
+            break;
+    }
+    if (s->listen_fd < 0) {
+        s->at = 0;
         chardev_fail(error, s->chr.label, "cannot listen on %s: %s", short_where(s),
                      g_strerror(errno));
-        if (fd >= 0)
-            close(fd);
         return false;
     }
-    s->listen_fd = fd;
-    if (s->address.any.sa_family == AF_UNIX)
-        s->made_path = g_strdup(s->address.un.sun_path);
+    if (is_unix(s))
+        s->made_path = g_strdup(current(s)->un.sun_path);
     learn_port(s);
     return true;
 }
 
 /* ---- client ---- */
 
-static void connect_failed(struct sock *s)
+/* Closes what was tried; the next try is for the next address of the name. */
+static void next_address(struct sock *s)
 {
-    close(s->fd);
+    if (s->fd >= 0)
+        close(s->fd);
     s->fd = -1;
-    set_state(s, SOCK_PAUSING);
+    s->at = (s->at + 1) % s->count;
 }
 
 static gboolean connect_ended(gint fd, GIOCondition condition, gpointer opaque)
@@ -253,10 +298,12 @@ static gboolean connect_ended(gint fd, GIOCondition condition, gpointer opaque)
     socklen_t len = sizeof(fault);
 
     (void)condition;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &len) || fault)
-        connect_failed(s);
-    else
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &len) || fault) {
+        next_address(s);
+        set_state(s, SOCK_PAUSING);
+    } else {
         connected(s, fd);
+    }
     return G_SOURCE_CONTINUE; /* the change of state has removed it */
 }
 
@@ -265,31 +312,38 @@ static gboolean pause_over(gpointer opaque)
     struct sock *s = opaque;
 
     set_state(s, SOCK_CONNECTING);
-    s->fd = socket(s->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (s->fd >= 0 && !connect(s->fd, &s->address.any, s->address_len))
-        connected(s, s->fd);
-    else if (s->fd >= 0 && errno == EINPROGRESS)
-        s->source = g_unix_fd_add(s->fd, G_IO_OUT | G_IO_ERR | G_IO_HUP, connect_ended, s);
-    else
-        connect_failed(s);
-    return G_SOURCE_CONTINUE;
+    for (unsigned i = 0; i < s->count && s->state == SOCK_CONNECTING && !s->source; i++) {
+        s->fd = new_socket(s, SOCK_NONBLOCK);
+        if (s->fd >= 0 && !connect(s->fd, &current(s)->any, current(s)->len))
+            connected(s, s->fd);
+        else if (s->fd >= 0 && errno == EINPROGRESS)
+            s->source = g_unix_fd_add(s->fd, G_IO_OUT | G_IO_ERR | G_IO_HUP, connect_ended, s);
+        else
+            next_address(s);
+    }
+    if (s->state == SOCK_CONNECTING && !s->source)
+        set_state(s, SOCK_PAUSING);
+    return G_SOURCE_CONTINUE; /* the change of state has removed it */
 }
 
 /* At start a client without reconnect= must get through, or the VM does not start. */
 static bool connect_now(struct sock *s, GError **error)
 {
-    int fd = socket(s->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int saved = 0;
 
-    if (fd < 0 || connect(fd, &s->address.any, s->address_len)) {
-        chardev_fail(error, s->chr.label, "cannot connect to %s: %s", short_where(s),
-                     g_strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return false;
+    for (unsigned i = 0; i < s->count; i++) {
+        s->fd = new_socket(s, 0);
+        if (s->fd >= 0 && !connect(s->fd, &current(s)->any, current(s)->len)) {
+            fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
+            connected(s, s->fd);
+            return true;
+        }
+        saved = errno;
+        next_address(s);
     }
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    connected(s, fd);
-    return true;
+    chardev_fail(error, s->chr.label, "cannot connect to %s: %s", short_where(s),
+                 g_strerror(saved));
+    return false;
 }
 
 /* ---- the state ---- */
@@ -305,8 +359,7 @@ static void set_state(struct sock *s, enum sock_state state)
         s->source = g_unix_fd_add(s->listen_fd, G_IO_IN, can_accept, s);
     else if (state == SOCK_PAUSING)
         s->source = g_timeout_add_seconds(s->reconnect_s, pause_over, s);
-    if (state != SOCK_CONNECTING)
-        name_connection(s);
+    name_connection(s);
 }
 
 /* ---- opening ---- */
@@ -314,6 +367,7 @@ static void set_state(struct sock *s, enum sock_state state)
 /* A descriptor that our parent opened: a listening socket, or one that is connected. */
 static bool adopt_fd(struct sock *s, int fd, GError **error)
 {
+    struct address *a = &s->addresses[0];
     int listening = 0;
     socklen_t len = sizeof(listening);
 
@@ -326,9 +380,10 @@ static bool adopt_fd(struct sock *s, int fd, GError **error)
                      listening ? "" : "not ", listening ? "on" : "off");
         return false;
     }
-    s->address_len = sizeof(s->address);
-    getsockname(fd, &s->address.any, &s->address_len);
-    s->where = address_text(&s->address, s->address_len, s->telnet ? "telnet" : "tcp");
+    a->len = sizeof(a->storage);
+    getsockname(fd, &a->any, &a->len);
+    s->count = 1;
+    s->where = address_text(a, s->telnet ? "telnet" : "tcp");
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     if (listening)

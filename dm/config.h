@@ -24,6 +24,9 @@ struct drive_config {
     bool locking; /* file.locking / locking=off */
     char *werror, *rerror; /* report, stop, ignore, enospc; NULL: default */
     char *serial;
+    bool discard;        /* discard=unmap */
+    bool auto_read_only; /* fall back to read-only where the file cannot be written */
+    uint64_t size_bytes; /* of null-co; 0: its default */
     bool used_by_device; /* a -device names it */
 };
 
@@ -31,6 +34,7 @@ struct drive_config {
 struct chardev_config {
     char *id, *backend;
     GHashTable *opts; /* char * -> char *; already checked against the backend's table */
+    bool used;        /* a device, port or monitor is its front end */
 };
 
 /* -device DRIVER,prop=value...; props checked against the driver's table. */
@@ -49,13 +53,18 @@ enum display_kind { DISPLAY_DEFAULT, DISPLAY_NONE, DISPLAY_TEXT };
 enum vga_kind { VGA_STD, VGA_NONE };
 
 struct vm_config {
-    char *machine; /* "pc", "isapc", "none"; aliases are resolved */
+    char *machine;      /* "pc", "isapc", "none"; aliases are resolved */
+    char *machine_name; /* as given: "pc-i440fx-7.2" */
+    bool no_graphics;   /* -machine graphics=off, -nographic: the BIOS uses the serial port */
     GPtrArray *accels; /* char *: in order of preference; default kvm */
     uint64_t ram_bytes;
     unsigned cpus, max_cpus;
+    unsigned sockets, cores, threads; /* their product is max_cpus */
     char *cpu_model; /* "host", "qemu64" ...; NULL: default */
     GPtrArray *cpu_features; /* char *: "+x", "-y", "x=on" as given */
     char *name, *uuid;
+    char *process_name; /* -name process=; NULL: leave it */
+    bool debug_threads; /* -name debug-threads=on: threads get names */
     char *bios, *kernel, *initrd, *append;
     char *boot_order, *boot_once; /* "cdn"; NULL: default */
     bool boot_menu, boot_strict;
@@ -79,7 +88,6 @@ struct vm_config {
     char *pidfile;
     bool rtc_localtime;
     int64_t rtc_start_s; /* -rtc base=DATE as seconds since 1970; -1: now */
-    bool rtc_clock_vm;
     bool msg_timestamp;
 };
 

@@ -4,6 +4,7 @@
 #define DM_MONITOR_H
 
 #include <json-glib/json-glib.h>
+#include <stdbool.h>
 
 struct vm;
 struct chardev;
@@ -18,5 +19,8 @@ void monitor_free(struct monitor *mon);
  * Main loop's thread. Output is capped: a peer that does not read is disconnected.
  */
 void monitor_event(struct vm *vm, const char *name, JsonNode *data);
+
+/* The value of query-version, also in the greeting. */
+JsonNode *monitor_version(void);
 
 #endif

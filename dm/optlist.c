@@ -172,6 +172,25 @@ char *opt_pairs_steal(GPtrArray *pairs, const char *name)
     return value;
 }
 
+GPtrArray *opt_pairs_steal_prefix(GPtrArray *pairs, const char *prefix)
+{
+    g_autoptr(GPtrArray) out = g_ptr_array_new_with_free_func(free_pair);
+
+    for (guint i = 0; i < pairs->len;) {
+        struct opt_pair *pair = g_ptr_array_index(pairs, i), *moved;
+
+        if (!g_str_has_prefix(pair->name, prefix)) {
+            i++;
+            continue;
+        }
+        moved = add_pair(out, g_strdup(pair->name + strlen(prefix)), g_strdup(pair->value));
+        moved->json = pair->json;
+        moved->json_type = pair->json_type;
+        g_ptr_array_remove_index(pairs, i);
+    }
+    return out->len ? g_steal_pointer(&out) : NULL;
+}
+
 static bool is_help(const char *word)
 {
     return !strcmp(word, "help") || !strcmp(word, "?");
@@ -332,7 +351,11 @@ char *opt_check_value(const char *what, const struct opt_desc *d, const char *va
 
     switch (d->type) {
     case OPT_STRING:
-        return g_strdup(value);
+        if (!d->max || (int64_t)strlen(value) <= d->max)
+            return g_strdup(value);
+        opt_error(error, "%s %s=%s: at most %" G_GINT64_FORMAT " characters", what, d->name, value,
+                  d->max);
+        return NULL;
     case OPT_NUMBER:
     case OPT_SIZE:
         return check_number(what, d, value, error);
@@ -389,6 +412,9 @@ static void unknown_name(const char *what, const struct opt_pair *pair,
 
     if (d)
         opt_error(error, "%s %s: a value is missing: %s=...", what, pair->name, pair->name);
+    else if (!pair->value && opt_desc_find(descs, "file"))
+        opt_error(error, "%s %s: unknown sub-option; is file=%s meant? It takes: %s", what,
+                  pair->name, pair->name, names);
     else if (!*names)
         opt_error(error, "%s %s: unknown sub-option; it takes none", what, pair->name);
     else
@@ -455,6 +481,8 @@ char *opt_type_text(const struct opt_desc *d)
     }
     if (!d->min && !d->max)
         return g_strdup("NUMBER");
+    if (d->min == d->max)
+        return g_strdup_printf("%" G_GINT64_FORMAT, d->min);
     return g_strdup_printf("%" G_GINT64_FORMAT "..%" G_GINT64_FORMAT, d->min, d->max);
 }
 

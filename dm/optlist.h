@@ -20,7 +20,8 @@ struct opt_desc {
     enum opt_type type;
     const char *help;
     const char *values;   /* the words of OPT_ENUM: "on|off|auto"; one word: only that is supported */
-    int64_t min, max;     /* OPT_NUMBER, OPT_SIZE (bytes); both 0: any from 0 */
+    /* OPT_NUMBER, OPT_SIZE (bytes): both 0: any from 0. OPT_STRING: max characters; 0: any number. */
+    int64_t min, max;
     const char *fallback; /* what holds if not given, for help; NULL: nothing to say */
     const char *alias_of; /* another spelling: stored under this name */
     const char *refusal;  /* known but not supported: why, or what to use. Not listed in help */
@@ -47,6 +48,8 @@ GPtrArray *opt_pairs_from_text(const char *what, const char *text, const char *i
 GPtrArray *opt_pairs_from_json(const char *what, const char *text, GError **error);
 /* Takes the last pair of this name out and returns its value (g_free); NULL: there is none. */
 char *opt_pairs_steal(GPtrArray *pairs, const char *name);
+/* Takes all pairs "PREFIXname" out, as pairs "name"; NULL: there are none. */
+GPtrArray *opt_pairs_steal_prefix(GPtrArray *pairs, const char *prefix);
 /* "help" or "?" stands among the bare words (or as the value of `implied`). */
 bool opt_pairs_want_help(const GPtrArray *pairs, const char *implied);
 

@@ -286,7 +286,7 @@ static void io_error(void *opaque, struct block *blk, bool write, bool nospace, 
 
     json_object_set_string_member(data, "device", block_name(blk));
     json_object_set_string_member(data, "operation", write ? "write" : "read");
-    json_object_set_string_member(data, "action", stopped ? "stop" : "report");
+    json_object_set_string_member(data, "action", block_error_action(blk, write, nospace));
     json_object_set_boolean_member(data, "nospace", nospace);
     json_object_set_string_member(data, "reason", reason);
     json_node_take_object(node, data);
@@ -296,6 +296,11 @@ static void io_error(void *opaque, struct block *blk, bool write, bool nospace, 
 }
 
 /* ---- looking ---- */
+
+static const char *first_accel(const struct vm_config *config)
+{
+    return config->accels->len ? g_ptr_array_index(config->accels, 0) : "kvm";
+}
 
 struct display_source *vm_display(struct vm *vm)
 {
@@ -310,6 +315,11 @@ struct machine *vm_machine(struct vm *vm)
 struct chardev *vm_chardev(struct vm *vm, const char *id)
 {
     return backends_chardev(vm->backends, id);
+}
+
+bool vm_uses_kvm(const struct vm *vm)
+{
+    return strcmp(first_accel(vm->config), "qtest") != 0;
 }
 
 const struct dev_env *vm_env(struct vm *vm)
@@ -349,11 +359,6 @@ bool vm_screendump(struct vm *vm, const char *path, bool png, GError **error)
 }
 
 /* ---- building: steps in order, undone from the last ---- */
-
-static const char *first_accel(const struct vm_config *config)
-{
-    return config->accels->len ? g_ptr_array_index(config->accels, 0) : "kvm";
-}
 
 static void set_kvm_line(void *opaque, unsigned gsi, bool level)
 {
@@ -428,12 +433,14 @@ static bool build_machine(struct vm *vm, GError **error)
 static bool build_vcpus(struct vm *vm, GError **error)
 {
     const struct vcpu_hooks hooks = {vcpu_stopped, vm};
+    const struct vm_config *c = vm->config;
+    const struct cpu_topology topology = {c->sockets, c->cores, c->threads};
 
     if (!vm->kvm)
         return true;
     kvm_follow_memory(vm->kvm, vm->memory);
     kvm_follow_iomap(vm->kvm, vm->env.iomap);
-    vm->vcpus = vcpus_new(vm->kvm, vm->env.iomap, vm->config->cpus, &hooks, error);
+    vm->vcpus = vcpus_new(vm->kvm, vm->env.iomap, c->cpus, &topology, &hooks, error);
     kvm_clock_save(vm->kvm, &vm->kvm_clock);
     return vm->vcpus != NULL;
 }

@@ -17,6 +17,7 @@ int vm_run(struct vm *vm);
 void vm_free(struct vm *vm);
 
 struct machine *vm_machine(struct vm *vm);       /* NULL: -machine none */
+bool vm_uses_kvm(const struct vm *vm);           /* else a qtest client is the processor */
 const struct dev_env *vm_env(struct vm *vm);
 struct vcpu_group *vm_vcpus(struct vm *vm);      /* NULL: none */
 struct backends *vm_backends(struct vm *vm);

@@ -96,9 +96,7 @@ static struct vbe_effect write_enable(struct vbe *v, uint16_t value)
     bool was = vbe_enabled(v);
 
     v->reg[VBE_ENABLE] = value;
-    if (!(value & VBE_ENABLED)) {
-        v->reg[VBE_BANK] = 0;
-    } else if (!was) {
+    if (value & VBE_ENABLED && !was) {
         v->reg[VBE_VIRT_WIDTH] = 0;
         v->reg[VBE_X_OFFSET] = 0;
         v->reg[VBE_Y_OFFSET] = 0;

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 EMULATOR = os.environ.get("KVM_DM", "build/kvm-dm")
@@ -76,10 +77,11 @@ def need_file(path, package):
 class Vm:
     """
     One running emulator: started stopped by the constructor, with QMP negotiated, so that no event
-    is missed; then let run, unless paused.
+    is missed; then let run, unless paused. COM1 goes to a file, or to a socket ("socket") where the
+    test can also send.
     """
 
-    def __init__(self, args, serial=True, paused=False):
+    def __init__(self, args, serial="file", paused=False):
         number = len(_running)
         self.events = []
         self._buffer = b""
@@ -89,7 +91,9 @@ class Vm:
         qmp_path = tmp(f"qmp{number}")
         command = [EMULATOR, "-accel", ACCEL, "-nodefaults", "-display", "none", "-S",
                    "-qmp", f"unix:{qmp_path},server=on,wait=off"]
-        if serial:
+        if serial == "socket":
+            command += ["-serial", f"unix:{self.serial_path}.sock,server=on,wait=off"]
+        else:
             command += ["-serial", f"file:{self.serial_path}"]
         self.command_line = command + args
         with open(self.stderr_path, "wb") as err:
@@ -98,6 +102,8 @@ class Vm:
         _running.append(self)
         self._connect(qmp_path)
         self.qmp("qmp_capabilities")
+        if serial == "socket":
+            self._connect_serial()
         if not paused:
             self.qmp("cont")
             self.wait_event("RESUME")
@@ -119,6 +125,23 @@ class Vm:
         greeting = self._read(5)
         if "QMP" not in (greeting or {}):
             fail(f"bad QMP greeting: {greeting}")
+
+    def _connect_serial(self):
+        self.serial_socket = socket.socket(socket.AF_UNIX)
+        self.serial_socket.connect(self.serial_path + ".sock")
+        threading.Thread(target=self._copy_serial, daemon=True).start()
+
+    def _copy_serial(self):
+        """What comes from the guest goes to the same file as without a socket."""
+        with open(self.serial_path, "wb", buffering=0) as out:
+            try:
+                while data := self.serial_socket.recv(4096):
+                    out.write(data)
+            except OSError:
+                pass
+
+    def send(self, data):
+        self.serial_socket.sendall(data)
 
     def _read(self, timeout):
         """Next message, or None at the end of the connection or time."""

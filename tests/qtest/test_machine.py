@@ -69,6 +69,9 @@ def ide_enable(m):
 
 def dma(m, command, lba, count, table, prds, to_memory=True):
     """Runs one DMA command; returns bus master status and drive status."""
+    m.outb(0x3f6, 4)  # a table that was too short leaves the drive waiting, as drivers know
+    m.outb(0x3f6, 0)
+    ide_wait(m)
     data = b"".join(struct.pack("<II", a, n & 0xffff | (0x80000000 if i == len(prds) - 1 else 0))
                     for i, (a, n) in enumerate(prds))
     if data:

@@ -29,6 +29,7 @@
 
 static char *image_path;
 static pthread_t main_thread;
+static unsigned threads_at_start; /* before any disk: what must be left in the end */
 
 static inline void write_image(const void *bytes, size_t n)
 {
@@ -61,7 +62,8 @@ static inline uint8_t *image_bytes(size_t *n)
 
 static inline struct block_options plain_options(void)
 {
-    return (struct block_options){ .name = "hd0", .file = image_path, .format = "raw", .locking = true };
+    return (struct block_options){
+        .name = "hd0", .file = image_path, .format = "raw", .locking = true};
 }
 
 static inline struct block *open_block(const struct block_options *opt)
@@ -104,17 +106,17 @@ static inline gboolean tick(gpointer opaque)
 }
 
 /* Runs the main loop until the condition holds; a hang is a failure. */
-#define wait_until(condition)                                                                       \
-    do {                                                                                            \
-        gint64 wait_end = g_get_monotonic_time() + WAIT_LIMIT_MS * 1000ll;                          \
-        guint wait_tick = g_timeout_add(2, tick, NULL);                                             \
-        while (!(condition)) {                                                                      \
-            if (g_get_monotonic_time() > wait_end)                                                  \
-                fail_msg("%s:%d: not within %d ms: %s", __FILE__, __LINE__, WAIT_LIMIT_MS,          \
-                         #condition);                                                               \
-            g_main_context_iteration(NULL, TRUE);                                                   \
-        }                                                                                           \
-        g_source_remove(wait_tick);                                                                 \
+#define wait_until(condition)                                                                      \
+    do {                                                                                           \
+        gint64 wait_end = g_get_monotonic_time() + WAIT_LIMIT_MS * 1000ll;                         \
+        guint wait_tick = g_timeout_add(2, tick, NULL);                                            \
+        while (!(condition)) {                                                                     \
+            if (g_get_monotonic_time() > wait_end)                                                 \
+                fail_msg("%s:%d: not within %d ms: %s", __FILE__, __LINE__, WAIT_LIMIT_MS,         \
+                         #condition);                                                              \
+            g_main_context_iteration(NULL, TRUE);                                                  \
+        }                                                                                          \
+        g_source_remove(wait_tick);                                                                \
     } while (0)
 
 /* For "nothing more happens": runs the main loop for a while. */
@@ -177,6 +179,8 @@ static inline void probe_make(struct probe *p, struct block *blk, enum block_op 
         p->req->iovcnt = 1;
         if (data)
             memcpy(p->data, data, bytes);
+        else
+            memset(p->data, 0x5c, bytes); /* a read has to fill all of it */
     }
 }
 
@@ -191,8 +195,8 @@ static inline void probe_submit(struct probe *p, struct block *blk)
         iolock_leave(p->lock);
 }
 
-static inline void probe_start(struct probe *p, struct block *blk, enum block_op op, uint64_t sector,
-                               uint32_t sectors, const void *data)
+static inline void probe_start(struct probe *p, struct block *blk, enum block_op op,
+                               uint64_t sector, uint32_t sectors, const void *data)
 {
     probe_make(p, blk, op, sector, sectors, data);
     probe_submit(p, blk);
@@ -229,12 +233,23 @@ static inline int flush(struct block *blk)
     return transfer(blk, BLOCK_FLUSH, 0, 0, NULL);
 }
 
+static inline void *no_work(void *opaque)
+{
+    return opaque;
+}
+
 static inline int group_set_up(void **state)
 {
+    pthread_t first;
     int fd;
 
     (void)state;
     main_thread = pthread_self();
+    /* The thread sanitizer makes a thread of its own beside the first one. */
+    assert_int_equal(pthread_create(&first, NULL, no_work, NULL), 0);
+    pthread_join(first, NULL);
+    g_usleep(50000);
+    threads_at_start = threads();
     image_path = g_strdup("/tmp/kvm-dm-test-block-XXXXXX");
     fd = g_mkstemp(image_path);
     assert_true(fd >= 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The block layer on good hosts: opening, ranges, data against a twin in memory, nothing left behind. */
+/* The block layer on good hosts: opening, ranges, data against a twin in memory, nothing left
+ * behind. */
 #include "block_util.h"
 
 #include <sys/mman.h>
@@ -126,7 +127,8 @@ static void test_prefixes(void **state)
     }
 }
 
-/* content never chooses; unstated, it is refused with a word on what to do; stated, not looked at. */
+/* Q-01: content never chooses; unstated, it is refused with a word on what to do; stated, not
+ * looked at. */
 static void test_no_probing(void **state)
 {
     static const struct {
@@ -251,7 +253,8 @@ static void test_iov_must_fit(void **state)
     block_close(blk);
 }
 
-/* 2^31 bytes and more in one request, sectors beyond 2^32, on a sparse file of 3 TiB (I-19, I-20). */
+/* 2^31 bytes and more in one request, sectors beyond 2^32, on a sparse file of 3 TiB (I-19, I-20).
+ */
 static void test_large(void **state)
 {
     const uint64_t sectors = 3ull << 31, at[] = { (1u << 28) - 1, 1u << 28, UINT32_MAX, 1ull << 32,
@@ -486,7 +489,8 @@ static void walk_step(GRand *rand, struct block *blk, struct walker *w, uint8_t 
             uint32_t seed = g_rand_int(rand);
             for (int i = 0; i < w->req->iovcnt; i++)
                 for (size_t k = 0; k < w->req->iov[i].iov_len; k++)
-                    ((uint8_t *)w->req->iov[i].iov_base)[k] = (uint8_t)((seed = seed * 1664525 + 1) >> 24);
+                    ((uint8_t *)w->req->iov[i].iov_base)[k] =
+                        (uint8_t)((seed = seed * 1664525 + 1) >> 24);
             gather(w->req, twin + sector * 512);
         } else {
             memcpy(w->expect, twin + sector * 512, w->sectors * 512);
@@ -495,7 +499,8 @@ static void walk_step(GRand *rand, struct block *blk, struct walker *w, uint8_t 
     block_submit(blk, w->req);
 }
 
-/* A read at once may happen at any time; it sees every write that was submitted before, or says EAGAIN. */
+/* A read at once may happen at any time; it sees every write that was submitted before, or says
+ * EAGAIN. */
 static void try_somewhere(GRand *rand, struct block *blk, const uint8_t *twin)
 {
     uint64_t sector = (uint64_t)g_rand_int_range(rand, 0, (gint32)DISK_SECTORS - 8);
@@ -849,7 +854,7 @@ static void count_one(void *opaque, struct block *blk)
 
 static void test_nothing_left(void **state)
 {
-    unsigned fds = open_fds(), tasks = threads();
+    unsigned fds = open_fds();
     struct block_options opt = plain_options();
     struct block *blk[3];
     int n = 0;
@@ -861,7 +866,7 @@ static void test_nothing_left(void **state)
         blk[i] = open_block(&opt);
         assert_int_equal(transfer(blk[i], BLOCK_READ, 0, 8, NULL), 0);
     }
-    assert_true(threads() > tasks);
+    assert_true(threads() > threads_at_start);
     block_foreach(count_one, &n);
     assert_int_equal(n, 3);
     for (int i = 0; i < 3; i++)
@@ -870,7 +875,8 @@ static void test_nothing_left(void **state)
     block_foreach(count_one, &n);
     assert_int_equal(n, 0);
     assert_int_equal(open_fds(), fds);
-    wait_until(threads() == tasks); /* a thread that has ended goes from the list a moment later */
+    wait_until(threads() ==
+               threads_at_start); /* a thread that has ended goes from the list a moment later */
 }
 
 /* The first and last bytes of a fresh buffer are zero, aligned, and it grows. */

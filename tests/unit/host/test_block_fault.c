@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The block layer on bad hosts: errors by policy, requests given up, hung I/O, order after a reset. */
+/* The block layer on bad hosts: errors by policy, requests given up, hung I/O, order after a reset.
+ */
 #include "block_util.h"
 
 #include <signal.h>
@@ -350,7 +351,8 @@ static void test_file_size_limit(void **state)
 
 /* ---- giving requests up -------------------------------------------------------------------- */
 
-/* Every state in which a request can be given up: done() never comes, nothing leaks (ASan), order stays. */
+/* Every state in which a request can be given up: done() never comes, nothing leaks (ASan), order
+ * stays. */
 static void test_abandon_in_every_state(void **state)
 {
     struct block *blk = open_faulty("write:*:hold", BLOCK_ON_ERROR_STOP, BLOCK_ON_ERROR_STOP);
@@ -459,7 +461,7 @@ static void test_abandoned_write_stays_older(void **state)
 /* B-11: a guest that resets a hung disk for ever costs a bounded number of requests and threads. */
 static void test_hung_disk_is_bounded(void **state)
 {
-    unsigned tasks = threads(), fds = open_fds();
+    unsigned fds = open_fds();
     struct block *blk = open_faulty("read:*:hold", 0, 0);
     struct block_options null = { .name = "n", .format = "null-co" };
     struct block *other = open_block(&null);
@@ -473,7 +475,7 @@ static void test_hung_disk_is_bounded(void **state)
         probe_abandon(&p);
     }
     assert_true(block_fault_holding(blk) <= 16);
-    assert_true(threads() <= tasks + 32);
+    assert_true(threads() <= threads_at_start + 32);
     assert_int_equal(transfer(other, BLOCK_READ, 0, 8, NULL), 0); /* others are served */
     gint64 start = g_get_monotonic_time();
     if (block_fault_holding(blk) > 0)
@@ -486,14 +488,52 @@ static void test_hung_disk_is_bounded(void **state)
     assert_int_equal(transfer(blk, BLOCK_READ, 0, 8, NULL), 0);
     block_close(blk);
     block_close(other);
-    wait_until(threads() == tasks);
+    wait_until(threads() == threads_at_start);
     assert_int_equal(open_fds(), fds);
+}
+
+/* All workers hang in other disks: a write given up meanwhile is not started when one comes free.
+ */
+static void test_abandoned_in_pool_is_not_started(void **state)
+{
+    struct block_options null = { .name = "n", .format = "null-co", .fault = "write:*:hold" };
+    struct block *hung[2] = { open_block(&null), open_block(&null) };
+    struct block *blk = open_faulty(NULL, 0, 0);
+    struct probe p[2][16] = { 0 }, mine = { 0 }, read = { 0 };
+
+    (void)state;
+    for (int d = 0; d < 2; d++)
+        for (unsigned i = 0; i < 16; i++)
+            probe_start(&p[d][i], hung[d], BLOCK_WRITE, i, 1, NULL);
+    wait_until(block_fault_holding(hung[0]) + block_fault_holding(hung[1]) == 32);
+    probe_start(&mine, blk, BLOCK_WRITE, 7, 1, NULL);
+    probe_start(&read, blk, BLOCK_READ, 9, 1, NULL);
+    run_for(10);
+    assert_int_equal(mine.done + read.done, 0);
+    probe_abandon(&mine);
+    block_fault_release(hung[0]);
+    block_fault_release(hung[1]);
+    wait_until(read.done);
+    block_req_free(read.req);
+    assert_true(block_drain_all(1000));
+    for (int d = 0; d < 2; d++) {
+        for (unsigned i = 0; i < 16; i++) {
+            assert_int_equal(p[d][i].done, 1);
+            block_req_free(p[d][i].req);
+        }
+        block_close(hung[d]);
+    }
+    assert_int_equal(transfer(blk, BLOCK_READ, 7, 1, NULL), 0);
+    uint8_t buf[512];
+    assert_int_equal(transfer(blk, BLOCK_READ, 7, 1, buf), 0);
+    assert_int_equal(buf[3], pattern(7 * 512 + 3));
+    block_close(blk);
 }
 
 /* M-08: closing does not wait for ever; the file stays locked until the I/O has ended. */
 static void test_close_of_a_hung_disk(void **state)
 {
-    unsigned tasks = threads(), fds = open_fds();
+    unsigned fds = open_fds();
     struct block *blk = open_faulty("write:1:hold", 0, 0);
     struct block_options opt = plain_options();
     GError *error = NULL;
@@ -513,7 +553,7 @@ static void test_close_of_a_hung_disk(void **state)
     block_fault_release(blk);
     wait_until(open_fds() == fds);
     assert_int_equal(p.done, 0);
-    wait_until(threads() == tasks);
+    wait_until(threads() == threads_at_start);
     blk = open_block(&opt);
     block_close(blk);
 }
@@ -552,8 +592,8 @@ static void test_close_with_requests(void **state)
 /* ---- when a write is stable ---------------------------------------------------------------- */
 
 /*
- * What the image is asked to do, seen through the flush rules: with the cache off or fua set, a raw file
- * syncs by itself; `unsafe` never does.
+ * What the image is asked to do, seen through the flush rules: with the cache off or fua set, a raw
+ * file syncs by itself; `unsafe` never does.
  */
 static void test_unsafe_never_flushes(void **state)
 {
@@ -575,8 +615,8 @@ static void test_unsafe_never_flushes(void **state)
 enum { CHAOS = 16 };
 
 /*
- * Submit, abandon, resume, fail in random order: each request ends exactly once or never (abandoned), and
- * at the end nothing is left.
+ * Submit, abandon, resume, fail in random order: each request ends exactly once or never
+ * (abandoned), and at the end nothing is left.
  */
 static void chaos(uint32_t seed)
 {
@@ -645,6 +685,7 @@ int main(void)
         cmocka_unit_test_setup(test_abandon_in_every_state, refresh),
         cmocka_unit_test_setup(test_abandoned_write_stays_older, refresh),
         cmocka_unit_test_setup(test_hung_disk_is_bounded, refresh),
+        cmocka_unit_test_setup(test_abandoned_in_pool_is_not_started, refresh),
         cmocka_unit_test_setup(test_close_of_a_hung_disk, refresh),
         cmocka_unit_test_setup(test_close_with_hung_flush, refresh),
         cmocka_unit_test_setup(test_close_with_requests, refresh),

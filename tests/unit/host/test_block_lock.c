@@ -51,7 +51,8 @@ static void test_ours(void **state)
     refused(&reader, "another process that writes to it");
     refused(&temp, "another process that writes to it");
     accepted(&careless);
-    refused(&writer, "another process that writes to it"); /* closing the careless one took no lock away */
+    refused(&writer,
+            "another process that writes to it"); /* closing the careless one took no lock away */
     block_close(blk);
 
     blk = open_block(&reader);
@@ -188,8 +189,8 @@ static void let_go(struct holder h)
 }
 
 /*
- * qemu-io itself shares everything, so only what it does counts: as a writer we refuse to be beside it, in
- * either role; as a reader it is no reader's problem.
+ * qemu-io itself shares everything, so only what it does counts: as a writer we refuse to be beside
+ * it, in either role; as a reader it is no reader's problem.
  */
 static void test_we_respect_qemu(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The terminal display: plain output to a pipe, ANSI output to a pty, keys, hostile serial output. */
+/* The terminal display: plain output to a pipe, ANSI to a pty, keys, hostile serial output. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -342,7 +342,9 @@ static void test_ansi_serial_pane_and_end(void **state)
     r->screen->graphics = true;
     r->screen->dirty = true;
     spin(r, 100);
-    assert_int_equal(count(r, "graphics mode 640x480: see screendump"), 1);
+    /* Spaces that were there already are not sent again. */
+    assert_true(count(r, "graphics") == 1 && count(r, "640x480:") == 1);
+    assert_true(count(r, "screendump") == 1);
     r->screen->graphics = false;
     r->screen->dirty = true;
     spin(r, 100);
@@ -480,11 +482,14 @@ static void test_key_parser(void **state)
         const char *in, *out;
     } rows[] = {
         {"1!", "2/0 2/1 "}, {"=+", "d/0 d/1 "}, {"`~", "29/0 29/1 "}, {"\\|", "2b/0 2b/1 "},
-        {"/?", "35/0 35/1 "}, {"'\"", "28/0 28/1 "}, {" ", "39/0 "}, {"\r\t\b\x7f", "1c/0 f/0 e/0 e/0 "},
+        {"/?", "35/0 35/1 "}, {"'\"", "28/0 28/1 "}, {" ", "39/0 "},
+        {"\r\t\b\x7f", "1c/0 f/0 e/0 e/0 "},
         {"\x1a", "2c/4 "}, {"\x1c", "2b/4 "}, {"\033[A\033OB", "c8/0 d0/0 "},
-        {"\033[1;5C", "cd/4 "}, {"\033[3~\033[5~", "d3/0 c9/0 "}, {"\033OP\033[11~\033[[A", "3b/0 3b/0 3b/0 "},
+        {"\033[1;5C", "cd/4 "}, {"\033[3~\033[5~", "d3/0 c9/0 "},
+        {"\033OP\033[11~\033[[A", "3b/0 3b/0 3b/0 "},
         {"\033[24~\033[15~", "58/0 3f/0 "}, {"\033x", "2d/2 "}, {"\033\033[D", "1/0 cb/0 "},
-        {"\033[Z", "f/1 "}, {"\033[99999999999999;88888888888~", ""}, {"\033[;;;;;;;;;A", "c8/0 "},
+        {"\033[Z", "f/1 "},
+        {"\033[99999999999999;88888888888~", ""}, {"\033[;;;;;;;;;A", "c8/0 "},
         {"\303\244", ""}, {"\001a\001\001\001q", "1e/4 1e/4 "}, {"\001x", "quit "}, {"\001", ""},
         {"\033[?1;2c", ""}, {"\033O\001b", "30/0 "}, {"\033[3;2~", "d3/1 "}, {"\033[\033", ""},
     };
@@ -529,12 +534,17 @@ static void test_sanitizer(void **state)
     static const struct {
         const char *in, *out;
     } rows[] = {
-        {"plain\n", "plain\n"}, {"a\r\nb\n", "a\nb\n"}, {"abc\rX\n", "Xbc\n"}, {"ab\b\bX\n", "Xb\n"},
-        {"\033[31mred\033[0m\n", "red\n"}, {"\033]0;title\007x\n", "x\n"}, {"\033]52;c;AAAA\033\\y\n", "y\n"},
-        {"\033Pq#0\033\\z\n", "z\n"}, {"\033(Bw\n", "w\n"}, {"\033cv\n", "v\n"}, {"\033[6n\033[5i\n", "\n"},
-        {"\302\233" "31m\n", "?31m\n"}, {"\233" "31m\n", "?31m\n"}, {"\303\244\342\202\254\n", "ä€\n"},
+        {"plain\n", "plain\n"}, {"a\r\nb\n", "a\nb\n"}, {"abc\rX\n", "Xbc\n"},
+        {"ab\b\bX\n", "Xb\n"},
+        {"\033[31mred\033[0m\n", "red\n"}, {"\033]0;title\007x\n", "x\n"},
+        {"\033]52;c;AAAA\033\\y\n", "y\n"},
+        {"\033Pq#0\033\\z\n", "z\n"}, {"\033(Bw\n", "w\n"}, {"\033cv\n", "v\n"},
+        {"\033[6n\033[5i\n", "\n"},
+        {"\302\233" "31m\n", "?31m\n"}, {"\233" "31m\n", "?31m\n"},
+        {"\303\244\342\202\254\n", "ä€\n"},
         {"\300\200\n", "??\n"}, {"\355\240\200\n", "?\n"}, {"\342\202\n", "?\n"},
-        {"\342\200\256evil\n", "?evil\n"}, {"\a\v\f\016\017\0051\n", "1\n"}, {"\t.\n", "        .\n"},
+        {"\342\200\256evil\n", "?evil\n"}, {"\a\v\f\016\017\0051\n", "1\n"},
+        {"\t.\n", "        .\n"},
         {"\033[12\nnext\n", "next\n"},
     };
 

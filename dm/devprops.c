@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dm/devprops.h"
+
+#include <string.h>
+
+#define PROP_BUS(word) { .name = "bus", .type = OPT_ENUM, .values = word, .help = "where it sits" }
+
+static const struct opt_desc isa_serial_props[] = {
+    {.name = "chardev", .type = OPT_STRING, .help = "id of the -chardev at its other end"},
+    {.name = "index", .type = OPT_NUMBER, .min = 0, .max = 3, .help = "0 is COM1; sets address and line",
+     .fallback = "the next free"},
+    {.name = "iobase", .type = OPT_NUMBER, .min = 0, .max = 0xfff8, .help = "first I/O port",
+     .fallback = "by index: 0x3f8, 0x2f8, 0x3e8, 0x2e8"},
+    {.name = "irq", .type = OPT_NUMBER, .min = 0, .max = 15, .help = "interrupt line",
+     .fallback = "by index: 4, 3, 4, 3"},
+    PROP_BUS("isa.0"),
+    OPT_END,
+};
+
+static const struct opt_desc ide_hd_props[] = {
+    {.name = "drive", .type = OPT_STRING, .help = "id of the -drive, or node-name of the -blockdev"},
+    {.name = "bus", .type = OPT_ENUM, .values = "ide.0|ide.1", .help = "channel"},
+    {.name = "unit", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "0 master, 1 slave",
+     .fallback = "the first free"},
+    {.name = "bootindex", .type = OPT_NUMBER, .min = -1, .max = INT32_MAX,
+     .help = "place in the boot order, lowest first; -1: none", .fallback = "-1"},
+    {.name = "serial", .type = OPT_STRING, .max = 20, .help = "serial number, up to 20 characters"},
+    {.name = "ver", .type = OPT_STRING, .max = 8, .help = "firmware revision, up to 8 characters"},
+    {.name = "model", .type = OPT_STRING, .max = 40, .help = "model, up to 40 characters"},
+    {.name = "wwn", .type = OPT_NUMBER, .help = "world-wide name; 0: none", .fallback = "0"},
+    {.name = "cyls", .type = OPT_NUMBER, .min = 0, .max = 65535, .help = "cylinders; 0: by size",
+     .fallback = "0"},
+    {.name = "heads", .type = OPT_NUMBER, .min = 0, .max = 16, .help = "heads", .fallback = "0"},
+    {.name = "secs", .type = OPT_NUMBER, .min = 0, .max = 255, .help = "sectors per track",
+     .fallback = "0"},
+    {.name = "write-cache", .type = OPT_ENUM, .values = "auto|on|off",
+     .help = "volatile write cache shown to the guest", .fallback = "auto"},
+    {.name = "werror", .type = OPT_STRING, .refusal = "give werror= to -drive"},
+    {.name = "rerror", .type = OPT_STRING, .refusal = "give rerror= to -drive"},
+    OPT_END,
+};
+
+static const struct opt_desc vga_props[] = {
+    {.name = "vgamem_mb", .type = OPT_NUMBER, .min = 1, .max = 256,
+     .help = "video memory in MiB, a power of two", .fallback = "16"},
+    {.name = "addr", .type = OPT_STRING, .help = "PCI slot[.function]: 0x2", .fallback = "0x2"},
+    PROP_BUS("pci.0"),
+    OPT_END,
+};
+
+static const struct opt_desc isa_vga_props[] = {
+    {.name = "vgamem_mb", .type = OPT_NUMBER, .min = 1, .max = 256,
+     .help = "video memory in MiB, a power of two", .fallback = "16"},
+    PROP_BUS("isa.0"),
+    OPT_END,
+};
+
+static const struct opt_desc debug_exit_props[] = {
+    {.name = "iobase", .type = OPT_NUMBER, .min = 0, .max = 0xffff,
+     .help = "I/O port; a value written there ends the process with (value << 1) | 1",
+     .fallback = "0x501"},
+    {.name = "iosize", .type = OPT_NUMBER, .min = 1, .max = 4, .help = "bytes", .fallback = "2"},
+    PROP_BUS("isa.0"),
+    OPT_END,
+};
+
+static const struct opt_desc debugcon_props[] = {
+    {.name = "chardev", .type = OPT_STRING, .help = "id of the -chardev that gets the text"},
+    {.name = "iobase", .type = OPT_NUMBER, .min = 0, .max = 0xffff, .help = "I/O port",
+     .fallback = "0xe9"},
+    {.name = "readback", .type = OPT_NUMBER, .min = 0, .max = 255,
+     .help = "what reading the port gives", .fallback = "0xe9"},
+    PROP_BUS("isa.0"),
+    OPT_END,
+};
+
+/* What is the truth may be said; the contrary is refused. */
+static const struct opt_desc piix4_pm_props[] = {
+    {.name = "disable_s3", .type = OPT_ENUM, .values = "1|on", .help = "no S3 sleep is offered"},
+    {.name = "disable_s4", .type = OPT_ENUM, .values = "1|on", .help = "no S4 sleep is offered"},
+    OPT_END,
+};
+
+static const struct opt_desc kvm_pit_props[] = {
+    {.name = "lost_tick_policy", .type = OPT_ENUM, .values = "delay",
+     .help = "late ticks are delivered later"},
+    OPT_END,
+};
+
+static const struct opt_desc no_props[] = {OPT_END};
+
+static const struct device_desc devices[] = {
+    {"ide-hd", "ide-device", "IDE", "ATA hard disk", true, ide_hd_props},
+    {"isa-debug-exit", "isa-device", "ISA", "port that ends the process", true, debug_exit_props},
+    {"isa-debugcon", "isa-device", "ISA", "port that prints characters", true, debugcon_props},
+    {"isa-serial", "isa-device", "ISA", "serial port, 16550A", true, isa_serial_props},
+    {"isa-vga", "isa-device", "ISA", "standard VGA for machine isapc", true, isa_vga_props},
+    {"VGA", "pci-device", "PCI", "standard VGA with Bochs extensions", true, vga_props},
+    {"PIIX4_PM", "pci-device", "PCI", "power management", false, piix4_pm_props},
+    {"kvm-pit", "isa-device", "ISA", "interval timer, in the kernel", false, kvm_pit_props},
+    {"kvm-i8259", "isa-device", "ISA", "interrupt controller, in the kernel", false, no_props},
+    {"kvm-ioapic", "sys-bus-device", "System", "I/O APIC, in the kernel", false, no_props},
+    {"i440FX-pcihost", "pci-host-bridge", "System", "PCI host bridge", false, no_props},
+    {"i440FX", "pci-device", "PCI", "host bridge's PCI function", false, no_props},
+    {"PIIX3", "pci-device", "PCI", "PCI to ISA bridge", false, no_props},
+    {"piix3-ide", "pci-device", "PCI", "IDE controller with bus master", false, no_props},
+    {"isa-ide", "isa-device", "ISA", "IDE controller of machine isapc", false, no_props},
+    {"i8042", "isa-device", "ISA", "keyboard and mouse controller", false, no_props},
+    {"i8257", "isa-device", "ISA", "DMA controller registers", false, no_props},
+    {"mc146818rtc", "isa-device", "ISA", "clock and CMOS memory", false, no_props},
+    {"port92", "isa-device", "ISA", "A20 gate and fast reset", false, no_props},
+    {"fw_cfg_io", "fw_cfg", "System", "configuration for the firmware", false, no_props},
+};
+
+const struct device_desc *device_descs(unsigned *count)
+{
+    *count = G_N_ELEMENTS(devices);
+    return devices;
+}
+
+const struct device_desc *device_desc_find(const char *name)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(devices); i++) {
+        if (!strcmp(devices[i].name, name))
+            return &devices[i];
+    }
+    return NULL;
+}
+
+/* By pattern, the first that matches. */
+static const struct {
+    const char *pattern, *text;
+} refusals[] = {
+    {"ide-cd", "CD drives come later; ide-hd works"},
+    {"ide-drive", "use ide-hd"},
+    {"e1000*", "network cards come later"},
+    {"rtl8139", "network cards come later"},
+    {"ne2k_*", "network cards come later"},
+    {"pcnet", "network cards come later"},
+    {"virtio-net*", "network cards come later"},
+    {"virtio-blk*", "virtio comes later; ide-hd works"},
+    {"virtio-vga*", "use VGA"},
+    {"virtio-gpu*", "use VGA"},
+    {"virtio*", "virtio comes later"},
+    {"virtserialport", "virtio comes later"},
+    {"scsi-*", "there is no SCSI; ide-hd works"},
+    {"lsi*", "there is no SCSI; ide-hd works"},
+    {"nvme*", "there is no NVMe; ide-hd works"},
+    {"ahci", "there is no AHCI; ide-hd works"},
+    {"usb-*", "there is no USB"},
+    {"*-usb-*", "there is no USB"},
+    {"qemu-xhci", "there is no USB"},
+    {"floppy", "floppy drives come later"},
+    {"isa-fdc", "floppy drives come later"},
+    {"isa-parallel", "there is no parallel port"},
+    {"pci-serial*", "use isa-serial"},
+    {"cirrus-vga", "use VGA"},
+    {"qxl*", "use VGA"},
+    {"vmware-svga", "use VGA"},
+    {"bochs-display", "use VGA"},
+    {"ramfb", "use VGA"},
+    {"*testdev", "test devices come later; isa-debug-exit works"},
+    {"i6300esb", "there is no watchdog"},
+    {"ib700", "there is no watchdog"},
+    {"pvpanic*", "there is no panic device"},
+    {"AC97", "there is no sound"},
+    {"ES1370", "there is no sound"},
+    {"intel-hda", "there is no sound"},
+    {"ich9-intel-hda", "there is no sound"},
+    {"hda-*", "there is no sound"},
+    {"sb16", "there is no sound"},
+    {"vfio-*", "host devices cannot be given away"},
+    {"*-x86_64-cpu", "CPUs cannot be added; use -smp"},
+    {"pc-dimm", "memory cannot be added; use -m"},
+    {"nvdimm", "memory cannot be added; use -m"},
+};
+
+const char *device_refusal(const char *driver)
+{
+    const struct device_desc *d = device_desc_find(driver);
+
+    if (d && !d->user_creatable)
+        return "it is a part of the machine";
+    for (unsigned i = 0; i < G_N_ELEMENTS(refusals); i++) {
+        if (g_pattern_match_simple(refusals[i].pattern, driver))
+            return refusals[i].text;
+    }
+    return "no such device";
+}

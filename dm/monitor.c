@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* QMP, the protocol: greeting, negotiation, framing, replies, events (QEMU docs/interop/qmp-spec). */
+#include "dm/monitor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "chardev/chardev.h"
+#include "chardev/chardev_backends.h"
+#include "dm/json.h"
+#include "dm/log.h"
+#include "dm/qmp.h"
+#include "dm/vm.h"
+
+#define MAX_COMMAND_BYTES (1024u * 1024)
+/*
+ * A peer that does not read: no further command is read while a reply waits, so only events can
+ * add; one that lets them come to this much is disconnected.
+ */
+#define MAX_OUTPUT_BYTES (1024u * 1024)
+#define READ_BYTES 4096u
+
+struct monitor {
+    struct vm *vm;
+    struct chardev *chr;
+    bool pretty, negotiated, dead;
+    struct json_framer framer;
+    GString *output;
+    struct monitor *next;
+};
+
+/* All monitors of this process, for events. */
+static struct monitor *monitors;
+
+/* ---- output ---- */
+
+static void flush_output(struct monitor *mon)
+{
+    size_t n = chardev_write(mon->chr, mon->output->str, mon->output->len);
+
+    g_string_erase(mon->output, 0, (gssize)n);
+}
+
+static void send_node(struct monitor *mon, JsonNode *node)
+{
+    g_autofree char *text = json_write(node, mon->pretty);
+
+    json_node_unref(node);
+    if (mon->dead)
+        return;
+    g_string_append(mon->output, text);
+    g_string_append(mon->output, "\r\n"); /* libvirt ends a reply there */
+    flush_output(mon);
+    if (mon->output->len > MAX_OUTPUT_BYTES) {
+        log_warning("monitor %s: the peer does not read; disconnected", chardev_label(mon->chr));
+        mon->dead = true; /* nothing more until the next peer */
+        g_string_truncate(mon->output, 0);
+        chardev_disconnect(mon->chr);
+    }
+}
+
+static JsonNode *version_node(void)
+{
+    JsonObject *o = json_object_new(), *q = json_object_new();
+
+    /* The QEMU whose protocol this is; who it really is stands in "package". */
+    json_object_set_int_member(q, "major", 7);
+    json_object_set_int_member(q, "minor", 2);
+    json_object_set_int_member(q, "micro", 0);
+    json_object_set_object_member(o, "qemu", q);
+    json_object_set_string_member(o, "package", "kvm-dm " KVM_DM_VERSION);
+    return json_node_of_object(o);
+}
+
+JsonNode *monitor_version(void)
+{
+    return version_node();
+}
+
+static void greet(struct monitor *mon)
+{
+    JsonObject *o = json_object_new(), *q = json_object_new();
+
+    json_object_set_member(q, "version", version_node());
+    json_object_set_array_member(q, "capabilities", json_array_new());
+    json_object_set_object_member(o, "QMP", q);
+    send_node(mon, json_node_of_object(o));
+}
+
+/* ---- one command ---- */
+
+static void add_id(JsonObject *reply, JsonNode *id)
+{
+    if (id)
+        json_object_set_member(reply, "id", json_node_copy(id));
+}
+
+static void send_error(struct monitor *mon, const GError *error, JsonNode *id)
+{
+    JsonObject *reply = json_object_new(), *e = json_object_new();
+
+    json_object_set_string_member(e, "class", qmp_error_class(error));
+    json_object_set_string_member(e, "desc", error->message);
+    json_object_set_object_member(reply, "error", e);
+    add_id(reply, id);
+    send_node(mon, json_node_of_object(reply));
+}
+
+/* Members of a command: "execute", "arguments", "id". NULL with error if it is not one. */
+static const char *check_envelope(JsonNode *node, JsonNode **arguments, GError **error)
+{
+    JsonObject *o;
+    JsonNode *name;
+    GList *members, *m;
+    const char *unknown = NULL;
+
+    if (!JSON_NODE_HOLDS_OBJECT(node)) {
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "QMP input must be a JSON object");
+        return NULL;
+    }
+    o = json_node_get_object(node);
+    members = json_object_get_members(o);
+    for (m = members; m && !unknown; m = m->next) {
+        const char *s = m->data;
+
+        if (strcmp(s, "execute") && strcmp(s, "arguments") && strcmp(s, "id"))
+            unknown = s;
+    }
+    g_list_free(members);
+    if (unknown) {
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "QMP input member '%.60s' is unexpected",
+                    unknown);
+        return NULL;
+    }
+    name = json_object_get_member(o, "execute");
+    if (!name || json_node_get_value_type(name) != G_TYPE_STRING) {
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR,
+                    name ? "QMP input member 'execute' must be a string"
+                         : "QMP input lacks member 'execute'");
+        return NULL;
+    }
+    *arguments = json_object_get_member(o, "arguments");
+    return json_node_get_string(name);
+}
+
+static JsonNode *negotiate(struct monitor *mon, JsonNode *arguments, GError **error)
+{
+    JsonObject *o = arguments && JSON_NODE_HOLDS_OBJECT(arguments) ? json_node_get_object(arguments)
+                                                                    : NULL;
+    JsonNode *enable = o ? json_object_get_member(o, "enable") : NULL;
+
+    if (enable && (!JSON_NODE_HOLDS_ARRAY(enable) ||
+                   json_array_get_length(json_node_get_array(enable)))) {
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR,
+                    "Parameter 'enable': no capability is offered");
+        return NULL;
+    }
+    if (mon->negotiated) {
+        g_set_error(error, QMP_ERROR, QMP_COMMAND_NOT_FOUND,
+                    "Capabilities negotiation is already complete, command ignored");
+        return NULL;
+    }
+    mon->negotiated = true;
+    return NULL;
+}
+
+static JsonNode *run(struct monitor *mon, const char *name, JsonNode *arguments, GError **error)
+{
+    if (!strcmp(name, "qmp_capabilities"))
+        return negotiate(mon, arguments, error);
+    if (!mon->negotiated) {
+        g_set_error(error, QMP_ERROR, QMP_COMMAND_NOT_FOUND,
+                    "Expecting capabilities negotiation with 'qmp_capabilities'");
+        return NULL;
+    }
+    return qmp_run(mon->vm, name, arguments, error);
+}
+
+static void serve(struct monitor *mon, const char *text, size_t len)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(JsonNode) node = json_read(text, len, &error);
+    JsonNode *arguments = NULL, *id = NULL, *result = NULL;
+    const char *name = NULL;
+
+    if (node && JSON_NODE_HOLDS_OBJECT(node))
+        id = json_object_get_member(json_node_get_object(node), "id");
+    if (node)
+        name = check_envelope(node, &arguments, &error);
+    if (name)
+        result = run(mon, name, arguments, &error);
+    if (error) {
+        send_error(mon, error, id);
+    } else {
+        JsonObject *reply = json_object_new();
+
+        json_object_set_member(reply, "return",
+                               result ? result : json_node_of_object(json_object_new()));
+        add_id(reply, id);
+        send_node(mon, json_node_of_object(reply));
+    }
+}
+
+/* ---- input ---- */
+
+static size_t can_receive(void *opaque)
+{
+    struct monitor *mon = opaque;
+
+    return mon->output->len || mon->dead ? 0 : READ_BYTES;
+}
+
+static void syntax_error(struct monitor *mon, const char *what)
+{
+    GError error = {QMP_ERROR, QMP_GENERIC_ERROR, (char *)what};
+
+    send_error(mon, &error, NULL);
+}
+
+static void receive(void *opaque, const uint8_t *buf, size_t len)
+{
+    struct monitor *mon = opaque;
+
+    for (size_t i = 0; i < len && !mon->dead;) {
+        bool again = false;
+        enum json_frame frame = json_framer_feed(&mon->framer, (char)buf[i], &again);
+
+        if (!again)
+            i++;
+        if (frame == JSON_FRAME_VALUE) {
+            g_autofree char *text = g_strndup(mon->framer.text->str, mon->framer.text->len);
+            size_t n = mon->framer.text->len;
+
+            json_framer_reset(&mon->framer);
+            serve(mon, text, n);
+        } else if (frame == JSON_FRAME_ERROR) {
+            syntax_error(mon, "JSON parse error: too long, too deep, or not JSON");
+        }
+    }
+}
+
+static void event(void *opaque, enum chardev_event what)
+{
+    struct monitor *mon = opaque;
+
+    if (what == CHARDEV_BREAK)
+        return;
+    mon->negotiated = false;
+    mon->dead = what == CHARDEV_CLOSED;
+    g_string_truncate(mon->output, 0);
+    json_framer_reset(&mon->framer);
+    if (what == CHARDEV_OPENED)
+        greet(mon);
+}
+
+static void writable(void *opaque)
+{
+    struct monitor *mon = opaque;
+
+    flush_output(mon);
+    if (!mon->output->len)
+        chardev_accept_input(mon->chr);
+}
+
+/* ---- life ---- */
+
+struct monitor *monitor_new(struct vm *vm, struct chardev *chr, bool pretty)
+{
+    static const struct chardev_fe_ops ops = {can_receive, receive, event, writable};
+    struct monitor *mon = g_new0(struct monitor, 1);
+
+    mon->vm = vm;
+    mon->chr = chr;
+    mon->pretty = pretty;
+    mon->output = g_string_new(NULL);
+    json_framer_init(&mon->framer, MAX_COMMAND_BYTES);
+    mon->next = monitors;
+    monitors = mon;
+    chardev_attach(chr, &ops, mon, NULL);
+    return mon;
+}
+
+void monitor_free(struct monitor *mon)
+{
+    if (!mon)
+        return;
+    flush_output(mon);
+    chardev_attach(mon->chr, NULL, NULL, NULL);
+    for (struct monitor **link = &monitors; *link; link = &(*link)->next) {
+        if (*link == mon) {
+            *link = mon->next;
+            break;
+        }
+    }
+    json_framer_clear(&mon->framer);
+    g_string_free(mon->output, TRUE);
+    g_free(mon);
+}
+
+static JsonNode *event_node(const char *name, JsonNode *data)
+{
+    JsonObject *o = json_object_new(), *stamp = json_object_new();
+    gint64 now = g_get_real_time();
+
+    json_object_set_int_member(stamp, "seconds", now / 1000000);
+    json_object_set_int_member(stamp, "microseconds", now % 1000000);
+    json_object_set_object_member(o, "timestamp", stamp);
+    json_object_set_string_member(o, "event", name);
+    if (data)
+        json_object_set_member(o, "data", json_node_copy(data));
+    return json_node_of_object(o);
+}
+
+void monitor_event(struct vm *vm, const char *name, JsonNode *data)
+{
+    for (struct monitor *mon = monitors, *next; mon; mon = next) {
+        next = mon->next;
+        if (mon->vm == vm && mon->negotiated)
+            send_node(mon, event_node(name, data));
+    }
+    if (data)
+        json_node_unref(data);
+}

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "dm/qmp.h"
+
+#include <string.h>
+
+#include "chardev/chardev.h"
+#include "dm/backends.h"
+#include "dm/devprops.h"
+#include "dm/json.h"
+#include "dm/monitor.h"
+#include "dm/options.h"
+#include "dm/vcpu.h"
+#include "dm/vm_build.h"
+
+#define MAX_CPUS 255
+
+GQuark qmp_error_quark(void)
+{
+    return g_quark_from_static_string("qmp-error");
+}
+
+const char *qmp_error_class(const GError *error)
+{
+    static const char *const names[] = {"GenericError", "CommandNotFound", "DeviceNotFound",
+                                        "DeviceNotActive", "KVMMissingCap"};
+
+    return error->domain == QMP_ERROR ? names[error->code] : names[0];
+}
+
+static JsonObject *add_named(JsonArray *array, const char *name)
+{
+    JsonObject *o = json_object_new();
+
+    json_object_set_string_member(o, "name", name);
+    json_array_add_object_element(array, o);
+    return o;
+}
+
+/* ---- the process ---- */
+
+static JsonNode *query_version(struct vm *vm, JsonObject *args, GError **error)
+{
+    (void)vm, (void)args, (void)error;
+    return monitor_version();
+}
+
+static JsonNode *query_status(struct vm *vm, JsonObject *args, GError **error)
+{
+    JsonObject *o = json_object_new();
+
+    (void)args, (void)error;
+    json_object_set_boolean_member(o, "running", vm_run_state(vm) == RUN_RUNNING);
+    json_object_set_boolean_member(o, "singlestep", FALSE);
+    json_object_set_string_member(o, "status", run_state_name(vm_run_state(vm)));
+    return json_node_of_object(o);
+}
+
+static JsonNode *query_name(struct vm *vm, JsonObject *args, GError **error)
+{
+    JsonObject *o = json_object_new();
+
+    (void)args, (void)error;
+    if (vm_config(vm)->name)
+        json_object_set_string_member(o, "name", vm_config(vm)->name);
+    return json_node_of_object(o);
+}
+
+static JsonNode *query_uuid(struct vm *vm, JsonObject *args, GError **error)
+{
+    const char *uuid = vm_config(vm)->uuid;
+    JsonObject *o = json_object_new();
+
+    (void)args, (void)error;
+    json_object_set_string_member(o, "UUID", uuid ? uuid : "00000000-0000-0000-0000-000000000000");
+    return json_node_of_object(o);
+}
+
+static JsonNode *query_kvm(struct vm *vm, JsonObject *args, GError **error)
+{
+    JsonObject *o = json_object_new();
+
+    (void)args, (void)error;
+    json_object_set_boolean_member(o, "enabled", vm_uses_kvm(vm));
+    json_object_set_boolean_member(o, "present", TRUE);
+    return json_node_of_object(o);
+}
+
+static JsonNode *query_target(struct vm *vm, JsonObject *args, GError **error)
+{
+    JsonObject *o = json_object_new();
+
+    (void)vm, (void)args, (void)error;
+    json_object_set_string_member(o, "arch", "x86_64");
+    return json_node_of_object(o);
+}
+
+static void add_machine(JsonArray *array, const char *name, const char *alias, bool is_default,
+                        unsigned cpus)
+{
+    JsonObject *o = add_named(array, name);
+
+    if (alias)
+        json_object_set_string_member(o, "alias", alias);
+    if (is_default)
+        json_object_set_boolean_member(o, "is-default", TRUE);
+    json_object_set_int_member(o, "cpu-max", cpus);
+    json_object_set_boolean_member(o, "hotpluggable-cpus", FALSE);
+    json_object_set_boolean_member(o, "numa-mem-supported", FALSE);
+    json_object_set_boolean_member(o, "deprecated", FALSE);
+}
+
+static JsonNode *query_machines(struct vm *vm, JsonObject *args, GError **error)
+{
+    JsonArray *array = json_array_new();
+
+    (void)vm, (void)args, (void)error;
+    add_machine(array, MACHINE_PC_NAME, "pc", true, MAX_CPUS);
+    add_machine(array, "isapc", NULL, false, 1);
+    add_machine(array, "none", NULL, false, 1);
+    return json_node_of_array(array);
+}
+
+/* ---- what is in the machine ---- */
+
+static JsonNode *query_cpus_fast(struct vm *vm, JsonObject *args, GError **error)
+{
+    JsonArray *array = json_array_new();
+    struct vcpu_group *cpus = vm_vcpus(vm);
+
+    (void)args, (void)error;
+    for (unsigned i = 0; cpus && i < vcpus_count(cpus); i++) {
+        JsonObject *o = json_object_new();
+        g_autofree char *path = g_strdup_printf("/machine/unattached/device[%u]", i);
+
+        json_object_set_int_member(o, "cpu-index", i);
+        json_object_set_string_member(o, "qom-path", path);
+        json_object_set_int_member(o, "thread-id", vcpu_thread_id(cpus, i));
+        json_object_set_string_member(o, "target", "x86_64");
+        json_array_add_object_element(array, o);
+    }
+    return json_node_of_array(array);
+}
+
+static void add_chardev(void *opaque, struct chardev *chr)
+{
+    JsonObject *o = json_object_new();
+
+    json_object_set_string_member(o, "label", chardev_label(chr));
+    json_object_set_string_member(o, "filename", chardev_filename(chr));
+    json_object_set_boolean_member(o, "frontend-open", TRUE);
+    json_array_add_object_element(opaque, o);
+}
+
+static JsonNode *query_chardev(struct vm *vm, JsonObject *args, GError **error)
+{
+    JsonArray *array = json_array_new();
+
+    (void)args, (void)error;
+    backends_foreach_chardev(vm_backends(vm), add_chardev, array);
+    return json_node_of_array(array);
+}
+
+static JsonNode *query_iothreads(struct vm *vm, JsonObject *args, GError **error)
+{
+    (void)vm, (void)args, (void)error;
+    return json_node_of_array(json_array_new()); /* there are none that a user can name */
+}
+
+static JsonNode *qom_list_types(struct vm *vm, JsonObject *args, GError **error)
+{
+    JsonArray *array = json_array_new();
+    const char *implements = json_object_get_string_member_with_default(args, "implements", "device");
+    unsigned count;
+    const struct device_desc *d = device_descs(&count);
+
+    (void)vm, (void)error;
+    for (unsigned i = 0; i < count; i++) {
+        if (!strcmp(implements, "device") || !strcmp(implements, "object") ||
+            !strcmp(implements, d[i].parent) || !strcmp(implements, d[i].name))
+            json_object_set_string_member(add_named(array, d[i].name), "parent", d[i].parent);
+    }
+    return json_node_of_array(array);
+}
+
+static JsonNode *device_list_properties(struct vm *vm, JsonObject *args, GError **error)
+{
+    const char *name = json_object_get_string_member(args, "typename");
+    const struct device_desc *d = device_desc_find(name);
+    JsonArray *array;
+
+    (void)vm;
+    if (!d) {
+        g_set_error(error, QMP_ERROR, QMP_DEVICE_NOT_FOUND, "Device '%.60s' not found", name);
+        return NULL;
+    }
+    array = json_array_new();
+    for (const struct opt_desc *p = d->props; p && p->name; p++) {
+        JsonObject *o;
+
+        if (p->refusal || p->alias_of)
+            continue;
+        o = add_named(array, p->name);
+        json_object_set_string_member(o, "type", opt_type_name(p->type));
+        if (p->help)
+            json_object_set_string_member(o, "description", p->help);
+    }
+    return json_node_of_array(array);
+}
+
+static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GError **error)
+{
+    const char *wanted = json_object_get_string_member_with_default(args, "option", NULL);
+    JsonArray *array = json_array_new();
+    unsigned count;
+    const struct option_spec *o = option_specs(&count);
+
+    (void)vm, (void)error;
+    for (unsigned i = 0; i < count; i++) {
+        JsonObject *entry;
+        JsonArray *parameters;
+
+        if (!o[i].qmp_name || (wanted && strcmp(wanted, o[i].qmp_name)))
+            continue;
+        entry = json_object_new();
+        parameters = json_array_new();
+        for (const struct opt_desc *s = o[i].subs; s && s->name; s++) {
+            if (!s->refusal)
+                json_object_set_string_member(add_named(parameters, s->name), "type",
+                                              opt_type_name(s->type == OPT_ENUM ? OPT_STRING : s->type));
+        }
+        json_object_set_string_member(entry, "option", o[i].qmp_name);
+        json_object_set_array_member(entry, "parameters", parameters);
+        json_array_add_object_element(array, entry);
+    }
+    return json_node_of_array(array);
+}
+
+/* ---- control ---- */
+
+static JsonNode *do_stop(struct vm *vm, JsonObject *args, GError **error)
+{
+    (void)args, (void)error;
+    vm_stop(vm, RUN_PAUSED);
+    return NULL;
+}
+
+static JsonNode *do_cont(struct vm *vm, JsonObject *args, GError **error)
+{
+    (void)args;
+    vm_cont(vm, error);
+    return NULL;
+}
+
+static JsonNode *do_quit(struct vm *vm, JsonObject *args, GError **error)
+{
+    (void)args, (void)error;
+    vm_quit(vm, EXIT_OK, "host-qmp-quit");
+    return NULL;
+}
+
+static JsonNode *do_reset(struct vm *vm, JsonObject *args, GError **error)
+{
+    (void)args, (void)error;
+    vm_system_reset(vm);
+    return NULL;
+}
+
+static JsonNode *do_powerdown(struct vm *vm, JsonObject *args, GError **error)
+{
+    (void)args, (void)error;
+    vm_system_powerdown(vm);
+    return NULL;
+}
+
+static JsonNode *do_screendump(struct vm *vm, JsonObject *args, GError **error)
+{
+    const char *format = json_object_get_string_member_with_default(args, "format", "ppm");
+
+    vm_screendump(vm, json_object_get_string_member(args, "filename"), !strcmp(format, "png"), error);
+    return NULL;
+}
+
+/* ---- the table, and what is made of it ---- */
+
+static JsonNode *query_commands(struct vm *vm, JsonObject *args, GError **error);
+static JsonNode *query_qmp_schema(struct vm *vm, JsonObject *args, GError **error);
+
+static const struct qmp_arg capabilities_args[] = {{"enable", QMP_ARRAY, true, NULL}, {0}};
+static const struct qmp_arg screendump_args[] = {{"filename", QMP_STRING, false, NULL},
+                                                 {"format", QMP_STRING, true, "ppm|png"},
+                                                 {0}};
+static const struct qmp_arg qom_list_types_args[] = {{"implements", QMP_STRING, true, NULL},
+                                                     {"abstract", QMP_BOOL, true, NULL},
+                                                     {0}};
+static const struct qmp_arg typename_args[] = {{"typename", QMP_STRING, false, NULL}, {0}};
+static const struct qmp_arg option_args[] = {{"option", QMP_STRING, true, NULL}, {0}};
+
+static const struct qmp_command commands[] = {
+    {"qmp_capabilities", NULL, capabilities_args, false}, /* run by the monitor itself */
+    {"query-version", query_version, NULL, false},
+    {"query-commands", query_commands, NULL, false},
+    {"query-qmp-schema", query_qmp_schema, NULL, false},
+    {"query-command-line-options", query_command_line_options, option_args, false},
+    {"query-status", query_status, NULL, false},
+    {"query-name", query_name, NULL, false},
+    {"query-uuid", query_uuid, NULL, false},
+    {"query-kvm", query_kvm, NULL, false},
+    {"query-target", query_target, NULL, false},
+    {"query-machines", query_machines, NULL, false},
+    {"query-cpus-fast", query_cpus_fast, NULL, false},
+    {"query-chardev", query_chardev, NULL, false},
+    {"query-iothreads", query_iothreads, NULL, false},
+    {"qom-list-types", qom_list_types, qom_list_types_args, false},
+    {"device-list-properties", device_list_properties, typename_args, false},
+    {"stop", do_stop, NULL, true},
+    {"cont", do_cont, NULL, true},
+    {"system_reset", do_reset, NULL, true},
+    {"system_powerdown", do_powerdown, NULL, true},
+    {"screendump", do_screendump, screendump_args, true},
+    {"quit", do_quit, NULL, false},
+};
+
+const struct qmp_command *qmp_commands(unsigned *count)
+{
+    *count = G_N_ELEMENTS(commands);
+    return commands;
+}
+
+static JsonNode *query_commands(struct vm *vm, JsonObject *args, GError **error)
+{
+    JsonArray *array = json_array_new();
+
+    (void)vm, (void)args, (void)error;
+    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
+        add_named(array, commands[i].name);
+    return json_node_of_array(array);
+}
+
+static const char *schema_type(enum qmp_type type)
+{
+    static const char *const names[] = {"str", "int", "bool", "object-any", "[any]"};
+
+    return names[type];
+}
+
+static JsonObject *add_schema(JsonArray *array, const char *name, const char *meta)
+{
+    JsonObject *o = add_named(array, name);
+
+    json_object_set_string_member(o, "meta-type", meta);
+    return o;
+}
+
+/* The object type of a command's arguments, and the enums in it. */
+static void add_argument_types(JsonArray *schema, const struct qmp_command *c, const char *type_name)
+{
+    JsonArray *members = json_array_new();
+
+    for (const struct qmp_arg *a = c->args; a && a->name; a++) {
+        JsonObject *m = add_named(members, a->name);
+        g_autofree char *enum_name = g_strdup_printf("%s-%s", c->name, a->name);
+
+        json_object_set_string_member(m, "type", a->values ? enum_name : schema_type(a->type));
+        if (a->optional)
+            json_object_set_null_member(m, "default");
+        if (a->values) {
+            JsonObject *e = add_schema(schema, enum_name, "enum");
+            JsonArray *values = json_array_new();
+            g_auto(GStrv) words = g_strsplit(a->values, "|", -1);
+
+            for (unsigned i = 0; words[i]; i++)
+                json_array_add_string_element(values, words[i]);
+            json_object_set_array_member(e, "values", values);
+        }
+    }
+    json_object_set_array_member(add_schema(schema, type_name, "object"), "members", members);
+}
+
+static JsonNode *query_qmp_schema(struct vm *vm, JsonObject *args, GError **error)
+{
+    static const char *const builtins[][2] = {
+        {"str", "string"}, {"int", "int"}, {"bool", "boolean"}, {"any", "value"}};
+    JsonArray *schema = json_array_new();
+
+    (void)vm, (void)args, (void)error;
+    for (unsigned i = 0; i < G_N_ELEMENTS(builtins); i++)
+        json_object_set_string_member(add_schema(schema, builtins[i][0], "builtin"), "json-type",
+                                      builtins[i][1]);
+    json_object_set_string_member(add_schema(schema, "[any]", "array"), "element-type", "any");
+    json_object_set_array_member(add_schema(schema, "object-any", "object"), "members",
+                                 json_array_new());
+    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
+        g_autofree char *type = g_strdup_printf("%s-arg", commands[i].name);
+        JsonObject *o = add_schema(schema, commands[i].name, "command");
+
+        json_object_set_string_member(o, "arg-type", commands[i].args ? type : "object-any");
+        json_object_set_string_member(o, "ret-type", "any");
+        if (commands[i].args)
+            add_argument_types(schema, &commands[i], type);
+    }
+    return json_node_of_array(schema);
+}
+
+/* ---- checks ---- */
+
+static bool type_fits(enum qmp_type type, JsonNode *node)
+{
+    switch (type) {
+    case QMP_STRING:
+        return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING;
+    case QMP_INT:
+        return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_INT64;
+    case QMP_BOOL:
+        return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_BOOLEAN;
+    case QMP_OBJECT:
+        return JSON_NODE_HOLDS_OBJECT(node);
+    case QMP_ARRAY:
+        return JSON_NODE_HOLDS_ARRAY(node);
+    }
+    return false;
+}
+
+static bool check_argument(const struct qmp_arg *a, JsonNode *node, GError **error)
+{
+    static const char *const words[] = {"string", "integer", "boolean", "object", "array"};
+
+    if (!node && a->optional)
+        return true;
+    if (!node)
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "Parameter '%s' is missing", a->name);
+    else if (!type_fits(a->type, node))
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR,
+                    "Invalid parameter type for '%s', expected: %s", a->name, words[a->type]);
+    else if (a->values && !opt_word_among(a->values, json_node_get_string(node)))
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR,
+                    "Parameter '%s' does not accept value '%.60s'", a->name,
+                    json_node_get_string(node));
+    else
+        return true;
+    return false;
+}
+
+static bool check_arguments(const struct qmp_command *c, JsonObject *args, GError **error)
+{
+    g_autoptr(GList) members = json_object_get_members(args);
+
+    for (GList *m = members; m; m = m->next) {
+        const struct qmp_arg *a = c->args;
+
+        while (a && a->name && strcmp(a->name, m->data))
+            a++;
+        if (!a || !a->name) {
+            g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "Parameter '%.60s' is unexpected",
+                        (const char *)m->data);
+            return false;
+        }
+    }
+    for (const struct qmp_arg *a = c->args; a && a->name; a++) {
+        if (!check_argument(a, json_object_get_member(args, a->name), error))
+            return false;
+    }
+    return true;
+}
+
+JsonNode *qmp_run(struct vm *vm, const char *name, JsonNode *arguments, GError **error)
+{
+    g_autoptr(JsonObject) empty = json_object_new();
+    JsonObject *args = empty;
+
+    if (arguments && !JSON_NODE_HOLDS_OBJECT(arguments)) {
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR,
+                    "QMP input member 'arguments' must be an object");
+        return NULL;
+    }
+    if (arguments)
+        args = json_node_get_object(arguments);
+    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
+        const struct qmp_command *c = &commands[i];
+
+        if (strcmp(c->name, name) || !c->run)
+            continue;
+        if (!check_arguments(c, args, error))
+            return NULL;
+        if (c->needs_machine && !vm_machine(vm)) {
+            g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "'%s' needs a machine", name);
+            return NULL;
+        }
+        return c->run(vm, args, error);
+    }
+    g_set_error(error, QMP_ERROR, QMP_COMMAND_NOT_FOUND, "The command %.60s has not been found", name);
+    return NULL;
+}

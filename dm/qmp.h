@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QMP's commands: one table row each, from which dispatch, argument checks, query-commands and
+ * query-qmp-schema are made. monitor.c does the protocol around them.
+ */
+#ifndef DM_QMP_H
+#define DM_QMP_H
+
+#include <json-glib/json-glib.h>
+#include <stdbool.h>
+
+struct vm;
+
+enum qmp_type { QMP_STRING, QMP_INT, QMP_BOOL, QMP_OBJECT, QMP_ARRAY };
+
+struct qmp_arg {
+    const char *name; /* NULL ends the list */
+    enum qmp_type type;
+    bool optional;
+    const char *values; /* of a string with fixed words: "ppm|png" */
+};
+
+/* Error classes; the desc goes into the GError's message. */
+enum qmp_error {
+    QMP_GENERIC_ERROR,
+    QMP_COMMAND_NOT_FOUND,
+    QMP_DEVICE_NOT_FOUND,
+    QMP_DEVICE_NOT_ACTIVE,
+    QMP_KVM_MISSING_CAP,
+};
+#define QMP_ERROR (qmp_error_quark())
+GQuark qmp_error_quark(void);
+const char *qmp_error_class(const GError *error); /* any GError: its class, else GenericError */
+
+struct qmp_command {
+    const char *name;
+    /* Returns the value of "return" (NULL stands for {}), or NULL with *error set. args: never NULL. */
+    JsonNode *(*run)(struct vm *vm, JsonObject *args, GError **error);
+    const struct qmp_arg *args; /* NULL: none */
+    bool needs_machine;         /* refused under -machine none */
+};
+
+const struct qmp_command *qmp_commands(unsigned *count);
+
+/* Looks the command up, checks its arguments (may be NULL) against the table, runs it. */
+JsonNode *qmp_run(struct vm *vm, const char *name, JsonNode *arguments, GError **error);
+
+#endif
