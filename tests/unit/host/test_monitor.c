@@ -77,6 +77,7 @@ void vm_quit(struct vm *v, int code, const char *reason)
     (void)code;
     (void)reason;
     v->quits++;
+    monitor_event(v, "SHUTDOWN", NULL);
 }
 
 bool vm_screendump(struct vm *v, const char *path, bool png, GError **error)
@@ -292,11 +293,18 @@ static void commands(void **state)
     send("{'execute':'cont'}");
     expect("{\"event\":\"RESUME\"}");
     expect("{\"return\":{}}");
+    send("{\"execute\":\"query-events\",\"id\":1}");
+    expect("{\"return\":[{\"name\":\"BLOCK_IO_ERROR\"},{\"name\":\"POWERDOWN\"},"
+           "{\"name\":\"RESET\"},{\"name\":\"RESUME\"},{\"name\":\"SHUTDOWN\"},"
+           "{\"name\":\"STOP\"}],\"id\":1}");
+    expect_error("{\"execute\":\"query-command-line-options\",\"arguments\":{\"option\":\"x\"}}",
+                 "GenericError");
     vm.state = RUN_SHUTDOWN;
     expect_error("{\"execute\":\"cont\"}", "GenericError");
     send("{\"execute\":\"system_reset\"}{\"execute\":\"system_powerdown\"} {\"execute\":\"quit\"}");
     expect("{\"return\":{}}");
     expect("{\"return\":{}}");
+    expect("{\"event\":\"SHUTDOWN\"}"); /* before the reply, as QEMU 7.2 does it */
     expect("{\"return\":{}}");
     assert_true(vm.resets == 1 && vm.powerdowns == 1 && vm.quits == 1);
     send("{\"execute\":\"screendump\",\"arguments\":{\"filename\":\"f\",\"format\":\"png\"}}");
