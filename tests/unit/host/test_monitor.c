@@ -310,14 +310,16 @@ static void commands(void **state)
     send("{\"execute\":\"screendump\",\"arguments\":{\"filename\":\"f\",\"format\":\"png\"}}");
     expect("{\"return\":{}}");
     assert_true(vm.dumps == 1 && vm.png);
-    expect_error("{\"execute\":\"screendump\",\"arguments\":{\"filename\":\"bad\"}}", "GenericError");
+    expect_error("{\"execute\":\"screendump\",\"arguments\":{\"filename\":\"bad\"}}",
+                 "GenericError");
     expect("");
 }
 
 static void errors(void **state)
 {
     static const char *const generic[] = {
-        "{}", "[]", "1 ", "\"x\"", "null ", "{\"execute\":1}", "{\"execute\":{}}", "{\"execute\":null}",
+        "{}", "[]", "1 ", "\"x\"", "null ", "{\"execute\":1}", "{\"execute\":{}}",
+            "{\"execute\":null}",
         "{\"execute\":\"stop\",\"x\":1}", "{\"execute\":\"stop\",\"arguments\":[]}",
         "{\"execute\":\"stop\",\"arguments\":{\"x\":1}}", "{\"execute\":\"screendump\"}",
         "{\"execute\":\"screendump\",\"arguments\":{\"filename\":1}}",
