@@ -38,7 +38,10 @@ struct terminal_hooks {
 struct terminal *terminal_new(struct display_source *src, const struct terminal_hooks *hooks,
                               GError **error);
 
-/* Prints the final screen, so that the user's scroll-back keeps it, and gives the terminal back. */
+/*
+ * Prints the final screen, so that the user's scroll-back keeps it, and gives the terminal back.
+ * To be called before the display's device is freed.
+ */
 void terminal_free(struct terminal *t);
 
 /*

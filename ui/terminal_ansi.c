@@ -56,7 +56,7 @@ static void fit(struct terminal *t)
     g_string_append(t->out, "\033[2J");
 }
 
-/* UTF-8 text at (row, column), cut at the right edge. Characters of two columns would shift the rest. */
+/* UTF-8 text at (row, column), cut at the edge. Characters of two columns would shift the rest. */
 static void put_text(struct term_frame *f, unsigned row, unsigned column, const char *text,
                      uint8_t attr)
 {

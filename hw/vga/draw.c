@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* A scan line as indices into a palette, before panning: 256 characters of 9 dots, one to pan in. */
+/* A scan line as palette indices, before panning: 256 characters of 9 dots, one to pan in. */
 #define MAX_CHARS (256 + 1)
 #define MAX_DOTS  (MAX_CHARS * 9)
 #define DWORDS    (VGA_LEGACY_BYTES / 4)

@@ -32,7 +32,7 @@ struct vga_mem {
 };
 
 /*
- * An access of `size` (1, 2, 4, 8) bytes at `off` from VGA_WINDOW_BASE, off + size inside the window;
+ * An access of `size` (1, 2, 4, 8) bytes at `off` from VGA_WINDOW_BASE, off + size inside it;
  * done byte by byte, low address first. What the registers do not map reads as ones and ignores
  * writes, and so does an address beyond video memory: it is checked at each byte.
  */

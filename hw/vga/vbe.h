@@ -4,8 +4,8 @@
  * 0x1ce (index) and 0x1cf or 0x1d0 (data). Source: Bochs, iodev/display/vbe.h and the vgabios
  * project's vbe_display_api.txt (facts).
  *
- * While ENABLED, the whole set is clamped again after every single write, so that what is drawn lies
- * in video memory: (y_offset + yres) * stride + x_offset * bytes <= vram. While disabled, values
+ * While ENABLED, the whole set is clamped again after every single write, so that what is drawn
+ * lies in video memory: (y_offset + yres) * stride + x_offset * bytes <= vram. While disabled, values
  * are kept as written (the order in which a driver writes them must not matter) and not used.
  */
 #ifndef HW_VGA_VBE_H
@@ -69,7 +69,7 @@ void vbe_clamp(struct vbe *v);
 static inline bool vbe_enabled(const struct vbe *v) { return v->reg[VBE_ENABLE] & VBE_ENABLED; }
 static inline bool vbe_8bit_dac(const struct vbe *v) { return v->reg[VBE_ENABLE] & VBE_8BIT_DAC; }
 
-/* For an enabled mode: bytes from line to line, and of the first shown pixel (bpp 4: of its octet). */
+/* While enabled: bytes from line to line, and of the first shown pixel (bpp 4: of its octet). */
 uint32_t vbe_stride_bytes(const struct vbe *v);
 uint32_t vbe_start_bytes(const struct vbe *v);
 

@@ -84,7 +84,8 @@ static const struct io_span crtc_index = {4, 1};
 static const struct io_span common_indices[] = {{4, 1}, {14, 1}};
 
 static const struct io_ops mono_ops = {
-    .read = mono_read, .write = mono_write, .widths = IO_W1, .posted = &crtc_index, .posted_count = 1};
+    .read = mono_read, .write = mono_write, .widths = IO_W1, .posted = &crtc_index,
+    .posted_count = 1};
 static const struct io_ops common_ops = {
     .read = common_read, .write = common_write, .widths = IO_W1, .posted = common_indices,
     .posted_count = 2};
@@ -298,7 +299,8 @@ static bool add_regions(struct vga *v, char *why, size_t size)
     region_init(v, &v->ports[VGA_PORTS_COMMON], "vga", IO_PORT, 0x3c0, 16, &common_ops);
     region_init(v, &v->ports[VGA_PORTS_COLOUR], "vga.colour", IO_PORT, 0x3d0, 16, &colour_ops);
     region_init(v, &v->dispi, "vga.dispi", IO_PORT, 0x1ce, 4, &dispi_ops);
-    region_init(v, &v->window, "vga.window", IO_MEM, VGA_WINDOW_BASE, VGA_WINDOW_BYTES, &window_ops);
+    region_init(v, &v->window, "vga.window", IO_MEM, VGA_WINDOW_BASE, VGA_WINDOW_BYTES,
+                &window_ops);
     iomap_begin(map);
     ok = iomap_add(map, &v->ports[VGA_PORTS_MONO], why, size) &&
          iomap_add(map, &v->ports[VGA_PORTS_COMMON], why, size) &&

@@ -58,7 +58,7 @@ struct vga {
     DEV_FIELD(struct vga, U32, mem.latch, 0, 0)
 
 bool vga_config_ok(const struct vga_config *cfg, char *why, size_t size);
-/* After device_init(): everything but the bus; regions added. False with why[], nothing left behind. */
+/* After device_init(): all but the bus; regions added. False with why[], nothing left behind. */
 bool vga_init(struct vga *v, const struct vga_config *cfg, char *why, size_t size);
 void vga_fini(struct vga *v); /* regions gone; lock not held */
 void vga_reset(struct vga *v);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs scripts of qtest accesses on QEMU and on kvm-dm and compares the answers.
 
-  diff.py [--ours CMD] [--theirs CMD] [--list] [--verbose] SCRIPT.qts ...
+  diff.py [--ours CMD] [--theirs CMD] [--verbose] SCRIPT.qts ...
   diff.py --self-test
 
 A script is a text file; a line is a qtest command as in docs/qtest.md, or one of:
@@ -22,7 +22,8 @@ Answers are compared one by one. Differences that stay are listed in known.txt b
   script.qts:12.5: OURS THEIRS # reason         the answer for X = 5 (hexadecimal) of the loop there
   script.qts:12.*: * * # reason                 every X; * also stands for any answer
 
-A difference that is not listed fails, and so does a row that matches none any more.
+A difference that is not listed fails (it is printed in this form, for its reason to be filled in), and
+so does a row that matches none any more.
 The clock stands still on both sides, so scripts avoid what needs time.
 """
 import argparse
@@ -236,7 +237,7 @@ def compare(ours, theirs, known):
             listed += 1
             continue
         unlisted += 1
-        print("%s: %s %s   <- %s" % (key, a, b, command))
+        print("%s: %s %s # TODO %s" % (key, a, b, command))
     return min(len(ours), len(theirs)), listed, unlisted
 
 

@@ -32,7 +32,7 @@ $(G)/demo.img: $(G)/mkdemo $(G)/demo/boot.bin $(G)/demo/stage2.bin
 guests: $(G)/demo.img
 
 # A fresh copy each time: the guest writes to its disk.
-DEMO_OPTIONS ?= -display text -serial stdio
+DEMO_OPTIONS ?= -display text -serial vc
 demo: $(B)/kvm-dm $(G)/demo.img
 	@cp $(G)/demo.img $(G)/demo-run.img
 	$(B)/kvm-dm -m 64 -drive file=$(G)/demo-run.img,format=raw $(DEMO_OPTIONS) -no-reboot

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pictures: known cells to known pixels, text screens, what blinks; V-03 to V-09 and random writes. */
+/* Pictures: known cells to known pixels, text screens, blinking; V-03 to V-09, random writes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -576,7 +576,7 @@ static void test_v03_vga_registers_in_dispi_mode(void **state)
     assert_true(render(w));
 }
 
-/* V-04, V-05, V-09: mode x start x stride x split; 256 KiB, so that every wrap is at the very end. */
+/* V-04, V-05, V-09: mode x start x stride x split; with 256 KiB every wrap is at the very end. */
 static void test_v04_v05_v09_matrix(void **state)
 {
     static const struct mode *const modes[] = {&text80, &text40, &mode13, &mode12, &mode4};

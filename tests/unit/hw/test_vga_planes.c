@@ -208,7 +208,7 @@ static void random_access(struct fixture *f)
 {
     static const unsigned sizes[] = {1, 2, 4, 8};
     unsigned size = sizes[rnd(4)], i;
-    uint32_t off = rnd(4) ? rnd(64) * 8 % VGA_WINDOW_BYTES + rnd(4) * 0x8000 : rnd(VGA_WINDOW_BYTES);
+    uint32_t off = rnd(4) ? rnd(64) * 8 + rnd(4) * 0x8000 : rnd(VGA_WINDOW_BYTES);
     uint64_t value = (uint64_t)rnd(UINT32_MAX) << 32 | rnd(UINT32_MAX), expect = 0;
 
     off &= ~(size - 1);
@@ -278,7 +278,7 @@ static void test_every_write_mode(void **state)
     fixture_free(&f);
 }
 
-/* Text: a character and its attribute are planes 0 and 1 of one doubleword; so are LFB and chain-4. */
+/* Text: a character and its attribute are planes 0 and 1 of one doubleword, as LFB and chain-4. */
 static void test_layout(void **state)
 {
     struct fixture f;
