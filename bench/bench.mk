@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # `make bench`: small ROM guests on a bare KVM_RUN loop, on kvm-dm and on Debian's QEMU, in turn.
-# BENCH_ROUNDS, BENCH_SECONDS (of each run) and BENCH_ROWS (words that a row's name contains, joined by |) change what it does.
+# BENCH_ROUNDS, BENCH_SECONDS (of each run) and BENCH_ROWS (a
+# regular expression for the names of rows) change what it does.
 BN := $(B)/bench
 
 # A ROM's source and what sets it apart.
@@ -16,8 +17,8 @@ bench_uart-out := uart
 bench_uart-outs := uart -DSTRING
 bench_pio-read := ide_pio -DSECTORS=256 -DBLOCK=1
 bench_pio-read-multiple := ide_pio -DSECTORS=256 -DBLOCK=16
-bench_pio-write := ide_pio -DSECTORS=16 -DBLOCK=1 -DWRITE
-bench_pio-write-multiple := ide_pio -DSECTORS=16 -DBLOCK=16 -DWRITE
+bench_pio-write := ide_pio -DSECTORS=8 -DBLOCK=1 -DWRITE
+bench_pio-write-multiple := ide_pio -DSECTORS=8 -DBLOCK=8 -DWRITE
 bench_dma-read-64k := ide_dma -DSECTORS=128
 bench_dma-read-1m := ide_dma -DSECTORS=2048
 bench_dma-write-64k := ide_dma -DSECTORS=128 -DWRITE

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * For the benchmarks' ROM guests (-bios FILE of 64 KiB): entry by the reset vector, in real mode with
- * cs.base ffff0000. A guest does its work in batches for ever and writes one byte to a debug console
- * after each; the host's clock between two such bytes is what a batch takes, without start and end.
+ * cs.base ffff0000. A guest does its work in batches for ever and writes four bytes to a debug console
+ * before each: the low half of its time stamp counter, least byte first, so that neither the start nor the
+ * host's schedule of whoever reads it is in what a batch takes.
  */
 #define MARK_PORT 0x402
 #define DEBUG_EXIT 0xf4
@@ -12,11 +13,14 @@
         jmp start
         .text
 
-/* The end of a batch. Spoils al and dx. */
+/* The start of a batch. Spoils eax and edx. */
         .macro mark
+        rdtsc
         movw $MARK_PORT, %dx
-        movb $'.', %al
+        .rept 4
         outb %al, %dx
+        shrl $8, %eax
+        .endr
         .endm
 
         .macro out8 port, value

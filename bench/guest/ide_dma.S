@@ -18,7 +18,13 @@
 #define DIRECTION 8
 #endif
 
+#define APIC_BASE 0x1b                  /* MSR */
+
 start:  enter_low
+        movl $APIC_BASE, %ecx           /* local APIC off: the 8259A reaches the processor */
+        movl $0xfee00100, %eax
+        xorl %edx, %edx
+        wrmsr
         out8 0x20, 0x11                 /* 8259A pair: vectors 08h and 70h, only IRQ 2 and 14 */
         out8 0x21, 0x08
         out8 0x21, 0x04

@@ -3,7 +3,8 @@
 #include "bench.h"
 
 start:  cli
-        mark
+        movw $MARK_PORT, %dx
+        outb %al, %dx
 #ifdef EXIT
         movb $0, %al
         outb %al, $DEBUG_EXIT

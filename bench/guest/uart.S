@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* 2048 bytes a batch to COM1: one by one after a look at the line status, or (-DSTRING) by rep outsb. */
+/* 128 bytes a batch to COM1: one by one after a look at the line status, or (-DSTRING) by rep outsb. */
 #include "bench.h"
 
 #define COM1 0x3f8
@@ -12,7 +12,7 @@ start:  enter_low
         out8 COM1 + 2, 0x07             /* FIFOs on, empty */
         cld
 1:      mark
-        movw $2048, %cx
+        movw $128, %cx
 #ifdef STRING
         movw $0x8000, %si
         movw $COM1, %dx
