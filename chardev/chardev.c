@@ -267,6 +267,15 @@ void chardev_tell(struct chardev *chr, enum chardev_event event)
     fe_leave(lock);
 }
 
+/* OPENED comes before any input of a peer, and before its CLOSED. */
+static void announce(struct chardev *chr)
+{
+    if (!chr->announce)
+        return;
+    chr->announce = false;
+    chardev_tell(chr, CHARDEV_OPENED);
+}
+
 static void tell_writable(struct chardev *chr)
 {
     struct iolock *lock = chr->fe_lock;
@@ -309,6 +318,7 @@ static void watch_input(struct chardev *chr);
 
 static void deliver(struct chardev *chr)
 {
+    announce(chr);
     for (unsigned budget = CHARDEV_IN_BYTES; budget && offer_input(chr); budget--)
         ;
     if (chr->ops->accept_input && chr->in_used < CHARDEV_IN_BYTES)
@@ -419,6 +429,7 @@ void chardev_peer_gone(struct chardev *chr)
 {
     bool waiting;
 
+    announce(chr);
     unwatch(&chr->in_watch);
     unwatch(&chr->out_watch);
     chr->in_fd = -1;
@@ -429,9 +440,7 @@ void chardev_peer_gone(struct chardev *chr)
     waiting = chr->fe_waiting;
     chr->fe_waiting = false;
     pthread_mutex_unlock(&chr->lock);
-    if (!chr->announce)
-        chardev_tell(chr, CHARDEV_CLOSED); /* else it has not been told of this peer at all */
-    chr->announce = false;
+    chardev_tell(chr, CHARDEV_CLOSED);
     if (waiting)
         tell_writable(chr);
     if (chr->ops->hangup)
@@ -458,10 +467,7 @@ static gboolean work(GSource *source, GSourceFunc unused, gpointer unused_data)
         chr->fe_waiting = false;
     pthread_mutex_unlock(&chr->lock);
 
-    if (chr->announce) {
-        chr->announce = false;
-        chardev_tell(chr, CHARDEV_OPENED);
-    }
+    announce(chr);
     if (broken)
         chardev_peer_gone(chr);
     else if (blocked && !chr->out_watch && chr->out_fd >= 0)

@@ -52,6 +52,9 @@ static bool open_drive(struct backends *b, const struct drive_config *d, GError 
         .writethrough = !d->cache_writeback,
         .aio_native = d->aio_native,
         .locking = d->locking,
+        .discard = d->discard,
+        .auto_read_only = d->auto_read_only,
+        .size_bytes = d->size_bytes,
     };
     struct named_drive *named;
     struct block *block;

@@ -28,7 +28,8 @@ static void free_node(void *opaque)
     g_free(n->name);
     g_free(n->driver);
     g_free(n->file);
-    g_hash_table_unref(n->opts);
+    if (n->opts)
+        g_hash_table_unref(n->opts);
     g_free(n);
 }
 

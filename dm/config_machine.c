@@ -185,6 +185,8 @@ static bool finish_smp(struct parser *p, GError **error)
     if ((uint64_t)c->cores * c->sockets * c->threads != max)
         return opt_error(error, "-smp: sockets (%u) * cores (%u) * threads (%u) is not maxcpus (%u)",
                          c->sockets, c->cores, c->threads, max);
+    if (!strcmp(c->machine, "isapc") && max > 1)
+        return opt_error(error, "-smp %u: machine isapc has one CPU", max);
     if (max > MAX_CPUS)
         return opt_error(error, "-smp maxcpus=%u: it is from 1 to %u", max, MAX_CPUS);
     return true;
@@ -291,8 +293,7 @@ static bool parse_date(const char *text, int64_t *seconds)
 bool apply_rtc(struct parser *p, const struct option_use *use, GError **error)
 {
     struct vm_config *c = p->config;
-    const char *base = opts_get(use->opts, "base"), *clock = opts_get(use->opts, "clock");
-    const char *drift = opts_get(use->opts, "driftfix");
+    const char *base = opts_get(use->opts, "base");
 
     if (base) {
         c->rtc_localtime = !strcmp(base, "localtime");
@@ -301,10 +302,6 @@ bool apply_rtc(struct parser *p, const struct option_use *use, GError **error)
             return opt_error(error, "%s base=%s: utc, localtime, or a date like 2026-01-31T12:00:00",
                              use->what, base);
     }
-    if (clock)
-        c->rtc_clock_vm = !strcmp(clock, "vm");
-    if (drift)
-        c->rtc_slew = !strcmp(drift, "slew");
     return true;
 }
 

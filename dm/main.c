@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "dm/config.h"
@@ -79,6 +80,8 @@ int main(int argc, char **argv)
     if (done)
         return EXIT_OK;
     log_set_timestamp(config.msg_timestamp);
+    if (config.process_name)
+        prctl(PR_SET_NAME, config.process_name);
     code = run(&config);
     config_clear(&config);
     return code;

@@ -79,10 +79,11 @@ static const struct opt_desc name_subs[] = {
 static const struct opt_desc rtc_subs[] = {
     {.name = "base", .type = OPT_STRING, .help = "utc, localtime, or 2026-01-31T12:00:00",
      .fallback = "utc"},
-    {.name = "clock", .type = OPT_ENUM, .values = "host|vm", .help = "what drives it",
-     .fallback = "host"},
-    {.name = "driftfix", .type = OPT_ENUM, .values = "none|slew",
-     .help = "slew: lost ticks are delivered later", .fallback = "none"},
+    {.name = "clock", .type = OPT_ENUM, .values = "vm",
+     .help = "what drives it: the guest's time, which stands still while the VM is stopped",
+     .fallback = "vm"},
+    {.name = "driftfix", .type = OPT_ENUM, .values = "none",
+     .help = "lost RTC ticks are not delivered later", .fallback = "none"},
     OPT_END,
 };
 
@@ -440,7 +441,7 @@ static unsigned distance(const char *a, const char *b)
 const char *option_nearest(const char *name)
 {
     const char *best = NULL;
-    unsigned best_distance = 3;
+    unsigned best_distance = strlen(name) < 6 ? 2 : 3; /* short names are all alike */
 
     if (strlen(name) < 3 || strlen(name) > NAME_MAX_LEN)
         return NULL;

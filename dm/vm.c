@@ -286,7 +286,7 @@ static void io_error(void *opaque, struct block *blk, bool write, bool nospace, 
 
     json_object_set_string_member(data, "device", block_name(blk));
     json_object_set_string_member(data, "operation", write ? "write" : "read");
-    json_object_set_string_member(data, "action", stopped ? "stop" : "report");
+    json_object_set_string_member(data, "action", block_error_action(blk, write, nospace));
     json_object_set_boolean_member(data, "nospace", nospace);
     json_object_set_string_member(data, "reason", reason);
     json_node_take_object(node, data);
@@ -433,12 +433,14 @@ static bool build_machine(struct vm *vm, GError **error)
 static bool build_vcpus(struct vm *vm, GError **error)
 {
     const struct vcpu_hooks hooks = {vcpu_stopped, vm};
+    const struct vm_config *c = vm->config;
+    const struct cpu_topology topology = {c->sockets, c->cores, c->threads};
 
     if (!vm->kvm)
         return true;
     kvm_follow_memory(vm->kvm, vm->memory);
     kvm_follow_iomap(vm->kvm, vm->env.iomap);
-    vm->vcpus = vcpus_new(vm->kvm, vm->env.iomap, vm->config->cpus, &hooks, error);
+    vm->vcpus = vcpus_new(vm->kvm, vm->env.iomap, c->cpus, &topology, &hooks, error);
     kvm_clock_save(vm->kvm, &vm->kvm_clock);
     return vm->vcpus != NULL;
 }
