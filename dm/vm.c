@@ -38,6 +38,7 @@ struct vm {
     struct memory *memory;
     struct kvm *kvm;
     struct vcpu_group *vcpus;
+    struct io_reader reader; /* the main loop's, for posted writes */
     struct kvm_clock_data kvm_clock;
     struct qtest *qtest;
     struct irq_fabric *irq;
@@ -343,9 +344,9 @@ bool vm_screendump(struct vm *vm, const char *path, bool png, GError **error)
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NODEV, "no graphic console found (-vga none)");
         return false;
     }
-    iolock_enter(source->lock);
+    display_enter(source);
     ok = source->render(source->chip, &s);
-    iolock_leave(source->lock);
+    display_leave(source);
     /* A blanked screen is a picture too: the size that text mode would have, all black. */
     if (!ok && surface_resize(&s, 720, 400))
         memset(s.pixels, 0, (size_t)s.stride * s.height * sizeof(*s.pixels));
@@ -445,6 +446,26 @@ static bool build_machine(struct vm *vm, GError **error)
     return true;
 }
 
+/* A picture shows what the guest has written, also where KVM collects that. */
+static void display_catch_up(void *opaque)
+{
+    struct vm *vm = opaque;
+
+    if (vm->vcpus)
+        kvm_flush_posted(vm->kvm, vm->env.iomap, &vm->reader);
+}
+
+static void build_display(struct vm *vm)
+{
+    struct display_source *source = vm_display(vm);
+
+    iomap_reader_add(vm->env.iomap, &vm->reader);
+    if (source) {
+        source->catch_up = display_catch_up;
+        source->catch_up_opaque = vm;
+    }
+}
+
 static bool build_vcpus(struct vm *vm, GError **error)
 {
     const struct vcpu_hooks hooks = {vcpu_stopped, vm};
@@ -457,6 +478,7 @@ static bool build_vcpus(struct vm *vm, GError **error)
     kvm_follow_iomap(vm->kvm, vm->env.iomap);
     vm->vcpus = vcpus_new(vm->kvm, vm->env.iomap, c->cpus, &topology, &hooks, error);
     kvm_clock_save(vm->kvm, &vm->kvm_clock);
+    build_display(vm);
     return vm->vcpus != NULL;
 }
 
@@ -505,6 +527,7 @@ void vm_free(struct vm *vm)
         return;
     if (vm->vcpus)
         vcpus_free(vm->vcpus);
+    vm->vcpus = NULL;
     g_ptr_array_free(vm->monitors, TRUE);
     qtest_free(vm->qtest);
     vm->qtest = NULL;
