@@ -111,7 +111,7 @@ void backends_close(struct backends *b)
     g_free(b);
 }
 
-struct chardev *backends_chardev(struct backends *b, const char *id)
+static struct chardev *find_chardev(struct backends *b, const char *id)
 {
     for (guint i = 0; id && i < b->chardevs->len; i++) {
         struct chardev *chr = g_ptr_array_index(b->chardevs, i);
@@ -120,6 +120,14 @@ struct chardev *backends_chardev(struct backends *b, const char *id)
             return chr;
     }
     return NULL;
+}
+
+/* What attaches to a multiplexer itself can send, but the input goes to fronts only. */
+struct chardev *backends_chardev(struct backends *b, const char *id)
+{
+    struct chardev *chr = find_chardev(b, id);
+
+    return chr && chardev_is_mux(chr) ? chardev_mux_add_front(chr, id) : chr;
 }
 
 struct block *backends_drive(struct backends *b, const char *id)

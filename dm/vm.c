@@ -31,6 +31,7 @@ enum {
 struct vm {
     const struct vm_config *config;
     enum run_state state;
+    bool stepped; /* -accel qtest: no vCPU, and the client steps the clock */
     struct backends *backends;
     struct clock_source *clock_source; /* NULL: stepped clock, no vCPU */
     struct dev_env env;
@@ -297,11 +298,6 @@ static void io_error(void *opaque, struct block *blk, bool write, bool nospace, 
 
 /* ---- looking ---- */
 
-static const char *first_accel(const struct vm_config *config)
-{
-    return config->accels->len ? g_ptr_array_index(config->accels, 0) : "kvm";
-}
-
 struct display_source *vm_display(struct vm *vm)
 {
     return machine_display(vm->machine);
@@ -319,7 +315,7 @@ struct chardev *vm_chardev(struct vm *vm, const char *id)
 
 bool vm_uses_kvm(const struct vm *vm)
 {
-    return strcmp(first_accel(vm->config), "qtest") != 0;
+    return !vm->stepped;
 }
 
 const struct dev_env *vm_env(struct vm *vm)
@@ -394,9 +390,28 @@ static void set_line(void *opaque, unsigned gsi, bool level)
         qtest_irq(vm->qtest, gsi, level);
 }
 
-static bool build_world(struct vm *vm, bool stepped, GError **error)
+/* The first of -accel's list that works here. A bare machine has no processor: nothing is opened. */
+static bool choose_accel(struct vm *vm, bool bare, GError **error)
 {
-    if (stepped) {
+    GPtrArray *accels = vm->config->accels;
+    GError *first = NULL;
+
+    for (guint i = 0; i < accels->len; i++) {
+        vm->stepped = !strcmp(g_ptr_array_index(accels, i), "qtest");
+        if (!vm->stepped && !bare)
+            vm->kvm = kvm_new(first ? NULL : &first);
+        if (vm->stepped || bare || vm->kvm) {
+            g_clear_error(&first);
+            return true;
+        }
+    }
+    g_propagate_error(error, first);
+    return false;
+}
+
+static bool build_world(struct vm *vm, GError **error)
+{
+    if (vm->stepped) {
         vm->env.clock = vclock_new_stepped();
     } else {
         vm->clock_source = clock_source_new();
@@ -464,7 +479,6 @@ static bool build_monitors(struct vm *vm, GError **error)
 struct vm *vm_new(const struct vm_config *config, GError **error)
 {
     struct vm *vm = g_new0(struct vm, 1);
-    bool stepped = !strcmp(first_accel(config), "qtest");
     bool bare = !strcmp(config->machine, "none");
 
     vm->config = config;
@@ -472,14 +486,9 @@ struct vm *vm_new(const struct vm_config *config, GError **error)
     vm->loop = g_main_loop_new(NULL, FALSE);
     vm->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
     vm->backends = backends_open(config, error);
-    if (!vm->backends || !build_world(vm, stepped, error))
+    if (!vm->backends || !choose_accel(vm, bare, error) || !build_world(vm, error))
         goto fail;
     block_set_stop_hook(io_error, vm);
-    if (!stepped && !bare) {
-        vm->kvm = kvm_new(error);
-        if (!vm->kvm)
-            goto fail;
-    }
     if (!bare && !build_machine(vm, error))
         goto fail;
     if (!build_vcpus(vm, error) || !build_qtest(vm, error) || !build_monitors(vm, error))
