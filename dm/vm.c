@@ -533,8 +533,10 @@ void vm_free(struct vm *vm)
     vm->qtest = NULL;
     while (g_source_remove_by_user_data(vm)) {
     }
-    if (vm->env.iomap)
+    if (vm->env.iomap) {
         iomap_set_listener(vm->env.iomap, NULL, NULL);
+        iomap_reader_remove(vm->env.iomap, &vm->reader);
+    }
     machine_free(vm->machine);
     backends_close(vm->backends);
     irq_fabric_free(vm->irq);
