@@ -164,8 +164,12 @@ def no_kvm():
 
 def memory():
     fails("more memory than there can be", ["-m", "900T"])
-    if shutil.which("prlimit"):
-        fails("out of memory", ["-m", "3000"], ["memory"], wrapper=["prlimit", "--as=2000000000"])
+    limit = ["prlimit", "--as=2000000000"]
+    if not shutil.which("prlimit") or subprocess.run(limit + [EMULATOR, "--version"],
+                                                     capture_output=True).returncode:
+        print("not tried: out of memory (no prlimit, or a sanitizer's shadow does not fit)")
+        return
+    fails("out of memory", ["-m", "3000"], ["memory"], wrapper=limit)
 
 
 def no_process_left():
