@@ -65,6 +65,10 @@ bool firmware_load(struct memory *memory, const struct vm_config *config, GError
 
     if (!firmware_read_rom("-bios", name, MAX_BIOS_BYTES, &rom, &size, error))
         return false;
+    if (size % (64 * KIB)) {
+        kernel_error(error, "-bios", name, "%zu bytes; the image of a BIOS is a multiple of 64 KiB", size);
+        return false;
+    }
     memory_set_firmware(memory, rom, size);
     return true;
 }
