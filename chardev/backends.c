@@ -47,7 +47,8 @@ static const struct chardev_option stdio_options[] = {
 static const struct chardev_option file_options[] = {
     {"path", CHARDEV_OPT_STRING, true, "the file"},
     {"append", CHARDEV_OPT_BOOL, false, "keep what it holds (default off)"},
-    {"limit", CHARDEV_OPT_SIZE, false, "write at most this much, drop the rest (default 1G, 0: all)"},
+    {"limit", CHARDEV_OPT_SIZE, false,
+     "write at most this much, drop the rest (default 1G, 0: all)"},
     {0},
 };
 
@@ -57,9 +58,11 @@ static const struct chardev_option socket_options[] = {
     {"port", CHARDEV_OPT_STRING, false, "TCP: port (server: 0 takes any free one)"},
     {"fd", CHARDEV_OPT_NUMBER, false, "an open socket that was passed to kvm-dm"},
     {"server", CHARDEV_OPT_BOOL, false, "listen instead of connecting (default off)"},
-    {"wait", CHARDEV_OPT_BOOL, false, "server: start the VM only when a client is there (default on)"},
+    {"wait", CHARDEV_OPT_BOOL, false,
+     "server: start the VM only when a client is there (default on)"},
     {"telnet", CHARDEV_OPT_BOOL, false, "speak telnet (default off)"},
-    {"reconnect", CHARDEV_OPT_NUMBER, false, "client: try again after so many seconds (default 0: never)"},
+    {"reconnect", CHARDEV_OPT_NUMBER, false,
+     "client: try again after so many seconds (default 0: never)"},
     {"nodelay", CHARDEV_OPT_BOOL, false, "TCP: send small packets at once (default off)"},
     {"ipv4", CHARDEV_OPT_BOOL, false, "TCP: only IPv4"},
     {"ipv6", CHARDEV_OPT_BOOL, false, "TCP: only IPv6"},
@@ -110,8 +113,8 @@ const char *chardev_opt(GHashTable *opts, const char *key)
 /* -1: neither */
 static int parse_bool(const char *word)
 {
-    static const char *const on[] = {"on", "yes", "true", "y"}, *const off[] = {"off", "no", "false",
-                                                                                "n"};
+    static const char *const on[] = {"on", "yes", "true", "y"}, *const off[] = {"off", "no",
+                                                                                "false", "n"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(on); i++) {
         if (!strcmp(word, on[i]))
@@ -174,7 +177,8 @@ static const char *misfit(const struct chardev_option *o, const char *value)
     return NULL;
 }
 
-static const struct chardev_option *find_option(const struct chardev_driver *driver, const char *key)
+static const struct chardev_option *find_option(const struct chardev_driver *driver,
+                                                const char *key)
 {
     static const struct chardev_option mux = {"mux", CHARDEV_OPT_BOOL, false, "several front ends"};
 
@@ -216,10 +220,12 @@ static struct chardev *fail_unknown(GError **error, const char *label, const cha
 
     for (unsigned i = 0; i < G_N_ELEMENTS(drivers); i++)
         g_string_append_printf(names, "%s%s", i ? ", " : "", drivers[i].name);
-    return chardev_fail(error, label, "there is no back end '%s'; there are: %s", backend, names->str);
+    return chardev_fail(error, label, "there is no back end '%s'; there are: %s", backend,
+                        names->str);
 }
 
-struct chardev *chardev_open(const char *backend, const char *label, GHashTable *opts, GError **error)
+struct chardev *chardev_open(const char *backend, const char *label, GHashTable *opts,
+                             GError **error)
 {
     bool mux = g_str_has_prefix(backend, "mux-") || chardev_opt_bool(opts, "mux", false);
     const char *name = g_str_has_prefix(backend, "mux-") ? backend + 4 : backend;

@@ -13,7 +13,7 @@
 #include "chardev/chardev_backends.h"
 #include "ioreq/iolock.h"
 
-#define BATCH_US      1000 /* how long a vCPU's bytes wait for company */
+#define BATCH_US      1000 /* from one write to the host to the next, while a vCPU sends bytes */
 #define LAST_CHANCE_MS 200
 
 static void (*log_hook)(const char *line);
@@ -195,7 +195,7 @@ static size_t write_connected(struct chardev *chr, const uint8_t *buf, size_t le
             done += ring_append(chr, buf + done, len - done);
     }
     if (chr->out_used)
-        kick_locked(chr, g_get_monotonic_time() + BATCH_US);
+        kick_locked(chr, chr->worked_at_us + BATCH_US); /* at once after a pause */
     if (done < len)
         chr->fe_waiting = true;
     return done;
@@ -267,6 +267,15 @@ void chardev_tell(struct chardev *chr, enum chardev_event event)
     fe_leave(lock);
 }
 
+/* OPENED comes before any input of a peer, and before its CLOSED. */
+static void announce(struct chardev *chr)
+{
+    if (!chr->announce)
+        return;
+    chr->announce = false;
+    chardev_tell(chr, CHARDEV_OPENED);
+}
+
 static void tell_writable(struct chardev *chr)
 {
     struct iolock *lock = chr->fe_lock;
@@ -309,6 +318,7 @@ static void watch_input(struct chardev *chr);
 
 static void deliver(struct chardev *chr)
 {
+    announce(chr);
     for (unsigned budget = CHARDEV_IN_BYTES; budget && offer_input(chr); budget--)
         ;
     if (chr->ops->accept_input && chr->in_used < CHARDEV_IN_BYTES)
@@ -419,6 +429,7 @@ void chardev_peer_gone(struct chardev *chr)
 {
     bool waiting;
 
+    announce(chr);
     unwatch(&chr->in_watch);
     unwatch(&chr->out_watch);
     chr->in_fd = -1;
@@ -429,9 +440,7 @@ void chardev_peer_gone(struct chardev *chr)
     waiting = chr->fe_waiting;
     chr->fe_waiting = false;
     pthread_mutex_unlock(&chr->lock);
-    if (!chr->announce)
-        chardev_tell(chr, CHARDEV_CLOSED); /* else it has not been told of this peer at all */
-    chr->announce = false;
+    chardev_tell(chr, CHARDEV_CLOSED);
     if (waiting)
         tell_writable(chr);
     if (chr->ops->hangup)
@@ -449,6 +458,7 @@ static gboolean work(GSource *source, GSourceFunc unused, gpointer unused_data)
     (void)unused_data;
     pthread_mutex_lock(&chr->lock);
     chr->work_at_us = G_MAXINT64;
+    chr->worked_at_us = g_get_monotonic_time();
     g_source_set_ready_time(source, -1);
     flush_locked(chr);
     broken = chr->broken;
@@ -458,10 +468,7 @@ static gboolean work(GSource *source, GSourceFunc unused, gpointer unused_data)
         chr->fe_waiting = false;
     pthread_mutex_unlock(&chr->lock);
 
-    if (chr->announce) {
-        chr->announce = false;
-        chardev_tell(chr, CHARDEV_OPENED);
-    }
+    announce(chr);
     if (broken)
         chardev_peer_gone(chr);
     else if (blocked && !chr->out_watch && chr->out_fd >= 0)

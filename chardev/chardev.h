@@ -16,7 +16,7 @@ struct iolock;
 
 enum chardev_event {
     CHARDEV_OPENED, /* a peer is there */
-    CHARDEV_CLOSED, /* it went away */
+    CHARDEV_CLOSED, /* it went away, or (while chardev_connected() says yes) its input ended */
     CHARDEV_BREAK,  /* it sent a break */
 };
 
@@ -28,7 +28,10 @@ struct chardev_fe_ops {
     void (*writable)(void *opaque); /* optional: room again after a short chardev_write() */
 };
 
-/* Connects the front end; a chardev has one. ops NULL disconnects. */
+/*
+ * Connects the front end; a chardev has one. ops NULL disconnects. Main loop's thread. If a peer is
+ * there already, OPENED follows from the main loop, never from inside this call.
+ */
 void chardev_attach(struct chardev *chr, const struct chardev_fe_ops *ops, void *opaque,
                     struct iolock *lock);
 
@@ -39,7 +42,7 @@ void chardev_attach(struct chardev *chr, const struct chardev_fe_ops *ops, void 
  */
 size_t chardev_write(struct chardev *chr, const void *buf, size_t len);
 
-void chardev_accept_input(struct chardev *chr); /* can_receive() may have grown */
+void chardev_accept_input(struct chardev *chr); /* can_receive() may have grown. Any thread */
 bool chardev_connected(struct chardev *chr);
 void chardev_send_break(struct chardev *chr);   /* where the back end knows breaks; else nothing */
 const char *chardev_label(const struct chardev *chr);    /* "serial0" */

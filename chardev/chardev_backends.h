@@ -18,7 +18,12 @@
 
 #include "chardev/chardev.h"
 
-enum chardev_option_type { CHARDEV_OPT_STRING, CHARDEV_OPT_BOOL, CHARDEV_OPT_NUMBER, CHARDEV_OPT_SIZE };
+enum chardev_option_type {
+    CHARDEV_OPT_STRING,
+    CHARDEV_OPT_BOOL,
+    CHARDEV_OPT_NUMBER,
+    CHARDEV_OPT_SIZE
+};
 
 struct chardev_option {
     const char *name; /* NULL ends a table */
@@ -42,13 +47,14 @@ char *chardev_check_options(const struct chardev_driver *driver, GHashTable *opt
 
 /*
  * Opens a back end; opts (may be NULL) maps char * to char *. "mux-NAME" opens NAME and puts a
- * multiplexer before it. NULL with error: "chardev serial0: cannot listen on /x: Address already in use".
+ * multiplexer before it. NULL with error: 
+ * "chardev serial0: cannot listen on /x: Address already in use".
  */
 struct chardev *chardev_open(const char *backend, const char *label, GHashTable *opts,
                              GError **error);
 
 /* Gives queued output a last short chance (200 ms), then closes. No front end may be attached to it
- * that is still entered by other threads. A mux frees its fronts and its back end. NULL is nothing. */
+ * that is still entered by other threads. A mux frees its fronts and back end. */
 void chardev_free(struct chardev *chr);
 
 /* Sends the peer away (CLOSED is told); a listening back end waits for the next. */
@@ -68,7 +74,7 @@ size_t chardev_queued(struct chardev *chr);
 
 /* ---- multiplexer: several front ends share a back end; Ctrl-A c moves the input on ---- */
 
-/* Takes over the back end. Ctrl-A x quits, Ctrl-A h helps, Ctrl-A b sends a break, twice sends one. */
+/* Takes over the back end. Ctrl-A x quits, h helps, b sends a break, Ctrl-A sends itself. */
 struct chardev *chardev_mux_new(struct chardev *backend);
 bool chardev_is_mux(const struct chardev *chr);
 /* A new front; the first has the input. Belongs to the mux. NULL when there are 4 already. */
@@ -87,7 +93,9 @@ bool chardev_parse_legacy(const char *word, char **backend, GHashTable **opts, G
 
 void chardev_memory_connect(struct chardev *chr, bool connected);
 void chardev_memory_set_room(struct chardev *chr, size_t bytes); /* what the peer will still take */
-size_t chardev_memory_take(struct chardev *chr, void *buf, size_t size); /* what was written to it */
-size_t chardev_memory_feed(struct chardev *chr, const void *buf, size_t len); /* returns how many fit */
+/* What was written to it, taken out. */
+size_t chardev_memory_take(struct chardev *chr, void *buf, size_t size);
+/* Types on it; returns how many bytes fit. */
+size_t chardev_memory_feed(struct chardev *chr, const void *buf, size_t len);
 
 #endif

@@ -62,6 +62,7 @@ struct chardev {
     bool double_ff;       /* telnet: a byte 0xff goes out twice */
     bool fe_waiting;      /* the front end got a short write */
     gint64 work_at_us;    /* when `work` runs; G_MAXINT64: not */
+    gint64 worked_at_us;  /* when it last did */
     uint8_t *out;
     size_t out_size, out_head, out_used;
     uint64_t dropped;     /* bytes: nobody there, or lost with a peer */
@@ -72,8 +73,8 @@ void chardev_init(struct chardev *chr, const struct chardev_ops *ops, const char
 void chardev_set_filename(struct chardev *chr, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Main loop: a peer is there, with these descriptors (non-blocking, or such that a write of any size
- * cannot block for long; -1: none, or ops->write). Old input is dropped, OPENED follows. */
+/* Main loop: a peer is there, with these descriptors (non-blocking, or such that a write of any
+ * size cannot block for long; -1: none, or ops->write). Old input is dropped, OPENED follows. */
 void chardev_peer_opened(struct chardev *chr, int in_fd, int out_fd);
 /* Main loop: the peer went away: CLOSED is told, queued output dropped, ops->hangup called. */
 void chardev_peer_gone(struct chardev *chr);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * "file": output to a file, no input. What the disk, a quota or the limit does not allow is dropped
- * and counted, with one line of log for each of these causes: a guest must fill neither disk nor log.
+ * and counted, with one line of log for each of these causes: a guest must fill neither disk nor
+ * log.
  */
 #include <errno.h>
 #include <fcntl.h>

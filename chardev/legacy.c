@@ -20,7 +20,7 @@ static bool fail(GError **error, const char *word, const char *why)
     return false;
 }
 
-/* Up to the next comma; two commas stand for one in the text. Moves *at past it, NULL at the end. */
+/* Up to the next comma; two commas stand for one in the text. Moves *at past it; NULL: the end. */
 static char *next_part(const char **at)
 {
     GString *part = g_string_new(NULL);

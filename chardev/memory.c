@@ -79,9 +79,10 @@ size_t chardev_memory_take(struct chardev *chr, void *buf, size_t size)
 
     pthread_mutex_lock(&chr->lock);
     n = MIN(size, m->taken->len);
-    memcpy(buf, m->taken->data, n);
-    if (n)
+    if (n) {
+        memcpy(buf, m->taken->data, n);
         g_byte_array_remove_range(m->taken, 0, (guint)n);
+    }
     room_again(chr);
     return n;
 }

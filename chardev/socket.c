@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * "socket": unix or TCP, server or client. One peer at a time: a second one waits in the queue of the
- * listening socket until the first has gone.
+ * "socket": unix or TCP, server or client. One peer at a time: a second one waits in the queue of
+ * the listening socket until the first has gone.
  *
  *   server   LISTENING --accept--> CONNECTED --gone--> LISTENING
- *   client   CONNECTED --gone--> CLOSED, or with reconnect: PAUSING --timer--> CONNECTING --> CONNECTED
+ *   client   CONNECTED --gone--> CLOSED, or with reconnect: PAUSING --timer--> CONNECTING
+ *            CONNECTING --through--> CONNECTED, --refused--> PAUSING
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +44,7 @@ struct sock {
     guint source;      /* of the state: accept, connect or the timer */
     bool server, telnet, nodelay;
     unsigned reconnect_s;
-    struct address addresses[MAX_ADDRESSES]; /* to listen on or connect to: one name may have several */
+    struct address addresses[MAX_ADDRESSES]; /* of the name, to listen on or to connect to */
     unsigned count, at;                      /* the one in use or tried */
     char *where;       /* "unix:/path" or "tcp:host:port", "telnet:..." */
     char *made_path;   /* to be removed at the end */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * "stdio": the terminal, or whatever standard input and output are. A terminal is made raw and comes
- * back as it was on exit, on a fatal signal, and around a stop (Ctrl-Z). On a terminal Ctrl-A is an
- * escape key (x: quit, h: help, Ctrl-A: itself); on a pipe every byte is data.
+ * "stdio": the terminal, or whatever standard input and output are. A terminal is made raw and
+ * comes back as it was on exit, on a fatal signal, and around a stop (Ctrl-Z). On a terminal Ctrl-A
+ * is an escape key (x: quit, h: help, Ctrl-A: itself); on a pipe every byte is data.
  *
  * Where it can be, descriptors are opened anew, so that non-blocking mode stays ours: it belongs to
  * the open file, which we share with the shell and with our own stderr.
@@ -95,7 +95,8 @@ static void make_raw(int fd, bool signals)
         return;
     tty.fd = fd;
     tty.raw = tty.before;
-    tty.raw.c_iflag &= (tcflag_t) ~(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+    tty.raw.c_iflag &=
+        (tcflag_t) ~(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
     tty.raw.c_lflag &= (tcflag_t) ~(ECHO | ECHONL | ICANON | IEXTEN);
     if (!signals)
         tty.raw.c_lflag &= (tcflag_t)~ISIG;

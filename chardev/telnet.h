@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The little of telnet (RFC 854, 857, 858, 856) that a serial line needs: character mode, binary. */
+/* The little of telnet (RFC 854, 857, 858, 856) that a serial line needs: characters, binary. */
 #ifndef CHARDEV_TELNET_H
 #define CHARDEV_TELNET_H
 

@@ -52,6 +52,9 @@ static bool open_drive(struct backends *b, const struct drive_config *d, GError 
         .writethrough = !d->cache_writeback,
         .aio_native = d->aio_native,
         .locking = d->locking,
+        .discard = d->discard,
+        .auto_read_only = d->auto_read_only,
+        .size_bytes = d->size_bytes,
     };
     struct named_drive *named;
     struct block *block;
@@ -108,7 +111,7 @@ void backends_close(struct backends *b)
     g_free(b);
 }
 
-struct chardev *backends_chardev(struct backends *b, const char *id)
+static struct chardev *find_chardev(struct backends *b, const char *id)
 {
     for (guint i = 0; id && i < b->chardevs->len; i++) {
         struct chardev *chr = g_ptr_array_index(b->chardevs, i);
@@ -117,6 +120,14 @@ struct chardev *backends_chardev(struct backends *b, const char *id)
             return chr;
     }
     return NULL;
+}
+
+/* What attaches to a multiplexer itself can send, but the input goes to fronts only. */
+struct chardev *backends_chardev(struct backends *b, const char *id)
+{
+    struct chardev *chr = find_chardev(b, id);
+
+    return chr && chardev_is_mux(chr) ? chardev_mux_add_front(chr, id) : chr;
 }
 
 struct block *backends_drive(struct backends *b, const char *id)

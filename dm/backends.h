@@ -15,7 +15,11 @@ struct chardev;
 struct backends *backends_open(const struct vm_config *config, GError **error);
 void backends_close(struct backends *backends); /* flushes and unlocks the disks */
 
-struct chardev *backends_chardev(struct backends *backends, const char *id); /* NULL: unknown */
+/*
+ * What a front end attaches to; to be called once for each. With a multiplexer it is a front of its
+ * own. NULL: unknown, or the multiplexer is full.
+ */
+struct chardev *backends_chardev(struct backends *backends, const char *id);
 struct block *backends_drive(struct backends *backends, const char *id);
 void backends_foreach_chardev(struct backends *backends,
                               void (*fn)(void *opaque, struct chardev *chr), void *opaque);

@@ -88,8 +88,6 @@ struct vm_config {
     char *pidfile;
     bool rtc_localtime;
     int64_t rtc_start_s; /* -rtc base=DATE as seconds since 1970; -1: now */
-    bool rtc_clock_vm;
-    bool rtc_slew; /* driftfix=slew: lost RTC ticks are delivered later */
     bool msg_timestamp;
 };
 

@@ -12,41 +12,106 @@
 
 /* ---- CPUID (Intel SDM volume 2, CPUID) ---- */
 
-static void set_topology(struct kvm_cpuid_entry2 *e, unsigned index, unsigned count)
+/* How many bits number `count` things. */
+static unsigned bits_for(unsigned count)
 {
+    return count > 1 ? 32 - (unsigned)__builtin_clz(count - 1) : 0;
+}
+
+unsigned cpu_apic_id(const struct cpu_topology *t, unsigned index)
+{
+    unsigned thread = index % t->threads, core = index / t->threads % t->cores;
+    unsigned socket = index / t->threads / t->cores;
+
+    return (socket << bits_for(t->cores) | core) << bits_for(t->threads) | thread;
+}
+
+static void set_extended_topology(struct kvm_cpuid_entry2 *e, const struct cpu_topology *t,
+                                  unsigned apic_id)
+{
+    e->edx = apic_id;
+    if (e->index == 0) {
+        e->eax = bits_for(t->threads);
+        e->ebx = t->threads;
+        e->ecx = 0x100;
+    } else if (e->index == 1) {
+        e->eax = bits_for(t->threads) + bits_for(t->cores);
+        e->ebx = t->threads * t->cores;
+        e->ecx = 0x201;
+    }
+}
+
+/* What AMD's processors say in place of leaf 4 and 0xb (APM volume 3, appendix E.4). */
+static void set_amd_topology(struct kvm_cpuid_entry2 *e, const struct cpu_topology *t,
+                             unsigned apic_id)
+{
+    unsigned in_package = t->cores * t->threads;
+
     switch (e->function) {
-    case 1:
-        e->ebx = (e->ebx & 0xffff) | count << 16 | index << 24;
-        if (count > 1)
-            e->edx |= 1u << 28; /* HTT: the count in EBX is valid */
-        e->ecx |= 1u << 31;     /* a hypervisor is here; leaf 0x40000000 says which */
+    case 0x80000001: /* CmpLegacy: the count of logical processors is one of cores */
+        e->ecx &= ~(1u << 1);
+        if (in_package > 1 && t->threads == 1)
+            e->ecx |= 1u << 1;
         break;
-    case 0xb: /* extended topology: one thread per core, `count` cores in the package */
-        e->edx = index;
-        if (e->index == 0) {
-            e->eax = 0;
-            e->ebx = 1;
-            e->ecx = 0x100;
-        } else if (e->index == 1) {
-            e->eax = count > 1 ? 32 - (unsigned)__builtin_clz(count - 1) : 0;
-            e->ebx = count;
-            e->ecx = 0x201;
-        }
+    case 0x80000008: /* ApicIdSize and NC, the processors in the package less one */
+        e->ecx = (e->ecx & ~0xf0ffu) | bits_for(in_package) << 12 | MIN(in_package - 1, 255);
         break;
-    case 4: /* caches: cores in the package; nothing is shared between them */
-        e->eax = (e->eax & 0x3fff) | (count - 1) << 26;
+    case 0x8000001d: /* caches: shared by the threads of a core */
+        e->eax = (e->eax & ~(0xfffu << 14)) | (t->threads - 1) << 14;
+        break;
+    case 0x8000001e: /* extended APIC id; threads in a core and its number; one node */
+        e->eax = apic_id;
+        e->ebx = (t->threads - 1) << 8 | (apic_id >> bits_for(t->threads) & 0xff);
+        e->ecx = 0;
         break;
     }
 }
 
-bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *host, unsigned index, unsigned count,
-                   GError **error)
+/* Leaf 0 of AMD's and Hygon's begins with these letters; for others those leaves are reserved. */
+static bool is_amd(const struct kvm_cpuid2 *host)
+{
+    for (uint32_t i = 0; i < host->nent; i++) {
+        const struct kvm_cpuid_entry2 *e = &host->entries[i];
+
+        if (e->function == 0)
+            return !memcmp(&e->ebx, "Auth", 4) || !memcmp(&e->ebx, "Hygo", 4);
+    }
+    return false;
+}
+
+static void set_topology(struct kvm_cpuid_entry2 *e, const struct cpu_topology *t, unsigned apic_id)
+{
+    unsigned in_package = t->cores * t->threads;
+
+    switch (e->function) {
+    case 1:
+        e->ebx = (e->ebx & 0xffff) | MIN(in_package, 255) << 16 | apic_id << 24;
+        e->edx &= ~(1u << 28);
+        if (in_package > 1)
+            e->edx |= 1u << 28; /* HTT: the count in EBX is valid */
+        e->ecx |= 1u << 31;     /* a hypervisor is here; leaf 0x40000000 says which */
+        break;
+    case 4: /* caches: cores in the package; shared by the threads of a core */
+        e->eax = (e->eax & 0x3fff) | (t->threads - 1) << 14 | MIN(t->cores - 1, 63) << 26;
+        break;
+    case 0xb:
+    case 0x1f:
+        set_extended_topology(e, t, apic_id);
+        break;
+    }
+}
+
+bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *host, unsigned index,
+                   const struct cpu_topology *t, GError **error)
 {
     size_t bytes = sizeof(*host) + host->nent * sizeof(host->entries[0]);
     g_autofree struct kvm_cpuid2 *cpuid = g_memdup2(host, bytes);
 
-    for (uint32_t i = 0; i < cpuid->nent; i++)
-        set_topology(&cpuid->entries[i], index, count);
+    for (uint32_t i = 0; i < cpuid->nent; i++) {
+        set_topology(&cpuid->entries[i], t, cpu_apic_id(t, index));
+        if (is_amd(host))
+            set_amd_topology(&cpuid->entries[i], t, cpu_apic_id(t, index));
+    }
     if (!ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid))
         return true;
     g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),

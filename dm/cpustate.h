@@ -9,9 +9,19 @@
 
 struct cpu_state;
 
+struct cpu_topology {
+    unsigned sockets, cores, threads; /* cores of a socket, threads of a core; none is 0 */
+};
+
+/*
+ * The APIC ID of processor `index`: bit fields of thread, core and socket, each as wide as needed
+ * (Intel SDM volume 3, 9.9), so with gaps where a count is no power of two. KVM's vCPU number, too.
+ */
+unsigned cpu_apic_id(const struct cpu_topology *t, unsigned index);
+
 /* What the guest's CPUID shows: the host's, with this vCPU's APIC ID and the topology. */
-bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *host, unsigned index, unsigned count,
-                   GError **error);
+bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *host, unsigned index,
+                   const struct cpu_topology *t, GError **error);
 
 /* Takes all registers that KVM knows of, right after creation. */
 struct cpu_state *cpu_state_new(int kvm_fd, int vcpu_fd);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dm/cpustate.h"
 #include "dm/kernel.h"
 #include "dm/memory.h"
 #include "hw/device.h"
@@ -268,13 +269,15 @@ bool firmware_describe(struct firmware *fw, GError **error)
     /* S3 and S4 are not offered (0x80 would be), S5 is: SeaBIOS takes them out of its tables. */
     static const uint8_t system_states[6] = {0x80, 0, 0, 0x01, 0x02, 0x80};
     const struct vm_config *c = fw->config;
+    const struct cpu_topology topology = {c->sockets, c->cores, c->threads};
     struct device *d = fw->fw_cfg;
 
     describe_memory(fw);
     describe_uuid(fw);
-    fw_cfg_add_u16(d, FW_CFG_NOGRAPHIC, c->nographic);
+    /* SeaBIOS then copies its screen to the first serial port, and takes keys from it. */
+    fw_cfg_add_u16(d, FW_CFG_NOGRAPHIC, c->no_graphics);
     fw_cfg_add_u16(d, FW_CFG_NB_CPUS, (uint16_t)c->cpus);
-    fw_cfg_add_u16(d, FW_CFG_MAX_CPUS, (uint16_t)c->cpus);
+    fw_cfg_add_u16(d, FW_CFG_MAX_CPUS, (uint16_t)(cpu_apic_id(&topology, c->cpus - 1) + 1));
     fw_cfg_add_u32(d, FW_CFG_IRQ0_OVERRIDE, 1);
     fw_cfg_add_file(d, "etc/system-states", system_states, sizeof(system_states));
     describe_boot_menu(fw);

@@ -51,7 +51,7 @@ static struct opt_pair *add_pair(GPtrArray *pairs, char *name, char *value)
     return pair;
 }
 
-/* From p to a single comma or the end; doubled commas count as one. *next: behind the comma or NULL. */
+/* From p to a single comma or the end; doubled commas are one. *next: behind it, or NULL. */
 static char *take_value(const char *p, const char **next)
 {
     GString *out = g_string_new(NULL);
@@ -412,6 +412,9 @@ static void unknown_name(const char *what, const struct opt_pair *pair,
 
     if (d)
         opt_error(error, "%s %s: a value is missing: %s=...", what, pair->name, pair->name);
+    else if (!pair->value && opt_desc_find(descs, "file"))
+        opt_error(error, "%s %s: unknown sub-option; is file=%s meant? It takes: %s", what,
+                  pair->name, pair->name, names);
     else if (!*names)
         opt_error(error, "%s %s: unknown sub-option; it takes none", what, pair->name);
     else
@@ -478,6 +481,8 @@ char *opt_type_text(const struct opt_desc *d)
     }
     if (!d->min && !d->max)
         return g_strdup("NUMBER");
+    if (d->min == d->max)
+        return g_strdup_printf("%" G_GINT64_FORMAT, d->min);
     return g_strdup_printf("%" G_GINT64_FORMAT "..%" G_GINT64_FORMAT, d->min, d->max);
 }
 

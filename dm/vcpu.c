@@ -11,7 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "dm/cpustate.h"
 #include "dm/kvm.h"
 #include "dm/kvmexit.h"
 #include "dm/log.h"
@@ -35,6 +34,7 @@ struct vcpu_group {
     struct kvm *kvm;
     struct iomap *map;
     struct vcpu_hooks hooks;
+    struct cpu_topology topology;
     unsigned count;
     struct vcpu *cpus;
     pthread_mutex_t lock; /* of the fields below and `parked` */
@@ -219,7 +219,8 @@ static bool open_vcpu(struct vcpu_group *g, struct vcpu *cpu, GError **error)
 {
     struct kvm *kvm = g->kvm;
 
-    cpu->fd = ioctl(kvm->vm_fd, KVM_CREATE_VCPU, (unsigned long)cpu->index);
+    cpu->fd = ioctl(kvm->vm_fd, KVM_CREATE_VCPU,
+                    (unsigned long)cpu_apic_id(&g->topology, cpu->index));
     if (cpu->fd < 0) {
         g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
                     "-smp: KVM cannot create processor %u: %s", cpu->index, g_strerror(errno));
@@ -234,7 +235,7 @@ static bool open_vcpu(struct vcpu_group *g, struct vcpu *cpu, GError **error)
     }
     if (cpu->index == 0 && kvm->coalesced_page)
         kvm->ring = (void *)((uint8_t *)cpu->run + kvm->coalesced_page * 4096);
-    if (!cpu_set_cpuid(cpu->fd, kvm->cpuid, cpu->index, g->count, error))
+    if (!cpu_set_cpuid(cpu->fd, kvm->cpuid, cpu->index, &g->topology, error))
         return false;
     cpu->power_on = cpu_state_new(kvm->fd, cpu->fd);
     return true;
@@ -265,7 +266,8 @@ static void install_kick(void)
 }
 
 struct vcpu_group *vcpus_new(struct kvm *kvm, struct iomap *map, unsigned count,
-                             const struct vcpu_hooks *hooks, GError **error)
+                             const struct cpu_topology *topology, const struct vcpu_hooks *hooks,
+                             GError **error)
 {
     struct vcpu_group *g = g_new0(struct vcpu_group, 1);
     bool ok = true;
@@ -273,6 +275,7 @@ struct vcpu_group *vcpus_new(struct kvm *kvm, struct iomap *map, unsigned count,
     g->kvm = kvm;
     g->map = map;
     g->hooks = *hooks;
+    g->topology = *topology;
     g->count = count;
     g->cpus = g_new0(struct vcpu, count);
     g->hold = true;

@@ -9,6 +9,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "dm/cpustate.h"
 #include "ioreq/iomap.h"
 
 struct kvm;
@@ -28,10 +29,11 @@ struct vcpu_hooks {
 
 /*
  * Makes `count` vCPUs, paused, in the state after power-on. Takes kvm's ring mapping from the first.
- * cpu_features: "-x", "+x" are not known yet. NULL with error.
+ * NULL with error.
  */
 struct vcpu_group *vcpus_new(struct kvm *kvm, struct iomap *map, unsigned count,
-                             const struct vcpu_hooks *hooks, GError **error);
+                             const struct cpu_topology *topology, const struct vcpu_hooks *hooks,
+                             GError **error);
 void vcpus_free(struct vcpu_group *group); /* ends the threads */
 
 void vcpus_pause(struct vcpu_group *group);  /* returns when none is in the guest or in an access */

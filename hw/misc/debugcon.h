@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * isa-debugcon: one port whose every written byte goes to a character back end. Firmware finds it by
- * reading its own number back (Bochs: port 0xe9; SeaBIOS writes its log to 0x402).
- * There is no status register, so what the back end does not take at once is dropped and counted.
+ * isa-debugcon: one port whose every written byte goes to a character back end. Firmware finds it
+ * by reading its own number back (Bochs: port 0xe9; SeaBIOS writes its log to 0x402). There is no
+ * status register, so what the back end does not take at once is dropped and counted.
  */
 #ifndef HW_MISC_DEBUGCON_H
 #define HW_MISC_DEBUGCON_H

@@ -61,7 +61,8 @@ static void port_lost(void *opaque, size_t bytes)
 {
     struct isa_serial *s = opaque;
 
-    device_guest_error(&s->dev, "%zu byte(s) written while the transmitter was full are lost", bytes);
+    device_guest_error(&s->dev, "%zu byte(s) written while the transmitter was full are lost",
+                       bytes);
 }
 
 static const struct uart_port uart_port = {port_send,     port_send_break, port_input_room,

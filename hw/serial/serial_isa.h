@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A 16550A on the ISA bus: eight ports, one interrupt line, a character back end at the other end of
- * the cable. A connected peer drives CTS, DSR and DCD.
+ * A 16550A on the ISA bus: eight ports, one interrupt line, a character back end at the other end
+ * of the cable. A connected peer drives CTS, DSR and DCD.
  */
 #ifndef HW_SERIAL_SERIAL_ISA_H
 #define HW_SERIAL_SERIAL_ISA_H
@@ -14,8 +14,8 @@ struct isa_serial_config {
     struct irq_pin irq;
     struct chardev *chr; /* NULL: nothing connected, output is dropped. Outlives the device */
     /*
-     * Interrupts get out even while MCR.OUT2 is 0. No PC is wired so, but QEMU is, and some teaching
-     * kernels (xv6) never set OUT2.
+     * Interrupts get out even while MCR.OUT2 is 0. No PC is wired so, but QEMU is, and some
+     * teaching kernels (xv6) never set OUT2.
      */
     bool out2_ignored;
 };

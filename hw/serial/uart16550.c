@@ -221,8 +221,9 @@ static void tx_hold(struct uart16550 *u, uint8_t byte)
 }
 
 /*
- * A write takes back the THRE interrupt and its end gives it again: the pin must be seen low between,
- * since the PC's interrupt controller waits for an edge and drivers write without reading IIR.
+ * A write takes back the THRE interrupt and its end gives it again: the pin must be seen low
+ * between, since the PC's interrupt controller waits for an edge and drivers write without reading
+ * IIR.
  */
 static void tx_begin(struct uart16550 *u)
 {
@@ -386,7 +387,7 @@ static void write_mcr(struct uart16550 *u, uint8_t v)
 
 static void write_scr(struct uart16550 *u, uint8_t v) { u->scr = v; }
 
-/* LSR and MSR: writes are for factory tests (8.5, 8.8); probing drivers make them, without effect. */
+/* LSR and MSR: writes are for factory tests (8.5, 8.8); probing drivers make them, no effect. */
 static void write_nothing(struct uart16550 *u, uint8_t v)
 {
     (void)u;

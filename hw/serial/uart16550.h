@@ -4,13 +4,14 @@
  * ends: those are behind struct uart_port. Everything that happens to the chip is one event given
  * to uart16550_step().
  *
- * Source: National Semiconductor PC16550D data sheet (June 1995), section 8 "Registers"; section and
- * table numbers below are from there.
+ * Source: National Semiconductor PC16550D data sheet (June 1995), section 8 "Registers"; section
+ * and table numbers below are from there.
  *
- * No baud rate is emulated: a byte that the port takes has left at once, so a driver that polls THRE
- * never waits. While the port takes nothing (a peer that does not read), THRE stays 0: the guest waits
- * as it would for a slow line, and nothing else of the VM does. Bytes are passed with all 8 bits
- * whatever the word length (there is no wire), except in loopback, which masks as the chip does.
+ * No baud rate is emulated: a byte that the port takes has left at once, so a driver that polls
+ * THRE never waits. While the port takes nothing (a peer that does not read), THRE stays 0: the
+ * guest waits as it would for a slow line, and nothing else of the VM does. Bytes are passed with
+ * all 8 bits whatever the word length (there is no wire), except in loopback, which masks as the
+ * chip does.
  *
  *   receiver     EMPTY --byte--> WAITING --trigger level--> READY
  *                                WAITING --4 character times without byte or read--> STALE
@@ -67,7 +68,7 @@ struct uart_port {
     size_t (*send)(void *opaque, const uint8_t *buf, size_t len);
     void (*send_break)(void *opaque);
     void (*input_room)(void *opaque);                 /* uart16550_can_receive() has grown */
-    void (*rx_timer)(void *opaque, int64_t delay_ns); /* UART_TIMEOUT after delay; -1: not any more */
+    void (*rx_timer)(void *opaque, int64_t delay_ns); /* UART_TIMEOUT then; -1: not any more */
     void (*pin)(void *opaque, bool level);            /* the interrupt request, OUT2 applied */
     void (*lost)(void *opaque, size_t bytes);         /* written while THRE was 0 and no room */
 };
@@ -120,7 +121,7 @@ struct uart_event {
     uint8_t reg, value;
 };
 
-/* Carries out one event to its end, interrupt output included. Returns what a read gives, else 0. */
+/* Carries out one event, interrupt output included. Returns what a read gives, else 0. */
 uint8_t uart16550_step(struct uart16550 *u, struct uart_event event);
 
 /* `count` bytes written to register 0 in one go. Returns how many it dealt with: all or, in modes

@@ -32,7 +32,7 @@ $(G)/demo.img: $(G)/mkdemo $(G)/demo/boot.bin $(G)/demo/stage2.bin
 guests: $(G)/demo.img
 
 # A fresh copy each time: the guest writes to its disk.
-DEMO_OPTIONS ?= -display text -serial stdio
+DEMO_OPTIONS ?= -display text -serial vc
 demo: $(B)/kvm-dm $(G)/demo.img
 	@cp $(G)/demo.img $(G)/demo-run.img
 	$(B)/kvm-dm -m 64 -drive file=$(G)/demo-run.img,format=raw $(DEMO_OPTIONS) -no-reboot
@@ -40,20 +40,21 @@ demo: $(B)/kvm-dm $(G)/demo.img
 .PHONY: demo
 
 # ---- ROM guests (-bios) and the boot sector --------------------------------------------------
-RESETS := keyboard port92 cf9 triple
+RESETS := keyboard port92 cf9 triple beyond
 reset_METHOD_keyboard := 1
 reset_METHOD_port92 := 2
 reset_METHOD_cf9 := 3
 reset_METHOD_triple := 4
+reset_METHOD_beyond := 5
 $(RESETS:%=$(G)/rom/reset-%.o): $(G)/rom/reset-%.o: tests/guest/rom/reset.S
 	@mkdir -p $(@D)
 	$(GUEST_CC) -DMETHOD=$(reset_METHOD_$*) -c -o $@ $<
-ROMS := $(RESETS:%=$(G)/rom/reset-%.bin) $(G)/rom/idle.bin
-$(ROMS:.bin=.elf): %.elf: %.o tests/guest/rom/rom.ld
+GUEST_ROMS := $(RESETS:%=$(G)/rom/reset-%.bin) $(G)/rom/idle.bin
+$(GUEST_ROMS:.bin=.elf): %.elf: %.o tests/guest/rom/rom.ld
 	$(GUEST_LD) -T tests/guest/rom/rom.ld -o $@ $<
 $(G)/rom/bootsect.elf: $(G)/rom/bootsect.o
 	$(GUEST_LD) -Ttext=0x7c00 -o $@ $<
-guests: $(ROMS) $(G)/rom/bootsect.bin
+guests: $(GUEST_ROMS) $(G)/rom/bootsect.bin
 
 # ---- a multiboot kernel ----------------------------------------------------------------------
 MB_OBJS := $(addprefix $(G)/,mb/start.o mb/mb.o demo/console.o demo/crc32.o)

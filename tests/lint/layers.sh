@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Holds the tree to the layers and rules of its design:
 #   include   hw/ and ioreq/ reach the C library's plain headers, each other and the four ports only
+#   back end  block/, chardev/ and ui/ include no device and nothing of the process
+#   memory    guest memory is mapped by the bus master of IDE only, which hands it to the block layer;
+#             everybody else copies it once (HAZARDS D-08)
 #   stderr    no device writes to the host's standard streams or ends the process on its own
 #   spdx      every source file says its licence in its first lines
 #   state     no mutable variable at file scope in hw/ and ioreq/ (from the objects of the build)
-#   length    no function of the device and back-end layers is longer than 100 lines
+#   length    no function is longer than 100 lines
 # First it shows on a small bad tree that each of these can fail.
 set -u
 cd "$(dirname "$0")/../.."
@@ -50,6 +53,23 @@ check_includes()
     done
 }
 
+check_back_ends()
+{
+    sources "$1" block chardev ui net | while read -r f; do
+        grep -n '#include "\(dm\|hw\)/' "$f" | sed "s|^|back end: ${f#"$1"/}:|"
+    done
+}
+
+check_memory()
+{
+    sources "$1" hw | while read -r f; do
+        case ${f#"$1"/} in
+        hw/ide/bmdma.c | hw/pci/pci.c | hw/env.h) ;; # pci.c: the gate of the bus-master bit
+        *) grep -n 'dma_map[[:space:]]*(' "$f" | sed "s|^|memory: ${f#"$1"/}:|" ;;
+        esac
+    done
+}
+
 check_streams()
 {
     sources "$1" hw | while read -r f; do
@@ -85,7 +105,7 @@ check_state()
 
 check_lengths()
 {
-    sources "$1" hw ioreq block chardev | while read -r f; do
+    sources "$1" hw ioreq block chardev ui dm | while read -r f; do
         awk -v file="${f#"$1"/}" -v max=$max_lines '
             /^[A-Za-z_].*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
             /^{/ { start = NR }
@@ -101,6 +121,8 @@ check_all()
     dir=$1
     shift
     check_includes "$dir"
+    check_back_ends "$dir"
+    check_memory "$dir"
     check_streams "$dir"
     check_spdx "$dir"
     check_state "$@"
@@ -111,7 +133,8 @@ self_test()
 {
     bad=$(mktemp -d) || exit 1
     trap 'rm -rf "$bad"' EXIT
-    mkdir -p "$bad/hw" "$bad/ioreq"
+    mkdir -p "$bad/hw" "$bad/ioreq" "$bad/block"
+    printf '/* SPDX-License-Identifier: GPL-2.0-or-later */\n#include "hw/device.h"\n' > "$bad/block/bad.c"
     {
         echo '#include <unistd.h>'
         echo '#include "dm/vm.h"'
@@ -123,6 +146,7 @@ self_test()
         i=0
         while [ $i -lt $max_lines ]; do echo '    last_value += n;'; i=$((i + 1)); done
         echo '    fprintf(stderr, "hello");'
+        echo '    dma_map(0, 0, 0, 0);'
         echo '    return fine[last_value & 1];'
         echo '}'
     } > "$bad/hw/bad.c"
@@ -131,12 +155,13 @@ self_test()
         echo '#include "hw/device.h"'
         echo '#include <string.h>'
     } > "$bad/ioreq/bad.h"
-    grep -v 'include\|fprintf' "$bad/hw/bad.c" > "$bad/object.c"
+    grep -v 'include\|fprintf\|dma_map' "$bad/hw/bad.c" > "$bad/object.c"
     ${CC:-cc} -fPIE -c -o "$bad/object.o" "$bad/object.c" && ar rc "$bad/libhw.a" "$bad/object.o" || return 1
     found=$(check_all "$bad" "$bad/libhw.a")
     for want in 'include: hw/bad.c: <unistd.h>' 'include: hw/bad.c: "dm/vm.h"' \
         'include: ioreq/bad.h: "hw/device.h"' 'stderr: hw/bad.c' 'spdx: hw/bad.c' \
-        'state: libhw.a object.o last_value' 'length: hw/bad.c: bad_long has 104 lines'; do
+        'state: libhw.a object.o last_value' 'length: hw/bad.c: bad_long has 105 lines' \
+        'back end: block/bad.c' 'memory: hw/bad.c'; do
         case $found in
         *"$want"*) ;;
         *) echo "self-test: not found in a bad tree: $want"; echo "$found"; return 1 ;;

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sourced by lab.sh: Debian's kernel, and the initramfs of the laboratory and of the guests in it,
+# made of its modules and busybox with what any Debian has (no kmod, no root, no mount).
+# Everything is kept in $lab; a kernel package of another name makes all of it anew.
+
+# What the laboratory needs to see the host's files, and its /dev/kvm.
+outer_modules="virtio_pci 9pnet_virtio 9p kvm_amd"
+# What drives a PC's devices and a file system; what the kernel has built in is left out.
+inner_modules="ata_piix sd_mod sr_mod crc32c_generic ext4 psmouse evdev i2c_piix4
+    button pcspkr bochs"
+
+# kernel_package: the name of the package that linux-image-amd64 stands for; nothing if unknown
+kernel_package()
+{
+    apt-cache depends --no-recommends --no-suggests linux-image-amd64 2>/dev/null |
+        sed -n 's/^ *Depends: \(linux-image-[^ ]*\).*/\1/p' | head -n 1
+}
+
+# fetch_kernel: $lab/tree with the kernel package unpacked; $LAB_KERNEL_DEB is used if given
+fetch_kernel()
+{
+    deb=${LAB_KERNEL_DEB:-}
+    if [ -z "$deb" ]; then
+        package=$(kernel_package)
+        [ -n "$package" ] || skip "no package linux-image-amd64 here (or set LAB_KERNEL_DEB=file)"
+        if [ "$(cat "$lab/package" 2>/dev/null)" = "$package" ]; then
+            return
+        fi
+        say "downloading $package"
+        rm -rf "$lab/deb"
+        mkdir -p "$lab/deb"
+        (cd "$lab/deb" && apt-get -qq download "$package") >"$lab/download.log" 2>&1 ||
+            skip "cannot download $package (no package registry?)"
+        deb=$(ls "$lab"/deb/*.deb)
+    else
+        package=$(basename "$deb")
+        [ "$(cat "$lab/package" 2>/dev/null)" = "$package" ] && return
+    fi
+    rm -rf "$lab/tree" "$lab/package"
+    mkdir "$lab/tree"
+    dpkg -x "$deb" "$lab/tree" || fail "cannot unpack $deb"
+    rm -rf "$lab/deb"
+    find "$lab/tree" -name '*.ko' -o -name '*.ko.xz' -o -name '*.ko.zst' >"$lab/modules"
+    cp "$lab"/tree/boot/vmlinuz-* "$lab/vmlinuz" || fail "no kernel in $deb"
+    add_modules "$lab/outer" $outer_modules
+    add_modules "$lab/inner" $inner_modules
+    rm -rf "$lab/tree"
+    echo "$package" >"$lab/package"
+}
+
+# module_file NAME: its file, or nothing (it is built in)
+module_file()
+{
+    pattern=$(echo "$1" | sed 's/[-_]/[-_]/g')
+    grep "/$pattern\.ko[.a-z]*\$" "$lab/modules" | head -n 1
+}
+
+# add_module DIR NAME: to DIR/lib, after what it depends on, and to the list DIR/lib/order
+add_module()
+{
+    grep -qx "$2.ko" "$1/lib/order" && return
+    set -- "$1" "$2" "$(module_file "$2")"
+    [ -n "$3" ] || return 0
+    case $3 in
+    *.xz) xz -dc "$3" >"$1/lib/$2.ko" ;;
+    *.zst) zstd -dcq "$3" >"$1/lib/$2.ko" ;;
+    *) cp "$3" "$1/lib/$2.ko" ;;
+    esac || fail "cannot unpack $3"
+    for m in $(grep -azo '^depends=[a-z0-9_,-]*' "$1/lib/$2.ko" | tr '\0' '\n' |
+        sed 's/^depends=//; s/-/_/g; s/,/ /g'); do
+        (add_module "$1" "$m")
+    done
+    echo "$2.ko" >>"$1/lib/order"
+}
+
+# add_modules DIR NAME...
+add_modules()
+{
+    dir=$1
+    shift
+    rm -rf "$dir"
+    mkdir -p "$dir/lib"
+    : >"$dir/lib/order"
+    for name; do
+        add_module "$dir" "$name"
+    done
+}
+
+# make_initrd DIR INIT OUT: DIR with busybox and the script INIT as a cpio archive
+make_initrd()
+{
+    mkdir -p "$1/bin" "$1/dev" "$1/proc" "$1/sys" "$1/mnt" "$1/root"
+    cp "$busybox" "$1/bin/busybox" && cp "$2" "$1/init" && chmod 755 "$1/init" ||
+        fail "cannot fill $1"
+    (cd "$1" && find . | "$busybox" cpio -o -H newc 2>/dev/null) >"$3" || fail "cannot make $3"
+}

@@ -1,0 +1,245 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Unmodified systems as guests, on any machine: QEMU's TCG emulates a processor with AMD-V, Debian's
+# kernel in it offers a /dev/kvm like that of real hardware, and there the emulator under test boots
+#   linux     Debian's kernel with its own drivers and an ext4 file system on an IDE disk, whose
+#             files are checked inside and, after the power-off, outside
+#   smp       the same kernel with two processors, up to its reset
+#   memtest   memtest86+ with its screen on the serial port
+# One start of the laboratory for all: about 3 minutes on 2 cores.
+#
+# Environment: KVM_DM the emulator; EMU another one instead, with QEMU's options and exit codes (to
+# prove the test itself: EMU=qemu-system-x86_64); JOBS some of the above; LAB_KERNEL_DEB a kernel
+# package's file; LAB_KEEP=1 keeps $B/lab/run (serial logs, disk). Exit: 0, 1, or 77 if it cannot run here.
+set -u
+cd "$(dirname "$0")" || exit
+: "${B:=$PWD/../../build}"
+: "${KVM_DM:=$B/kvm-dm}"
+: "${JOBS:=linux smp memtest}"
+B=$(cd "$B" && pwd) || exit
+lab=$B/lab
+share=$lab/run
+memtest=/boot/memtest86+ia32.bin
+busybox=$(command -v busybox)
+failed=0
+# e2fsprogs' and busybox's places, which a user's PATH may lack.
+PATH=$PATH:/usr/sbin:/sbin
+
+say()
+{
+    echo "lab: $*"
+}
+
+fail()
+{
+    echo "FAIL: $*"
+    exit 1
+}
+
+skip()
+{
+    echo "$*"
+    exit 77
+}
+
+# wrong TEXT: a finding; the test goes on to see the others
+wrong()
+{
+    echo "FAIL: $*"
+    failed=$((failed + 1))
+}
+
+. ./build.sh
+
+needs()
+{
+    for tool in qemu-system-x86_64 mke2fs e2fsck debugfs dpkg apt-cache; do
+        command -v "$tool" >/dev/null || skip "no $tool here"
+    done
+    [ -n "$busybox" ] || skip "no busybox (Debian package busybox-static)"
+    ldd "$busybox" >/dev/null 2>&1 && skip "busybox is not a static one (Debian package busybox-static)"
+    [ -x "$KVM_DM" ] || [ -n "${EMU:-}" ] || skip "$KVM_DM is not built"
+}
+
+# make_disk: an ext4 file system without partition table, with a file of 6 MiB and small ones
+make_disk()
+{
+    rm -rf "$share/files"
+    mkdir -p "$share/files/dir"
+    dd if=/dev/urandom of="$share/files/big" bs=1M count=6 2>/dev/null
+    for i in 1 2 3 4 5 6 7 8 9; do
+        head -c $((i * 777)) /dev/urandom >"$share/files/dir/file$i"
+    done
+    (cd "$share/files" && md5sum big dir/* >given.md5)
+    mke2fs -q -t ext4 -d "$share/files" "$share/disk.img" 64M || fail "mke2fs"
+}
+
+prepare()
+{
+    mkdir -p "$lab" && rm -rf "$share" && mkdir "$share" || exit
+    fetch_kernel
+    make_initrd "$lab/outer" ./outer-init "$lab/outer.img"
+    make_initrd "$lab/inner" ./inner-init "$share/inner.img"
+    cp "$lab/vmlinuz" job.sh "$share" || exit
+    make_disk
+    if [ -n "${EMU:-}" ]; then
+        emulator="$EMU -accel kvm"
+    else
+        # A copy, for its path may be hidden in there.
+        cp "$KVM_DM" "$share/kvm-dm" || exit
+        emulator=/run/share/kvm-dm
+    fi
+    case $JOBS in *memtest*)
+        if [ ! -r $memtest ]; then
+            say "no $memtest (Debian package memtest86+): left out"
+            JOBS=$(echo "$JOBS" | sed 's/memtest//')
+        fi
+        ;;
+    esac
+    cat >"$share/settings" <<END
+emulator='$emulator ${EMU_OPTIONS:-}'
+jobs='$JOBS'
+memtest=$memtest
+memtest_s=${MEMTEST_S:-40}
+END
+}
+
+run_lab()
+{
+    say "starts, jobs: $JOBS"
+    timeout -k 5 "${LAB_TIMEOUT:-420}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,+svm -smp 2 -m 1536 \
+        -nodefaults -display none -monitor none -serial stdio -no-reboot \
+        -kernel "$lab/vmlinuz" -initrd "$lab/outer.img" \
+        -append "console=ttyS0 quiet panic=-1 mitigations=off" \
+        -virtfs local,path=/,mount_tag=hostroot,security_model=none,readonly=on,multidevs=remap \
+        -virtfs local,path="$share",mount_tag=share,security_model=none \
+        </dev/null 2>&1 | sed -u 's,\r,,g' | tee "$share/outer.log" | grep --line-buffered -v '^\[\|^$'
+    grep -q 'lab: end after' "$share/outer.log" || wrong "the laboratory did not come to its end"
+    set -- "$share"/*.rc
+    [ -e "$1" ] || { LAB_KEEP=1; fail "no guest was run; see $share/outer.log"; }
+}
+
+# What the guest said on its serial line, without carriage returns.
+said()
+{
+    tr -d '\r\000' <"$share/$1.serial" 2>/dev/null
+}
+
+# expect NAME PATTERN: a line of the guest
+expect()
+{
+    said "$1" | grep -q -e "$2" || wrong "$1: not on the serial line: $2"
+}
+
+# expect_exit NAME CODE QEMU-CODE
+expect_exit()
+{
+    rc=$(cat "$share/$1.rc" 2>/dev/null)
+    want=$2
+    [ -n "${EMU:-}" ] && want=$3
+    [ "$rc" = "$want" ] && return
+    wrong "$1: exit code ${rc:-none}, not $want"
+    echo "--- $1.err:"
+    tail -n 20 "$share/$1.err"
+    echo "--- $1.serial:"
+    said "$1" | tail -n 30
+}
+
+# driver NAME PATTERN: shows what the guest's kernel said of a driver, and wants it
+driver()
+{
+    line=$(said linux | grep -e "$2" | head -n 1 | sed 's/^lab: kernel: //')
+    if [ -n "$line" ]; then
+        printf '  %-10s %s\n' "$1" "$line"
+    else
+        wrong "linux: driver $1 is not there: $2"
+    fi
+}
+
+check_drivers()
+{
+    say "drivers of the guest:"
+    driver uart 'ttyS0 at I/O 0x3f8 (irq = 4.*16550A'
+    driver i8042 'serio: i8042 KBD port at 0x60,0x64 irq 1'
+    driver keyboard 'lab: input: "AT Translated Set 2 keyboard"'
+    driver mouse 'lab: input: ".*Mouse"'
+    driver ata 'lab: driver: pci 00:01.1: ata_piix'
+    driver dma 'lab: dev1.0: ata, .*uses .*DMA'
+    driver disk 'sd [0-9:]*: \[sda\] .*512-byte logical blocks'
+    driver display 'bochs-drm\|fb0: .*frame buffer device'
+    driver rtc 'rtc_cmos [0-9:]*: registered as rtc0'
+    driver pm-timer 'lab: clocksource: .*acpi_pm'
+    driver acpi 'ACPI: Interpreter enabled'
+    driver button 'ACPI: button: Power Button'
+    driver piix4 'lab: driver: pci 00:01.3: piix4_smbus'
+    driver ext4 'EXT4-fs (sda): mounted filesystem'
+}
+
+# A file of the image by debugfs, against the sums that the guest and the host noted.
+check_image()
+{
+    e2fsck -fn "$share/disk.img" >"$share/e2fsck.log" 2>&1 || {
+        wrong "e2fsck finds errors:"
+        tail -n 10 "$share/e2fsck.log"
+    }
+    rm -rf "$share/dump"
+    mkdir "$share/dump"
+    debugfs -R "rdump / $share/dump" "$share/disk.img" >"$share/debugfs.log" 2>&1
+    (cd "$share/dump" && cmp given.md5 ../files/given.md5 && md5sum --quiet -c given.md5) ||
+        wrong "given files changed on the disk"
+    (cd "$share/dump/out" && md5sum --quiet -c ../written.md5) ||
+        wrong "files that the guest wrote are not what it wrote"
+    written=$(wc -l <"$share/dump/written.md5")
+    [ "$written" = 102 ] || wrong "$written files written, not 102"
+    cmp -s "$share/dump/out/copy" "$share/files/big" || wrong "the copied file differs"
+}
+
+check_linux()
+{
+    expect_exit linux 0 0
+    check_drivers
+    [ "$(said linux | grep -c 'lab: read: .*OK$')" = 10 ] || wrong "linux: given files not right inside"
+    expect linux 'lab: reread: 102$'
+    expect linux 'lab: rtc agrees'
+    expect linux 'lab: serial input: typed on the serial line'
+    expect linux 'lab: disk done'
+    expect linux 'lab: power off'
+    for line in 'lab: FAIL' 'does not load' 'lab: dmesg' 'Kernel panic' 'Call Trace'; do
+        said linux | grep -e "$line" && wrong "linux: '$line'"
+    done
+    check_image
+}
+
+check_smp()
+{
+    expect smp 'lab: task smp.* 2 processors'
+    expect smp 'lab: siblings 1'
+    expect smp 'lab: cores 1'
+    expect smp 'lab: reset'
+    expect_exit smp 2 0
+}
+
+# memtest86+ never ends of itself: the time limit does, by the signal that makes an emulator quit.
+# It draws its screen with escape sequences.
+check_memtest()
+{
+    expect_exit memtest 124 124
+    sed 's/\x1b\[[0-9;?]*[A-Za-z]/\n/g' "$share/memtest.serial" | tr -d '\000' >"$share/memtest.text"
+    grep -q 'Memtest86+' "$share/memtest.text" || wrong "memtest: its title is not on the screen"
+    tests=$(grep -o '#[0-9]* *\[[^]]*\]' "$share/memtest.text" | uniq | tr '\n' ' ')
+    [ -n "$tests" ] && say "memtest86+ ran $tests" || wrong "memtest: no test was run"
+    grep -o 'CPU: .*Threads*' "$share/memtest.text" | tail -n 1
+    grep 'Errors:' "$share/memtest.text" | grep -v 'Errors: 0 ' && wrong "memtest: errors"
+    grep -i 'unexpected interrupt' "$share/memtest.text" && wrong "memtest: interrupt"
+}
+
+needs
+prepare
+trap '[ "${LAB_KEEP:-}" ] || rm -rf "$share"' EXIT
+trap 'exit 1' INT TERM
+run_lab
+for job in $JOBS; do
+    check_$job
+done
+[ $failed = 0 ] || { LAB_KEEP=1; fail "$failed findings; logs in $share"; }
+echo "Linux from an IDE disk, files right inside and outside; passed: $JOBS"
