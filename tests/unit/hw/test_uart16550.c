@@ -567,6 +567,12 @@ static void test_modem_deltas(void **state)
     out(&r, MCR, UART_MCR_LOOP);
     out(&r, MCR, UART_MCR_LOOP | UART_MCR_OUT1);
     assert_int_equal(in(&r, MSR), 0x44);
+    /* 8.7, bit 4: the modem interrupt works in loopback, from the bits of MCR. */
+    out(&r, MCR, UART_MCR_LOOP | UART_MCR_OUT1 | UART_MCR_OUT2);
+    assert_true(irq(&r));
+    assert_int_equal(in(&r, IIR), 0xc0);
+    assert_int_equal(in(&r, MSR), 0xc8);
+    assert_false(irq(&r));
     rig_free(&r);
 }
 
