@@ -17,8 +17,8 @@ bench_uart-out := uart
 bench_uart-outs := uart -DSTRING
 bench_pio-read := ide_pio -DSECTORS=256 -DBLOCK=1
 bench_pio-read-multiple := ide_pio -DSECTORS=256 -DBLOCK=16
-bench_pio-write := ide_pio -DSECTORS=8 -DBLOCK=1 -DWRITE
-bench_pio-write-multiple := ide_pio -DSECTORS=8 -DBLOCK=8 -DWRITE
+bench_pio-write := ide_pio -DSECTORS=2 -DBLOCK=1 -DWRITE
+bench_pio-write-multiple := ide_pio -DSECTORS=2 -DBLOCK=2 -DWRITE
 bench_dma-read-64k := ide_dma -DSECTORS=128
 bench_dma-read-1m := ide_dma -DSECTORS=2048
 bench_dma-write-64k := ide_dma -DSECTORS=128 -DWRITE

@@ -165,7 +165,7 @@ class Access:
 class Throughput(Access):
     """MB/s of an IDE disk."""
     unit, aim_text = "MB/s", "at least 1.5 x QEMU"
-    digits = 2
+    digits = 2  # PIO writes are slow
 
     def __init__(self, rom, sectors):
         super().__init__(rom, sectors, WITH_DISK)
@@ -282,8 +282,8 @@ ROWS = [
     ("UART byte: rep outsb, null", Access("uart-outs", 128, SERIAL_NULL)),
     ("IDE PIO read, SECTORS", Throughput("pio-read", 256)),
     ("IDE PIO read, MULTIPLE 16", Throughput("pio-read-multiple", 256)),
-    ("IDE PIO write, SECTORS", Throughput("pio-write", 8)),
-    ("IDE PIO write, MULTIPLE 8", Throughput("pio-write-multiple", 8)),
+    ("IDE PIO write, SECTORS", Throughput("pio-write", 2)),
+    ("IDE PIO write, MULTIPLE 2", Throughput("pio-write-multiple", 2)),
     ("IDE DMA read, 64 KiB", Throughput("dma-read-64k", 128)),
     ("IDE DMA read, 1 MiB", Throughput("dma-read-1m", 2048)),
     ("IDE DMA write, 64 KiB", Throughput("dma-write-64k", 128)),
@@ -327,8 +327,12 @@ def run_row(name, row):
     vs_floor, vs_qemu = ratio(values[DM], values[FLOOR]), ratio(values[DM], values[EMULATOR])
     verdict = ""
     if row.aim_text:
-        verdict = ("met: " if row.met(values[DM], vs_floor, vs_qemu) else "NOT MET: ") + row.aim_text
-    cells = "".join(f"{spread(values[p], row.digits):>26}" for p in PROGRAMS)
+        met = row.met(values[DM], vs_floor, vs_qemu)
+        verdict = ("met: " if met else "NOT MET: ") + row.aim_text
+        floor = ratio(values[FLOOR], values[EMULATOR])
+        if not met and isinstance(row, Throughput) and floor < 1.5:
+            verdict += f" (the floor itself is {floor:.2f} x)"
+    cells = "".join(f"{spread(values[p], row.digits):>24}" for p in PROGRAMS)
     print(f"{name:36}{row.unit:5}{cells}{vs_floor:9.3f}{vs_qemu:9.3f}  {exits:22}  {verdict}", flush=True)
     return {"name": name, "unit": row.unit, "values": values, "exits": exits, "verdict": verdict}
 
@@ -375,7 +379,7 @@ def main():
         return 0
     make_disk()
     machine_lines()
-    print(f"\n{'row':36}{'unit':5}" + "".join(f"{p:>26}" for p in PROGRAMS) +
+    print(f"\n{'row':36}{'unit':5}" + "".join(f"{p:>24}" for p in PROGRAMS) +
           f"{'/floor':>9}{'/qemu':>9}  {'exits f/dm/qemu':22}  aim")
     wanted = re.compile(ONLY, re.I) if ONLY else None
     results = [run_row(name, row) for name, row in ROWS if not wanted or wanted.search(name)]

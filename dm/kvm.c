@@ -105,14 +105,10 @@ static bool get_cpuid(struct kvm *kvm)
     return false;
 }
 
-static bool create_chips(struct kvm *kvm, GError **error)
+bool kvm_create_chips(struct kvm *kvm, GError **error)
 {
     struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
-    uint64_t identity = IDENTITY_MAP_GPA;
 
-    /* Only Intel needs these two; other hosts refuse the second, which is no error. */
-    ioctl(kvm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity);
-    ioctl(kvm->vm_fd, KVM_SET_TSS_ADDR, TSS_GPA);
     if (ioctl(kvm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0) {
         set_kvm_error(error, "cannot create the interrupt controllers");
         return false;
@@ -135,6 +131,8 @@ static bool create_chips(struct kvm *kvm, GError **error)
 
 static bool create_vm(struct kvm *kvm, GError **error)
 {
+    uint64_t identity = IDENTITY_MAP_GPA;
+
     kvm->fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     if (kvm->fd < 0) {
         set_kvm_error(error, "cannot open /dev/kvm");
@@ -152,7 +150,10 @@ static bool create_vm(struct kvm *kvm, GError **error)
     kvm->run_bytes = (unsigned)ioctl(kvm->fd, KVM_GET_VCPU_MMAP_SIZE, 0);
     kvm->coalesced_page = (unsigned)MAX(check(kvm, KVM_CAP_COALESCED_MMIO), 0);
     kvm->coalesced_pio = check(kvm, KVM_CAP_COALESCED_PIO) > 0;
-    return create_chips(kvm, error);
+    /* Only Intel needs these two; other hosts refuse the second, which is no error. */
+    ioctl(kvm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity);
+    ioctl(kvm->vm_fd, KVM_SET_TSS_ADDR, TSS_GPA);
+    return true;
 }
 
 struct kvm *kvm_new(GError **error)

@@ -24,7 +24,7 @@ struct vcpu {
     int fd;
     struct kvm_run *run;
     pthread_t thread;
-    int thread_id; /* atomic; 0 until it runs */
+    int thread_id; /* under the lock; 0 until it runs */
     bool started, parked;
     struct io_reader reader;
     struct cpu_state *power_on; /* registers at creation, for reset */
@@ -100,13 +100,11 @@ static void finish_access(struct vcpu *cpu)
 }
 
 /* Waits while the group is held; false: the thread has to end. */
-static bool park(struct vcpu *cpu)
+static bool wait_parked(struct vcpu *cpu)
 {
     struct vcpu_group *g = cpu->group;
     bool go_on;
 
-    finish_access(cpu);
-    kvm_flush_posted(g->kvm, g->map, &cpu->reader);
     pthread_mutex_lock(&g->lock);
     cpu->parked = true;
     pthread_cond_broadcast(&g->changed);
@@ -116,6 +114,16 @@ static bool park(struct vcpu *cpu)
     go_on = !g->quit;
     pthread_mutex_unlock(&g->lock);
     return go_on;
+}
+
+/* The same for one that has been in the guest: what it began is finished first. */
+static bool park(struct vcpu *cpu)
+{
+    struct vcpu_group *g = cpu->group;
+
+    finish_access(cpu);
+    kvm_flush_posted(g->kvm, g->map, &cpu->reader);
+    return wait_parked(cpu);
 }
 
 static void run_once(struct vcpu *cpu)
@@ -147,7 +155,12 @@ static void *vcpu_thread(void *opaque)
     sigemptyset(&kick);
     sigaddset(&kick, SIG_KICK);
     pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
-    __atomic_store_n(&cpu->thread_id, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+    pthread_mutex_lock(&g->lock);
+    cpu->thread_id = (int)syscall(SYS_gettid);
+    pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
+    if (!wait_parked(cpu))
+        return NULL;
     for (;;) {
         if (held(g)) {
             if (!park(cpu))
@@ -246,6 +259,7 @@ static bool start_vcpu(struct vcpu_group *g, struct vcpu *cpu, GError **error)
     int err;
 
     iomap_reader_add(g->map, &cpu->reader);
+    cpu->parked = true; /* from the first: nobody needs to wait for it to get there */
     err = pthread_create(&cpu->thread, NULL, vcpu_thread, cpu);
     if (err) {
         iomap_reader_remove(g->map, &cpu->reader);
@@ -295,7 +309,6 @@ struct vcpu_group *vcpus_new(struct kvm *kvm, struct iomap *map, unsigned count,
         vcpus_free(g);
         return NULL;
     }
-    vcpus_pause(g);
     return g;
 }
 
@@ -343,7 +356,14 @@ unsigned vcpus_count(const struct vcpu_group *g)
     return g->count;
 }
 
-int vcpu_thread_id(const struct vcpu_group *g, unsigned cpu)
+int vcpu_thread_id(struct vcpu_group *g, unsigned cpu)
 {
-    return __atomic_load_n(&g->cpus[cpu].thread_id, __ATOMIC_ACQUIRE);
+    int id;
+
+    pthread_mutex_lock(&g->lock);
+    while (!g->cpus[cpu].thread_id)
+        pthread_cond_wait(&g->changed, &g->lock);
+    id = g->cpus[cpu].thread_id;
+    pthread_mutex_unlock(&g->lock);
+    return id;
 }

@@ -47,6 +47,6 @@ void vcpus_reset(struct vcpu_group *group);  /* paused: all registers as after p
 void vcpus_hold(struct vcpu_group *group);
 
 unsigned vcpus_count(const struct vcpu_group *group);
-int vcpu_thread_id(const struct vcpu_group *group, unsigned cpu); /* as gettid() */
+int vcpu_thread_id(struct vcpu_group *group, unsigned cpu); /* as gettid(); waits until it has one */
 
 #endif
