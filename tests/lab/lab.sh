@@ -222,8 +222,8 @@ check_linux()
 check_smp()
 {
     expect smp 'lab: task smp.* 2 processors'
-    expect smp 'lab: siblings 1'
-    expect smp 'lab: cores 1'
+    expect smp 'lab: siblings 2'
+    expect smp 'lab: cores 2'
     expect smp 'lab: reset'
     expect_exit smp 2 0
 }
