@@ -13,7 +13,7 @@
 #include "chardev/chardev_backends.h"
 #include "ioreq/iolock.h"
 
-#define BATCH_US      1000 /* how long a vCPU's bytes wait for company */
+#define BATCH_US      1000 /* from one write to the host to the next, while a vCPU sends bytes */
 #define LAST_CHANCE_MS 200
 
 static void (*log_hook)(const char *line);
@@ -195,7 +195,7 @@ static size_t write_connected(struct chardev *chr, const uint8_t *buf, size_t le
             done += ring_append(chr, buf + done, len - done);
     }
     if (chr->out_used)
-        kick_locked(chr, g_get_monotonic_time() + BATCH_US);
+        kick_locked(chr, chr->worked_at_us + BATCH_US); /* at once after a pause */
     if (done < len)
         chr->fe_waiting = true;
     return done;
@@ -458,6 +458,7 @@ static gboolean work(GSource *source, GSourceFunc unused, gpointer unused_data)
     (void)unused_data;
     pthread_mutex_lock(&chr->lock);
     chr->work_at_us = G_MAXINT64;
+    chr->worked_at_us = g_get_monotonic_time();
     g_source_set_ready_time(source, -1);
     flush_locked(chr);
     broken = chr->broken;

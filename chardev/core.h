@@ -62,6 +62,7 @@ struct chardev {
     bool double_ff;       /* telnet: a byte 0xff goes out twice */
     bool fe_waiting;      /* the front end got a short write */
     gint64 work_at_us;    /* when `work` runs; G_MAXINT64: not */
+    gint64 worked_at_us;  /* when it last did */
     uint8_t *out;
     size_t out_size, out_head, out_used;
     uint64_t dropped;     /* bytes: nobody there, or lost with a peer */

@@ -341,7 +341,8 @@ bool apply_mon(struct parser *p, const struct option_use *use, GError **error)
     return opt_check_id(use->what, opts_get(use->opts, "id"), error);
 }
 
-static bool one_chardev(struct parser *p, const struct option_use *use, char **where, GError **error)
+static bool one_chardev(struct parser *p, const struct option_use *use, char **where,
+                        GError **error)
 {
     if (*where)
         return opt_error(error, "%s: it is given twice", use->what);
@@ -401,7 +402,8 @@ bool apply_vga(struct parser *p, const struct option_use *use, GError **error)
     struct vm_config *c = p->config;
 
     if (strcmp(use->arg, "std") && strcmp(use->arg, "none"))
-        return opt_error(error, "%s %s: not supported; there are std and none", use->what, use->arg);
+        return opt_error(error, "%s %s: not supported; there are std and none", use->what,
+                         use->arg);
     c->vga = strcmp(use->arg, "std") ? VGA_NONE : VGA_STD;
     c->vga_given = true;
     return true;
@@ -467,7 +469,8 @@ static bool choose_display(struct parser *p, GError **error)
     if (has_device(p, "VGA") && has_device(p, "isa-vga"))
         return opt_error(error, "-device isa-vga: there is a display adapter already");
     if (vga_device && c->vga_given && c->vga != VGA_NONE)
-        return opt_error(error, "-vga std: a -device is the display adapter already; leave one out");
+        return opt_error(error,
+                         "-vga std: a -device is the display adapter already; leave one out");
     if (!c->vga_given)
         c->vga = c->nodefaults || vga_device || !strcmp(c->machine, "none") ? VGA_NONE : VGA_STD;
     if (c->display == DISPLAY_TEXT && c->daemonize)

@@ -142,11 +142,13 @@ bool apply_drive(struct parser *p, const struct option_use *use, GError **error)
 {
     GHashTable *o = use->opts;
     int index = (int)opts_number(o, "index", (uint64_t)-1);
-    int bus = (int)opts_number(o, "bus", (uint64_t)-1), unit = (int)opts_number(o, "unit", (uint64_t)-1);
+    int bus = (int)opts_number(o, "bus", (uint64_t)-1);
+    int unit = (int)opts_number(o, "unit", (uint64_t)-1);
     struct drive_config *d;
 
     if (index >= 0 && (bus >= 0 || unit >= 0))
-        return opt_error(error, "%s index=%d: give either index, or bus and unit", use->what, index);
+        return opt_error(error, "%s index=%d: give either index, or bus and unit", use->what,
+                         index);
     d = add_drive(p, index, bus, unit);
     set_drive_names(d, o);
     set_drive_flags(d, o);
@@ -239,7 +241,8 @@ static bool place_drives(struct parser *p, GError **error)
         struct drive_config *d = g_ptr_array_index(drives, i);
 
         if (d->interface == DRIVE_IF_IDE && !strcmp(p->config->machine, "none"))
-            return opt_error(error, "-drive file=%s: machine none has no IDE; use if=none", d->file);
+            return opt_error(error, "-drive file=%s: machine none has no IDE; use if=none",
+                             d->file);
         if (d->interface == DRIVE_IF_NONE)
             place_none(p, i);
         else if (!place_ide(p, i, error))
@@ -323,7 +326,8 @@ static bool node_checked(struct blockdev_node *n, GPtrArray *pairs, bool has_fil
             return opt_error(error, "%s aio=native: it needs cache.direct=on", what);
         return true;
     }
-    return opt_error(error, "%s: not supported yet; there are raw, file, host_device, null-co", what);
+    return opt_error(error, "%s: not supported yet; there are raw, file, host_device, null-co",
+                     what);
 }
 
 static bool add_node(struct parser *p, GPtrArray *pairs, const char *inner_of, char **name_out,
@@ -385,7 +389,8 @@ bool apply_blockdev(struct parser *p, const struct option_use *use, GError **err
 }
 
 /* raw over raw over file ... : a chain, each node used once. The last is where the bytes are. */
-static struct blockdev_node *bottom_node(struct parser *p, struct blockdev_node *top, GError **error)
+static struct blockdev_node *bottom_node(struct parser *p, struct blockdev_node *top,
+                                         GError **error)
 {
     struct blockdev_node *n = top;
 

@@ -111,7 +111,8 @@ static bool finish_accels(struct parser *p, GError **error)
         g_ptr_array_add(accels, g_strdup("kvm"));
     drop_tcg(accels);
     if (!accels->len)
-        return opt_error(error, "-accel tcg: not supported: guests run on KVM only; use -accel kvm");
+        return opt_error(error,
+                         "-accel tcg: not supported: guests run on KVM only; use -accel kvm");
     return true;
 }
 
@@ -142,7 +143,8 @@ bool apply_cpu(struct parser *p, const struct option_use *use, GError **error)
     for (char **part = parts + 1; *part; part++) {
         /* Without migration both values mean the same. */
         if (!g_str_has_prefix(*part, "migratable="))
-            return opt_error(error, "%s %s: CPU features cannot be chosen yet ('%s'); use -cpu host",
+            return opt_error(error,
+                             "%s %s: CPU features cannot be chosen yet ('%s'); use -cpu host",
                              use->what, use->arg, *part);
         g_ptr_array_add(p->config->cpu_features, g_strdup(*part));
     }
@@ -183,7 +185,8 @@ static bool finish_smp(struct parser *p, GError **error)
     if (c->cpus > max)
         return opt_error(error, "-smp cpus=%u: more than maxcpus=%u", c->cpus, max);
     if ((uint64_t)c->cores * c->sockets * c->threads != max)
-        return opt_error(error, "-smp: sockets (%u) * cores (%u) * threads (%u) is not maxcpus (%u)",
+        return opt_error(error,
+                         "-smp: sockets (%u) * cores (%u) * threads (%u) is not maxcpus (%u)",
                          c->sockets, c->cores, c->threads, max);
     if (!strcmp(c->machine, "isapc") && max > 1)
         return opt_error(error, "-smp %u: machine isapc has one CPU", max);
@@ -266,7 +269,8 @@ bool apply_boot(struct parser *p, const struct option_use *use, GError **error)
     set_if_given(&c->boot_once, use->opts, "once");
     c->boot_menu = opts_bool(use->opts, "menu", c->boot_menu);
     c->boot_strict = opts_bool(use->opts, "strict", c->boot_strict);
-    c->boot_splash_time_ms = (int)opts_number(use->opts, "splash-time", (uint64_t)c->boot_splash_time_ms);
+    c->boot_splash_time_ms = (int)opts_number(use->opts, "splash-time",
+                                              (uint64_t)c->boot_splash_time_ms);
     if (opts_get(use->opts, "reboot-timeout"))
         c->boot_reboot_timeout_ms = atoi(opts_get(use->opts, "reboot-timeout"));
     return true;
@@ -279,7 +283,8 @@ static bool parse_date(const char *text, int64_t *seconds)
 {
     g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
     g_autoptr(GDateTime) date = NULL;
-    g_autofree char *full = strchr(text, 'T') ? g_strdup(text) : g_strconcat(text, "T00:00:00", NULL);
+    const char *time = strchr(text, 'T') ? "" : "T00:00:00";
+    g_autofree char *full = g_strconcat(text, time, NULL);
 
     if (strlen(full) != strlen("2006-06-17T16:01:21"))
         return false;
@@ -299,7 +304,8 @@ bool apply_rtc(struct parser *p, const struct option_use *use, GError **error)
         c->rtc_localtime = !strcmp(base, "localtime");
         c->rtc_start_s = -1;
         if (!c->rtc_localtime && strcmp(base, "utc") && !parse_date(base, &c->rtc_start_s))
-            return opt_error(error, "%s base=%s: utc, localtime, or a date like 2026-01-31T12:00:00",
+            return opt_error(error,
+                             "%s base=%s: utc, localtime, or a date like 2026-01-31T12:00:00",
                              use->what, base);
     }
     return true;

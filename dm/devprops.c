@@ -7,7 +7,8 @@
 
 static const struct opt_desc isa_serial_props[] = {
     {.name = "chardev", .type = OPT_STRING, .help = "id of the -chardev at its other end"},
-    {.name = "index", .type = OPT_NUMBER, .min = 0, .max = 3, .help = "0 is COM1; sets address and line",
+    {.name = "index", .type = OPT_NUMBER, .min = 0, .max = 3,
+     .help = "0 is COM1; sets address and line",
      .fallback = "the next free"},
     {.name = "iobase", .type = OPT_NUMBER, .min = 0, .max = 0xfff8, .help = "first I/O port",
      .fallback = "by index: 0x3f8, 0x2f8, 0x3e8, 0x2e8"},
@@ -18,7 +19,8 @@ static const struct opt_desc isa_serial_props[] = {
 };
 
 static const struct opt_desc ide_hd_props[] = {
-    {.name = "drive", .type = OPT_STRING, .help = "id of the -drive, or node-name of the -blockdev"},
+    {.name = "drive", .type = OPT_STRING,
+     .help = "id of the -drive, or node-name of the -blockdev"},
     {.name = "bus", .type = OPT_ENUM, .values = "ide.0|ide.1", .help = "channel"},
     {.name = "unit", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "0 master, 1 slave",
      .fallback = "the first free"},

@@ -149,7 +149,7 @@ static void cmos_boot(struct firmware *fw)
     for (unsigned i = 0; i < 3 && order[i]; i++)
         codes[i] = boot_code(order[i]);
     cmos(fw, 0x3d, codes[1] << 4 | codes[0]);
-    cmos(fw, 0x38, codes[2] << 4 | 1); /* bit 0: do not insist on a boot signature on floppies */
+    cmos(fw, 0x38, codes[2] << 4); /* bit 0 stays 0: a floppy needs its boot signature */
 }
 
 void firmware_reset(struct firmware *fw)

@@ -32,7 +32,7 @@ struct json_framer {
 enum json_frame {
     JSON_FRAME_MORE,  /* go on */
     JSON_FRAME_VALUE, /* framer->text holds a value; json_framer_reset() before the next byte */
-    JSON_FRAME_ERROR, /* too long, too deep or hopeless: said once, then all is skipped to a line end */
+    JSON_FRAME_ERROR, /* too long, too deep or hopeless: said once; skips to a line end */
 };
 
 void json_framer_init(struct json_framer *f, size_t max_bytes);

@@ -50,7 +50,7 @@ struct option_spec {
 
 const struct option_spec *option_specs(unsigned *count);
 const struct option_spec *option_find(const char *name);
-/* Options of QEMU's that are not here. *takes_arg as there. NULL: not one of them; else the hint. */
+/* Options of QEMU's that are not here: the hint (*takes_arg as there). NULL: not one of them. */
 const char *option_refusal(const char *name, bool *takes_arg);
 /* The known option that is spelled almost so; NULL: none. */
 const char *option_nearest(const char *name);

@@ -51,7 +51,7 @@ static struct opt_pair *add_pair(GPtrArray *pairs, char *name, char *value)
     return pair;
 }
 
-/* From p to a single comma or the end; doubled commas count as one. *next: behind the comma or NULL. */
+/* From p to a single comma or the end; doubled commas are one. *next: behind it, or NULL. */
 static char *take_value(const char *p, const char **next)
 {
     GString *out = g_string_new(NULL);

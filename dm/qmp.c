@@ -2,6 +2,7 @@
 #include "dm/qmp.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "chardev/chardev.h"
 #include "dm/backends.h"
@@ -81,7 +82,7 @@ static JsonNode *query_kvm(struct vm *vm, JsonObject *args, GError **error)
 
     (void)args, (void)error;
     json_object_set_boolean_member(o, "enabled", vm_uses_kvm(vm));
-    json_object_set_boolean_member(o, "present", TRUE);
+    json_object_set_boolean_member(o, "present", access("/dev/kvm", R_OK | W_OK) == 0);
     return json_node_of_object(o);
 }
 
@@ -214,7 +215,7 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
     unsigned count;
     const struct option_spec *o = option_specs(&count);
 
-    (void)vm, (void)error;
+    (void)vm;
     for (unsigned i = 0; i < count; i++) {
         JsonObject *entry;
         JsonArray *parameters;
@@ -232,6 +233,25 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
         json_object_set_array_member(entry, "parameters", parameters);
         json_array_add_object_element(array, entry);
     }
+    if (wanted && !json_array_get_length(array)) {
+        json_array_unref(array);
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "invalid option name: %.60s", wanted);
+        return NULL;
+    }
+    return json_node_of_array(array);
+}
+
+/* The events that dm/vm.c sends. */
+static const char *const events[] = {"BLOCK_IO_ERROR", "POWERDOWN", "RESET", "RESUME", "SHUTDOWN",
+                                     "STOP"};
+
+static JsonNode *query_events(struct vm *vm, JsonObject *args, GError **error)
+{
+    JsonArray *array = json_array_new();
+
+    (void)vm, (void)args, (void)error;
+    for (unsigned i = 0; i < G_N_ELEMENTS(events); i++)
+        add_named(array, events[i]);
     return json_node_of_array(array);
 }
 
@@ -299,6 +319,7 @@ static const struct qmp_command commands[] = {
     {"qmp_capabilities", NULL, capabilities_args, false}, /* run by the monitor itself */
     {"query-version", query_version, NULL, false},
     {"query-commands", query_commands, NULL, false},
+    {"query-events", query_events, NULL, false},
     {"query-qmp-schema", query_qmp_schema, NULL, false},
     {"query-command-line-options", query_command_line_options, option_args, false},
     {"query-status", query_status, NULL, false},
@@ -398,6 +419,9 @@ static JsonNode *query_qmp_schema(struct vm *vm, JsonObject *args, GError **erro
         if (commands[i].args)
             add_argument_types(schema, &commands[i], type);
     }
+    for (unsigned i = 0; i < G_N_ELEMENTS(events); i++)
+        json_object_set_string_member(add_schema(schema, events[i], "event"), "arg-type",
+                                      "object-any");
     return json_node_of_array(schema);
 }
 

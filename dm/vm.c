@@ -31,12 +31,14 @@ enum {
 struct vm {
     const struct vm_config *config;
     enum run_state state;
+    bool stepped; /* -accel qtest: no vCPU, and the client steps the clock */
     struct backends *backends;
     struct clock_source *clock_source; /* NULL: stepped clock, no vCPU */
     struct dev_env env;
     struct memory *memory;
     struct kvm *kvm;
     struct vcpu_group *vcpus;
+    struct io_reader reader; /* the main loop's, for posted writes */
     struct kvm_clock_data kvm_clock;
     struct qtest *qtest;
     struct irq_fabric *irq;
@@ -297,11 +299,6 @@ static void io_error(void *opaque, struct block *blk, bool write, bool nospace, 
 
 /* ---- looking ---- */
 
-static const char *first_accel(const struct vm_config *config)
-{
-    return config->accels->len ? g_ptr_array_index(config->accels, 0) : "kvm";
-}
-
 struct display_source *vm_display(struct vm *vm)
 {
     return machine_display(vm->machine);
@@ -319,7 +316,7 @@ struct chardev *vm_chardev(struct vm *vm, const char *id)
 
 bool vm_uses_kvm(const struct vm *vm)
 {
-    return strcmp(first_accel(vm->config), "qtest") != 0;
+    return !vm->stepped;
 }
 
 const struct dev_env *vm_env(struct vm *vm)
@@ -347,9 +344,9 @@ bool vm_screendump(struct vm *vm, const char *path, bool png, GError **error)
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NODEV, "no graphic console found (-vga none)");
         return false;
     }
-    iolock_enter(source->lock);
+    display_enter(source);
     ok = source->render(source->chip, &s);
-    iolock_leave(source->lock);
+    display_leave(source);
     /* A blanked screen is a picture too: the size that text mode would have, all black. */
     if (!ok && surface_resize(&s, 720, 400))
         memset(s.pixels, 0, (size_t)s.stride * s.height * sizeof(*s.pixels));
@@ -394,9 +391,28 @@ static void set_line(void *opaque, unsigned gsi, bool level)
         qtest_irq(vm->qtest, gsi, level);
 }
 
-static bool build_world(struct vm *vm, bool stepped, GError **error)
+/* The first of -accel's list that works here. A bare machine has no processor: nothing is opened. */
+static bool choose_accel(struct vm *vm, bool bare, GError **error)
 {
-    if (stepped) {
+    GPtrArray *accels = vm->config->accels;
+    GError *first = NULL;
+
+    for (guint i = 0; i < accels->len; i++) {
+        vm->stepped = !strcmp(g_ptr_array_index(accels, i), "qtest");
+        if (!vm->stepped && !bare)
+            vm->kvm = kvm_new(first ? NULL : &first);
+        if (vm->stepped || bare || vm->kvm) {
+            g_clear_error(&first);
+            return true;
+        }
+    }
+    g_propagate_error(error, first);
+    return false;
+}
+
+static bool build_world(struct vm *vm, GError **error)
+{
+    if (vm->stepped) {
         vm->env.clock = vclock_new_stepped();
     } else {
         vm->clock_source = clock_source_new();
@@ -430,6 +446,26 @@ static bool build_machine(struct vm *vm, GError **error)
     return true;
 }
 
+/* A picture shows what the guest has written, also where KVM collects that. */
+static void display_catch_up(void *opaque)
+{
+    struct vm *vm = opaque;
+
+    if (vm->vcpus)
+        kvm_flush_posted(vm->kvm, vm->env.iomap, &vm->reader);
+}
+
+static void build_display(struct vm *vm)
+{
+    struct display_source *source = vm_display(vm);
+
+    iomap_reader_add(vm->env.iomap, &vm->reader);
+    if (source) {
+        source->catch_up = display_catch_up;
+        source->catch_up_opaque = vm;
+    }
+}
+
 static bool build_vcpus(struct vm *vm, GError **error)
 {
     const struct vcpu_hooks hooks = {vcpu_stopped, vm};
@@ -442,6 +478,7 @@ static bool build_vcpus(struct vm *vm, GError **error)
     kvm_follow_iomap(vm->kvm, vm->env.iomap);
     vm->vcpus = vcpus_new(vm->kvm, vm->env.iomap, c->cpus, &topology, &hooks, error);
     kvm_clock_save(vm->kvm, &vm->kvm_clock);
+    build_display(vm);
     return vm->vcpus != NULL;
 }
 
@@ -464,7 +501,6 @@ static bool build_monitors(struct vm *vm, GError **error)
 struct vm *vm_new(const struct vm_config *config, GError **error)
 {
     struct vm *vm = g_new0(struct vm, 1);
-    bool stepped = !strcmp(first_accel(config), "qtest");
     bool bare = !strcmp(config->machine, "none");
 
     vm->config = config;
@@ -472,14 +508,9 @@ struct vm *vm_new(const struct vm_config *config, GError **error)
     vm->loop = g_main_loop_new(NULL, FALSE);
     vm->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
     vm->backends = backends_open(config, error);
-    if (!vm->backends || !build_world(vm, stepped, error))
+    if (!vm->backends || !choose_accel(vm, bare, error) || !build_world(vm, error))
         goto fail;
     block_set_stop_hook(io_error, vm);
-    if (!stepped && !bare) {
-        vm->kvm = kvm_new(error);
-        if (!vm->kvm)
-            goto fail;
-    }
     if (!bare && !build_machine(vm, error))
         goto fail;
     if (!build_vcpus(vm, error) || !build_qtest(vm, error) || !build_monitors(vm, error))
@@ -496,13 +527,16 @@ void vm_free(struct vm *vm)
         return;
     if (vm->vcpus)
         vcpus_free(vm->vcpus);
+    vm->vcpus = NULL;
     g_ptr_array_free(vm->monitors, TRUE);
     qtest_free(vm->qtest);
     vm->qtest = NULL;
     while (g_source_remove_by_user_data(vm)) {
     }
-    if (vm->env.iomap)
+    if (vm->env.iomap) {
         iomap_set_listener(vm->env.iomap, NULL, NULL);
+        iomap_reader_remove(vm->env.iomap, &vm->reader);
+    }
     machine_free(vm->machine);
     backends_close(vm->backends);
     irq_fabric_free(vm->irq);

@@ -91,13 +91,14 @@ void device_guest_error(struct device *dev, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Saves the fields as bytes, in the table's order: for each its name, type, count and values. Returns the size; writes only if it fits `size`. Lock held.
+ * Saves the fields as bytes, in the table's order: for each its name, type, count and values.
+ * Returns the size; writes only if it fits `size`. Lock held.
  */
 size_t device_save(const struct device *dev, void *buf, size_t size);
 
 /*
- * Loads what device_save() wrote. Every length and value is checked, and post_load asked; on a
- * fault nothing has changed, why[] says what, and false is returned. Lock held.
+ * Loads what device_save() wrote: every field of the table once and in its order, no other. Every
+ * length and value is checked, and post_load asked; on a fault nothing has changed, why[] says what, and false is returned. Lock held.
  */
 bool device_load(struct device *dev, const void *buf, size_t size, char *why, size_t why_size);
 

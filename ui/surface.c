@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "ioreq/iolock.h"
+
 bool surface_resize(struct surface *s, uint32_t width, uint32_t height)
 {
     uint32_t *pixels;
@@ -23,4 +25,16 @@ void surface_free(struct surface *s)
 {
     free(s->pixels);
     *s = (struct surface){0};
+}
+
+void display_enter(const struct display_source *source)
+{
+    if (source->catch_up)
+        source->catch_up(source->catch_up_opaque);
+    iolock_enter(source->lock);
+}
+
+void display_leave(const struct display_source *source)
+{
+    iolock_leave(source->lock);
 }

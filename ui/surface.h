@@ -39,7 +39,7 @@ struct text_screen {
     struct text_cell *cells; /* columns * rows, room for TEXT_MAX_CELLS; the viewer's */
 };
 
-/* What an adapter offers; calls with `lock` held (by the viewer). */
+/* What an adapter offers; calls between display_enter() and display_leave() (by the viewer). */
 struct display_source {
     /* Draws the whole picture, resizing the surface to it. False: nothing to show (blanked). */
     bool (*render)(void *chip, struct surface *s);
@@ -49,6 +49,12 @@ struct display_source {
     bool (*changed)(void *chip);
     void *chip;
     struct iolock *lock;
+    /* The machine's, or NULL: carries out the writes that KVM still holds. Called without the lock. */
+    void (*catch_up)(void *opaque);
+    void *catch_up_opaque;
 };
+
+void display_enter(const struct display_source *source);
+void display_leave(const struct display_source *source);
 
 #endif

@@ -11,7 +11,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "ioreq/iolock.h"
 #include "ui/textdump.h"
 
 #define KEY_PACE_MS      15
@@ -230,7 +229,7 @@ static bool look_at_screen(struct terminal *t, gint64 now_us)
 
     if (!t->src)
         return false;
-    iolock_enter(t->src->lock);
+    display_enter(t->src);
     changed = t->src->changed(t->src->chip) || t->graphics_pending ||
               (!t->have_screen && !t->graphics);
     if (changed && t->src->text(t->src->chip, &t->screen)) {
@@ -240,7 +239,7 @@ static bool look_at_screen(struct terminal *t, gint64 now_us)
     } else if (changed) {
         look_at_graphics(t, now_us);
     }
-    iolock_leave(t->src->lock);
+    display_leave(t->src);
     return changed;
 }
 

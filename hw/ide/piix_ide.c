@@ -10,6 +10,7 @@
 
 enum { IDETIM = 0x40, SIDETIM = 0x44 };
 #define IDETIM_DECODE 0x8000
+#define IDETIM_RESET IDETIM_DECODE /* not the data sheet's 0: see piix_ide.h */
 #define BUS_MASTER_BAR 4
 
 static const uint16_t legacy_io[2] = { 0x1f0, 0x170 };
@@ -178,6 +179,8 @@ static void init_config_space(struct piix_ide *ide)
     pci->wmask[PCI_LATENCY] = 0xf0;
     for (unsigned i = 0; i < 4; i++)
         pci->wmask[IDETIM + i] = 0xff;
+    for (unsigned i = 0; i < 2; i++)
+        pci_set_word(pci->config + IDETIM + 2 * i, IDETIM_RESET);
     pci->wmask[SIDETIM] = 0xff;
     /* Neither registers in memory nor an INTx pin. */
     pci_set_word(pci->wmask + PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MASTER);

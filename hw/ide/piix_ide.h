@@ -8,6 +8,10 @@
  *   40-41, 42-43  IDETIM, primary and secondary: bit 15 decodes the channel's ports (with bit 0 of
  *                 the command register); the others are timings, kept and without effect
  *   44            SIDETIM, timings of the second drives
+ *
+ * Deliberate deviation: after a reset bit 15 of both IDETIM is 1 (data sheet: 0). QEMU keeps IDETIM
+ * without effect, so what was written for it (libqos, small firmware) sets the command register only.
+ * Bit 0 there keeps the ports closed until somebody asks for them, as on the chip.
  */
 #ifndef HW_IDE_PIIX_IDE_H
 #define HW_IDE_PIIX_IDE_H
@@ -21,8 +25,8 @@ struct piix3_ide_config {
 };
 
 /*
- * A new function on the bus, reset: no port is decoded until the firmware enables it. device_free()
- * ends it. NULL with why[]: devfn taken, or a bad drive configuration.
+ * A new function on the bus, reset: no port is decoded until bit 0 of its command register is set.
+ * device_free() ends it. NULL with why[]: devfn taken, or a bad drive configuration.
  */
 struct device *piix3_ide_new(struct pci_bus *bus, uint8_t devfn, const struct dev_env *env,
                              const char *id, const struct piix3_ide_config *cfg, char *why,

@@ -32,6 +32,7 @@ enum {
     REG_D = 13,
     FIRST_MEMORY = 14,
     CENTURY = 0x32,
+    CENTURY_PS2 = 0x37,
 };
 
 enum {
@@ -317,9 +318,16 @@ static uint8_t read_flags(struct mc146818 *r)
     return v;
 }
 
-static uint8_t read_data(struct mc146818 *r)
+static unsigned data_index(const struct mc146818 *r)
 {
     unsigned i = r->index & (CMOS_BYTES - 1);
+
+    return i == CENTURY_PS2 ? CENTURY : i;
+}
+
+static uint8_t read_data(struct mc146818 *r)
+{
+    unsigned i = data_index(r);
 
     switch (i) {
     case REG_A: return r->cmos[i] | (update_in_progress(r) ? A_UIP : 0);
@@ -343,7 +351,7 @@ static void write_a(struct mc146818 *r, uint8_t value)
 
 static void write_data(struct mc146818 *r, uint8_t value)
 {
-    unsigned i = r->index & (CMOS_BYTES - 1);
+    unsigned i = data_index(r);
 
     switch (i) {
     case REG_A: write_a(r, value); break;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The real-time clock and its CMOS memory. Motorola MC146818A data sheet; the century byte at 0x32
- * is where IBM's AT BIOS and everything since looks for it. Index port (bit 7 masks NMI, stored)
- * and data port. 128 bytes.
+ * is where IBM's AT BIOS and everything since looks for it, and 0x37, where the PS/2 has it, is the
+ * same byte (some Windows versions look there; QEMU, Bochs and VirtualBox offer both). Index port
+ * (bit 7 masks NMI, stored) and data port. 128 bytes.
  *
  * The time registers are what the guest reads and writes; nothing is converted on a write. At each
  * entry they are brought forward by the update cycles (whole seconds of the machine's clock) since

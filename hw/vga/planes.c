@@ -10,6 +10,7 @@ struct addressing {
     uint32_t dword_mask;  /* wraps the IBM part at 64 Ki doublewords */
     uint8_t map_mask;
     bool chain4, odd_even_read, odd_even_write, enabled;
+    bool plain; /* bytes as they are: latch, modes, masks and colour compare are out of the way */
 };
 
 static struct addressing decode(const struct vga_mem *m)
@@ -37,8 +38,8 @@ static struct addressing decode(const struct vga_mem *m)
         a.dword_mask = UINT32_MAX;
         a.enabled = true;
         a.odd_even_read = a.odd_even_write = false;
-        a.chain4 = m->vbe->reg[VBE_BPP] != 4;
-        if (a.chain4)
+        a.chain4 = a.plain = m->vbe->reg[VBE_BPP] != 4;
+        if (a.plain)
             a.map_mask = 0x0f;
     }
     return a;
@@ -118,7 +119,7 @@ static uint8_t read_byte(struct vga_mem *m, const struct addressing *a, uint32_t
     if (!at)
         return 0xff;
     m->latch = load(at);
-    if (m->regs->gr[GR_MODE] & GR5_READ_MODE1)
+    if (!a->plain && m->regs->gr[GR_MODE] & GR5_READ_MODE1)
         return colour_compare(m);
     return at[plane];
 }
@@ -172,7 +173,7 @@ static void write_byte(struct vga_mem *m, const struct addressing *a, uint32_t a
 
     if (!at || !p.planes)
         return;
-    data = write_data(m, value);
+    data = a->plain ? all_planes(value) : write_data(m, value);
     for (plane = 0; plane < 4; plane++) {
         if (p.planes >> plane & 1)
             at[plane] = data >> (plane * 8);
@@ -189,6 +190,8 @@ static uint8_t *linear(const struct vga_mem *m, const struct addressing *a, uint
     if (!a->enabled || !a->chain4 || off < a->base || off - a->base + size > a->bytes ||
         addr + size > m->vram_bytes || addr / 4 + size > a->dword_mask)
         return NULL;
+    if (a->plain)
+        return m->vram + addr;
     if (write && (a->map_mask != 0x0f || gr[GR_MODE] & 3 || gr[GR_ROTATE] || gr[GR_ENABLE_SR] ||
                   gr[GR_BIT_MASK] != 0xff))
         return NULL;

@@ -11,8 +11,9 @@
  * with the picture kept.)
  *
  * While DISPI is enabled, the window is 64 KiB at 0xa0000, moved by the bank register over all of
- * video memory, and above 4 bpp it is chained, whatever the VGA registers hold: they are the
- * guest's to write freely.
+ * video memory, and above 4 bpp its bytes are those of the linear frame buffer, whatever the VGA
+ * registers hold (map mask, read and write mode, set/reset ...): they are the guest's to write freely.
+ * Programs draw through banks with what the mode before left in them.
  */
 #ifndef HW_VGA_PLANES_H
 #define HW_VGA_PLANES_H

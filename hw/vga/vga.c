@@ -155,8 +155,14 @@ static void window_write(void *chip, uint64_t off, unsigned size, uint64_t value
     v->dirty = true;
 }
 
+/*
+ * Nobody sees a write before the window is read or the picture looked at (display_enter()), but for a
+ * guest that writes here and reads the linear frame buffer without any access between; as QEMU has it.
+ */
+static const struct io_span window_posted = {0, VGA_WINDOW_BYTES};
 static const struct io_ops window_ops = {
-    .read = window_read, .write = window_write, .widths = IO_W1 | IO_W2 | IO_W4 | IO_W8};
+    .read = window_read, .write = window_write, .widths = IO_W1 | IO_W2 | IO_W4 | IO_W8,
+    .posted = &window_posted, .posted_count = 1};
 
 /* ---- the picture ---- */
 

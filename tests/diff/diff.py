@@ -20,10 +20,11 @@ Answers are compared one by one. Differences that stay are listed in known.txt b
 
   script.qts:12: OURS THEIRS # reason           line 12 (without a loop)
   script.qts:12.5: OURS THEIRS # reason         the answer for X = 5 (hexadecimal) of the loop there
-  script.qts:12.*: * * # reason                 every X; * also stands for any answer
+  script.qts:12.5-a: OURS THEIRS # reason       each X from 5 to a: all of them differ in this way
+  script.qts:12.*: OURS THEIRS # reason         any X, at least one
 
 A difference that is not listed fails (it is printed in this form, for its reason to be filled in), and
-so does a row that matches none any more.
+so does a row that matches none any more. The end of an emulator cannot be listed.
 The clock stands still on both sides, so scripts avoid what needs time.
 """
 import argparse
@@ -184,6 +185,29 @@ def make_disk(path, megabytes):
             image.write(sector.to_bytes(8, "little") + bytes((sector * 7 + i) & 0xff for i in range(8)) * 63)
 
 
+class Row:
+    """One line of known.txt: for a line, an X of its loop, a range of X, or any X."""
+
+    def __init__(self, key, ours, theirs, number):
+        self.key, self.ours, self.theirs, self.number = key, ours, theirs, number
+        self.seen = set()
+        self.keys = None if key.endswith(".*") else {key}
+        base, dot, last = key.partition(":")[2].partition(".")
+        if "-" in last:
+            low, high = (int(n, 16) for n in last.split("-"))
+            self.keys = {"%s:%s.%x" % (key.partition(":")[0], base, n) for n in range(low, high + 1)}
+
+    def covers(self, key, ours, theirs):
+        here = key in self.keys if self.keys is not None else key.rpartition(".")[0] == self.key[:-2]
+        if here and (ours, theirs) == (self.ours, self.theirs):
+            self.seen.add(key)
+            return True
+        return False
+
+    def used_up(self):
+        return self.seen == self.keys if self.keys is not None else bool(self.seen)
+
+
 class Known:
     """The listed differences."""
 
@@ -196,18 +220,15 @@ class Known:
             words = text.split()
             if len(words) != 3 or not words[0].endswith(":") or not reason.strip():
                 sys.exit("%s:%d: wanted 'script:line: ours theirs # reason'" % (origin, number))
-            self.rows.append([words[0][:-1], words[1], words[2], number, False])
+            self.rows.append(Row(words[0][:-1], words[1], words[2], number))
 
     def covers(self, key, ours, theirs):
-        found = False
-        for row in self.rows:
-            where = row[0] == key or (row[0].endswith(".*") and key.rpartition(".")[0] == row[0][:-2])
-            if where and row[1] in ("*", ours) and row[2] in ("*", theirs):
-                row[4] = found = True
-        return found
+        if "DIED" in (ours, theirs):
+            return False
+        return any([row.covers(key, ours, theirs) for row in self.rows])
 
     def stale(self, scripts):
-        return [row for row in self.rows if not row[4] and row[0].split(":")[0] in scripts]
+        return [row for row in self.rows if not row.used_up() and row.key.split(":")[0] in scripts]
 
 
 def run_script(script, argv, disks):
@@ -262,7 +283,7 @@ def run_all(options, known):
         totals = [t + c for t, c in zip(totals, counts)]
     stale = known.stale(names)
     for row in stale:
-        print("known.txt:%d: %s no longer differs so: take the row out" % (row[3], row[0]))
+        print("known.txt:%d: %s no longer differs so: take the row out" % (row.number, row.key))
     print("%d scripts, %d answers compared, %d differences listed with reasons, %d not listed, %d stale"
           % (len(names), totals[0], totals[1], totals[2], len(stale)))
     return 1 if totals[2] or stale or not totals[0] else 0
@@ -274,14 +295,20 @@ def self_test():
     theirs = [("a.qts:1", "inb 1", "0x01"), ("a.qts:2", "inb 2", "0xff"), ("a.qts:3.5", "inb 3", "0x04")]
     sys.stdout = open(os.devnull, "w")
     assert compare(ours, theirs, Known([])) == (3, 0, 2), "unlisted differences"
-    known = Known(["# comment", "a.qts:2: 0x02 0xff # why", "a.qts:3.*: * * # why"])
+    known = Known(["# comment", "a.qts:2: 0x02 0xff # why", "a.qts:3.*: 0x03 0x04 # why"])
     assert compare(ours, theirs, known) == (3, 2, 0) and not known.stale({"a.qts"}), "listed"
     assert compare(ours, theirs, Known(["a.qts:2: 0x03 0xff # why"]))[2] == 2, "other values"
+    assert compare(ours, theirs, Known(["a.qts:3.*: * * # why"]))[2] == 2, "no answer stands for all"
+    known = Known(["a.qts:3.4-5: 0x03 0x04 # why"])
+    assert compare(ours, theirs, known)[2] == 1 and known.stale({"a.qts"}), "only a part of the range"
+    known = Known(["a.qts:3.5-5: 0x03 0x04 # why"])
+    assert compare(ours, theirs, known)[2] == 1 and not known.stale({"a.qts"}), "the whole range"
     known = Known(["a.qts:1: 0x01 0x02 # why"])
     compare(ours, theirs, known)
     assert known.stale({"a.qts"}) and not known.stale({"b.qts"}), "stale"
     died = [("a.qts:1", "", "DIED")]
     assert compare(died, died, Known([]))[2] == 1, "both died"
+    assert compare(died, ours, Known(["a.qts:1: DIED 0x01 # why"]))[2] == 1, "a death cannot be listed"
     try:
         Known(["a.qts:2: 0x02 0xff"])
         raise AssertionError("a row without a reason")

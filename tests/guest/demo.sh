@@ -31,4 +31,23 @@ cmp -s -n $(((sectors - 3) * 512)) "$guests/demo.img" "$tmp/disk.img" ||
 dd if="$guests/demo.img" bs=512 skip=$((sectors - 1)) 2>/dev/null >"$tmp/a"
 dd if="$tmp/disk.img" bs=512 skip=$((sectors - 1)) 2>/dev/null >"$tmp/b"
 cmp -s "$tmp/a" "$tmp/b" || fail "the last sector changed"
-echo "$(grep '^demo:' "$tmp/serial" | tr -d '\r'); its sectors are in the image"
+
+# What a user sees by `make demo`: the guest's text screen and its serial line in one terminal.
+# Letters only: colours and moves of the cursor are the terminal display's own affair.
+seen="$(grep '^demo:' "$tmp/serial" | tr -d '\r')"
+case $KVM_DM in *qemu*) echo "$seen; its sectors are in the image"; exit 0 ;; esac
+command -v script >/dev/null || { echo "$seen; terminal not tried: no script(1)"; exit 0; }
+cp "$guests/demo.img" "$tmp/disk.img"
+TERM=xterm timeout -k 5 150 script -qec "stty rows 40 cols 100; exec $KVM_DM -accel $ACCEL -nodefaults \
+    -vga std -m 64 -drive file=$tmp/disk.img,format=raw -display text -serial vc -no-reboot" \
+    "$tmp/typescript" >/dev/null 2>&1 </dev/null
+rc=$?
+expect_exit 0 "demo guest in a terminal"
+for text in 'kvm-dm demo guest' 'IDE disk' '  demo: all 1[0-9] checks passed' '[|] demo: all 1[0-9] checks passed'; do
+    grep -a -q -e "$text" "$tmp/typescript" || {
+        tail -c 3000 "$tmp/typescript" | cat -v
+        fail "not in the terminal: $text"
+    }
+done
+grep -a -q "$(printf '\342\224\214')" "$tmp/typescript" || fail "the frame's corners are not in the terminal"
+echo "$seen; its sectors are in the image; screen and serial line in a terminal"

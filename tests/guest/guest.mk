@@ -40,11 +40,12 @@ demo: $(B)/kvm-dm $(G)/demo.img
 .PHONY: demo
 
 # ---- ROM guests (-bios) and the boot sector --------------------------------------------------
-RESETS := keyboard port92 cf9 triple
+RESETS := keyboard port92 cf9 triple beyond
 reset_METHOD_keyboard := 1
 reset_METHOD_port92 := 2
 reset_METHOD_cf9 := 3
 reset_METHOD_triple := 4
+reset_METHOD_beyond := 5
 $(RESETS:%=$(G)/rom/reset-%.o): $(G)/rom/reset-%.o: tests/guest/rom/reset.S
 	@mkdir -p $(@D)
 	$(GUEST_CC) -DMETHOD=$(reset_METHOD_$*) -c -o $@ $<

@@ -5,14 +5,16 @@ control: exit codes of dm/vm.h, QMP's events in their order. ROM guests, so each
 """
 import os
 import signal
+import subprocess
 import sys
 import time
 
-from vmtest import GUESTS, Vm, check, done, fail, need_kvm
+from vmtest import ACCEL, EMULATOR, GUESTS, Vm, check, done, fail, need_kvm
 
 # Exit codes as dm/vm.h states them; QEMU's own for a run of this test with QEMU as $KVM_DM.
 QEMU = "qemu-system" in os.environ.get("KVM_DM", "")
 GUEST_RESET, TRIPLE_FAULT = (0, 0) if QEMU else (2, 4)
+INTERNAL_ERROR = 3
 DEBUG = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 
 METHODS = {
@@ -42,6 +44,35 @@ def guest_resets(method, text):
     events = [e for e in drain(vm) if e["event"] == "SHUTDOWN"]
     check(len(events) == 1 and events[0]["data"]["guest"] is True,
           f"{text} with -no-reboot: one event SHUTDOWN from the guest")
+
+
+def beyond_kvm():
+    """
+    An instruction that a KVM without processor support cannot interpret: the report names it. A KVM
+    with such support runs it, into the triple fault that follows.
+    """
+    command = [EMULATOR, "-accel", ACCEL, "-nodefaults", "-display", "none", "-no-reboot"]
+    result = subprocess.run(command + rom("reset-beyond"), stdin=subprocess.DEVNULL, timeout=30,
+                            capture_output=True)
+    report = result.stderr.decode()
+    if result.returncode == TRIPLE_FAULT:
+        print("not tried: an instruction beyond KVM; this one runs int3")
+        return
+    print(report)
+    check(result.returncode == INTERNAL_ERROR, f"beyond KVM: exit code {result.returncode}")
+    check("cannot emulate" in report and "bytes: cc " in report, "beyond KVM: the bytes are reported")
+    check("rip f00" in report and "cr0 60000011" in report, "beyond KVM: the registers are reported")
+    check(len(report) < 4096, "beyond KVM: the report is short")
+
+    vm = Vm(rom("reset-beyond") + DEBUG)
+    end = time.monotonic() + 10
+    while vm.qmp("query-status")["status"] != "internal-error" and time.monotonic() < end:
+        time.sleep(0.05)
+    check(vm.qmp("query-status")["status"] == "internal-error", "beyond KVM: kept for the monitor")
+    check("error" in vm.try_qmp("cont"), "beyond KVM: cont is refused")
+    vm.qmp("system_reset")
+    vm.qmp("cont")
+    check(vm.wait_exit() == 0x21, "beyond KVM: system_reset and cont start it again")
 
 
 def drain(vm):
@@ -145,6 +176,8 @@ for name, title in METHODS.items():
     if len(sys.argv) > 1 and name not in sys.argv[1:]:
         continue
     guest_resets(name, title)
+if not QEMU:
+    beyond_kvm()
 monitor_controls()
 quits()
 no_shutdown()

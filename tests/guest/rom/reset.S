@@ -9,6 +9,7 @@
 #define PORT_92 2
 #define PORT_CF9 3
 #define TRIPLE_FAULT 4
+#define BEYOND_KVM 5
 
 #define MARK_ADDR 0x500
 #define MARK 0x72657365
@@ -40,7 +41,7 @@ start:  cli
         outb %al, %dx
         movb $0x06, %al                 /* ... now */
         outb %al, %dx
-#elif METHOD == TRIPLE_FAULT
+#elif METHOD == TRIPLE_FAULT || METHOD == BEYOND_KVM
         lidtl %cs:no_idt                /* no exception can be delivered */
         lgdtl %cs:gdt_pointer
         movl %cr0, %eax
@@ -48,7 +49,11 @@ start:  cli
         movl %eax, %cr0
         ljmpl $8, $0xf0000 + fault
         .code32
-fault:  movw $0x7777, %ax               /* beyond the GDT: #GP, #DF, shutdown */
+fault:
+#if METHOD == BEYOND_KVM
+        int3                            /* a KVM that interprets guest code lacks this */
+#endif
+        movw $0x7777, %ax               /* beyond the GDT: #GP, #DF, shutdown */
         movw %ax, %ds
         ud2
         .code16
@@ -61,7 +66,7 @@ again:  print second
 
 first:  .asciz "reset: first start\r\n"
 second: .asciz "reset: second start\r\n"
-#if METHOD == TRIPLE_FAULT
+#if METHOD == TRIPLE_FAULT || METHOD == BEYOND_KVM
         .balign 8
 no_idt: .word 0
         .long 0

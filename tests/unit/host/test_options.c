@@ -325,7 +325,8 @@ static void blockdevs(void **state)
     refuse("-blockdev driver=raw,node-name=a,file=a", "-blockdev|ring");
     refuse("-blockdev driver=file,node-name=a", "-blockdev file|filename");
     refuse("-blockdev driver=file,filename=x", "-blockdev|node-name");
-    refuse("-blockdev '{\"driver\":\"file\",\"node-name\":\"a\",\"filename\":1}'", "'filename'|string");
+    refuse("-blockdev '{\"driver\":\"file\",\"node-name\":\"a\",\"filename\":1}'",
+           "'filename'|string");
     refuse("-blockdev '{\"driver\":\"file\",\"node-name\":\"a\",\"filename\":\"x\",\"read-only\":\"on\"}'",
            "'read-only'|boolean");
     refuse("-blockdev driver=file,node-name=a,filename=x -blockdev driver=raw,node-name=b,file=a "
@@ -662,7 +663,8 @@ static void random_lines(void **state)
     static const char *const words[] = {
         "-drive", "-device", "-chardev", "-machine", "-m", "-smp", "-serial", "-qmp", "-blockdev",
         "-boot", "-global", "-object", "-mon", "-S", "-nographic", "-nodefaults", "-snapshot",
-        "file=a", "file=a,if=none,id=x", "ide-hd,drive=x", "null,id=n", "isa-serial,chardev=n", "pc",
+        "file=a", "file=a,if=none,id=x", "ide-hd,drive=x", "null,id=n", "isa-serial,chardev=n",
+            "pc",
         "none", "1", "2,sockets=2", "stdio", "null", "driver=raw,node-name=r,file=f",
         "driver=file,node-name=f,filename=z", "{\"driver\":\"VGA\"}", "{", "n,mode=control",
         "ide-hd.ver=1", "secret,id=s", "order=c", "mon:stdio", "chardev:n", ",", "=", "a,b,c",

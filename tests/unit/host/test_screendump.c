@@ -16,6 +16,7 @@
 #include <png.h>
 #endif
 
+#include "ioreq/iolock.h"
 #include "ui/screendump.h"
 #include "ui/textdump.h"
 
@@ -51,6 +52,32 @@ static void test_resize(void **state)
     s.pixels[29] = 1;
     surface_free(&s);
     assert_null(s.pixels);
+}
+
+static void note_unlocked(void *opaque)
+{
+    struct display_source *source = opaque;
+
+    assert_false(iolock_held(source->lock));
+    source->chip = source;
+}
+
+/* What KVM still holds is carried out before the device is entered, not inside. */
+static void test_enter(void **state)
+{
+    struct display_source source = {.lock = iolock_new()};
+
+    (void)state;
+    display_enter(&source);
+    assert_true(iolock_held(source.lock));
+    display_leave(&source);
+    assert_false(iolock_held(source.lock));
+    source.catch_up = note_unlocked;
+    source.catch_up_opaque = &source;
+    display_enter(&source);
+    assert_ptr_equal(source.chip, &source);
+    display_leave(&source);
+    iolock_free(source.lock);
 }
 
 static void test_ppm(void **state)
@@ -161,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_enter),
         cmocka_unit_test(test_ppm),
 #ifdef CONFIG_PNG
         cmocka_unit_test(test_png),

@@ -89,7 +89,11 @@ static struct screen *screen_new(void)
 {
     struct screen *s = g_new0(struct screen, 1);
 
-    s->src = (struct display_source){screen_render, screen_text, screen_changed, s, iolock_new()};
+    s->src = (struct display_source){.render = screen_render,
+                                      .text = screen_text,
+                                      .changed = screen_changed,
+                                      .chip = s,
+                                      .lock = iolock_new()};
     for (unsigned i = 0; i < 25; i++)
         screen_put(s, i, "", 7);
     return s;

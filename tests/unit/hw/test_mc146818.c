@@ -17,7 +17,8 @@
 #define S 1000000000ll
 #define IRQ 8
 
-enum { SEC, SEC_AL, MIN, MIN_AL, HOUR, HOUR_AL, WDAY, MDAY, MON, YEAR, A, B, C, D, CENT = 0x32 };
+enum { SEC, SEC_AL, MIN, MIN_AL, HOUR, HOUR_AL, WDAY, MDAY, MON, YEAR, A, B, C, D, CENT = 0x32,
+       CENT_PS2 = 0x37 };
 
 struct world {
     struct fake_env *fe;
@@ -396,7 +397,9 @@ static void test_cmos_and_reset(void **state)
     for (unsigned i = 14; i < 128; i++)
         wr(w, i | 0x80, i ^ 0x55); /* with NMI masked */
     assert_int_equal(rtc_get_cmos(w->dev, 0x7f), 0x7f ^ 0x55);
-    wr(w, CENT, 0x20);
+    wr(w, CENT, 0x19);
+    assert_int_equal(rd(w, CENT_PS2), 0x19);
+    wr(w, CENT_PS2, 0x20);
     wr(w, C, 0xff);
     wr(w, D, 0x00);
     assert_int_equal(rd(w, D), 0x80);
@@ -409,7 +412,7 @@ static void test_cmos_and_reset(void **state)
     assert_int_equal(rd(w, C), 0);
     assert_int_equal(rd(w, SEC), 0x12);
     for (unsigned i = 14; i < 128; i++)
-        assert_int_equal(rd(w, i), i == CENT ? 0x20 : i ^ 0x55);
+        assert_int_equal(rd(w, i), i == CENT || i == CENT_PS2 ? 0x20 : i ^ 0x55);
 }
 
 static void test_save_load(void **state)

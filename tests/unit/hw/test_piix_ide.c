@@ -128,6 +128,9 @@ static void test_decoding(void **state)
         struct bench *b = bench();
 
         assert_false(decoded(b, 0) || decoded(b, 1));
+        assert_int_equal(config(b, 0x40, 4), 0x80008000); /* the command register is enough */
+        set_config(b, 0x04, 2, 1);
+        assert_true(decoded(b, 0) && decoded(b, 1));
         set_config(b, 0x04, 2, n & 4 ? 1 : 0);
         set_config(b, 0x40, 2, n & 1 ? 0x8000 : 0x7fff);
         set_config(b, 0x43, 1, n & 2 ? 0x80 : 0x7f);
@@ -138,7 +141,7 @@ static void test_decoding(void **state)
         assert_int_equal(decoded(b, 1), !(n & 4) && n & 2);
         device_reset(b->dev);
         assert_false(decoded(b, 0) || decoded(b, 1));
-        assert_int_equal(config(b, 0x40, 4), 0);
+        assert_int_equal(config(b, 0x40, 4), 0x80008000);
         enable(b);
         assert_true(decoded(b, 0) && decoded(b, 1));
         bench_free(b);

@@ -372,12 +372,50 @@ static void test_banked_window_works(void **state)
     fixture_free(&f);
 }
 
+/* Above 4 bpp the bytes behind a bank are plain, whatever the registers of the mode before hold. */
+static void test_banked_window_is_plain(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    f.vbe.reg[VBE_ENABLE] = VBE_ENABLED;
+    f.vbe.reg[VBE_BANK] = 2;
+    seed = 7;
+    for (unsigned i = 0; i < 20000; i++) {
+        uint32_t off = rnd(0x10000 - 8), size = 1u << rnd(4), value = rnd(0x7fffffff);
+        const uint8_t *at = f.mem.vram + 0x20000 + off;
+        uint8_t before = at[size], mask = size < 4 ? size * 8 : 32;
+
+        f.vbe.reg[VBE_BPP] = rnd(2) ? 8 : 32;
+        for (unsigned g = 0; g < VGA_GR_COUNT; g++)
+            f.regs.gr[g] = rnd(256);
+        for (unsigned s = 0; s < VGA_SEQ_COUNT; s++)
+            f.regs.seq[s] = rnd(256);
+        f.regs.misc = rnd(256);
+        f.mem.latch = rnd(UINT32_MAX);
+        vga_mem_write(&f.mem, off, size, value);
+        assert_int_equal(vga_mem_read(&f.mem, off, size), value & (mask < 32 ? (1u << mask) - 1 : ~0u));
+        assert_memory_equal(at, &value, size < 4 ? size : 4);
+        assert_int_equal(at[size], before);
+    }
+    f.vbe.reg[VBE_BPP] = 4; /* planes go through the pipeline */
+    memset(f.regs.gr, 0, sizeof(f.regs.gr));
+    f.regs.seq[SEQ_MAP_MASK] = 0x0f;
+    f.regs.gr[GR_BIT_MASK] = 0x0f;
+    memset(f.mem.vram, 0, VRAM_BYTES);
+    f.mem.latch = 0;
+    vga_mem_write(&f.mem, 0, 1, 0xff);
+    assert_int_equal(f.mem.vram[0x20000 * 4], 0x0f);
+    fixture_free(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_slow_model), cmocka_unit_test(test_every_write_mode),
         cmocka_unit_test(test_layout),             cmocka_unit_test(test_v02_banks),
-        cmocka_unit_test(test_banked_window_works),
+        cmocka_unit_test(test_banked_window_works), cmocka_unit_test(test_banked_window_is_plain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

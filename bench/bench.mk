@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# `make bench`: small ROM guests on a bare KVM_RUN loop, on kvm-dm and on Debian's QEMU, in turn.
+# BENCH_ROUNDS, BENCH_SECONDS (of each run) and BENCH_ROWS (a
+# regular expression for the names of rows) change what it does.
+BN := $(B)/bench
+
+# A ROM's source and what sets it apart.
+bench_port-read-uart := port -DREAD -DPORT=0x3ff
+bench_port-read-ide := port -DREAD -DPORT=0x3f6
+bench_port-write-uart := port -DPORT=0x3ff
+bench_port-write-post := port -DPORT=0x80
+bench_mem-read-window := mem -DREAD
+bench_mem-write-window := mem
+bench_mem-read-bar := mem -DREAD -DBAR
+bench_mem-write-bar := mem -DBAR
+bench_uart-out := uart
+bench_uart-outs := uart -DSTRING
+bench_pio-read := ide_pio -DSECTORS=256 -DBLOCK=1
+bench_pio-read-multiple := ide_pio -DSECTORS=256 -DBLOCK=16
+bench_pio-write := ide_pio -DSECTORS=8 -DBLOCK=1 -DWRITE
+bench_pio-write-multiple := ide_pio -DSECTORS=8 -DBLOCK=8 -DWRITE
+bench_dma-read-64k := ide_dma -DSECTORS=128
+bench_dma-read-1m := ide_dma -DSECTORS=2048
+bench_dma-write-64k := ide_dma -DSECTORS=128 -DWRITE
+bench_dma-write-1m := ide_dma -DSECTORS=2048 -DWRITE
+bench_start := start
+bench_start-exit := start -DEXIT
+BENCH_ROMS := port-read-uart port-read-ide port-write-uart port-write-post mem-read-window \
+	mem-write-window mem-read-bar mem-write-bar uart-out uart-outs pio-read pio-read-multiple \
+	pio-write pio-write-multiple dma-read-64k dma-read-1m dma-write-64k dma-write-1m start start-exit
+
+define bench_rom
+$(BN)/$(1).bin: bench/guest/$(firstword $(bench_$(1))).S bench/guest/bench.h bench/guest/ide.h bench/bench.mk tests/guest/rom/rom.ld
+	@mkdir -p $$(@D)
+	$$(GUEST_CC) -MF $(BN)/$(1).d -Ibench/guest $(wordlist 2,9,$(bench_$(1))) -c -o $(BN)/$(1).o $$<
+	$$(GUEST_LD) -T tests/guest/rom/rom.ld -o $(BN)/$(1).elf $(BN)/$(1).o
+	objcopy -O binary $(BN)/$(1).elf $$@
+endef
+$(foreach r,$(BENCH_ROMS),$(eval $(call bench_rom,$(r))))
+
+$(BN)/floor: bench/floor.c config.mk
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $<
+$(BN)/countrun.so: bench/countrun.c config.mk
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -fPIC -shared -o $@ $<
+
+bench-guests: $(BENCH_ROMS:%=$(BN)/%.bin) $(BN)/floor $(BN)/countrun.so
+bench: $(B)/kvm-dm bench-guests
+	@KVM_DM=$(abspath $(B)/kvm-dm) B=$(abspath $(B)) bench/bench.py
+
+.PHONY: bench bench-guests

@@ -1,0 +1,391 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Measures kvm-dm ($KVM_DM) against a bare KVM_RUN loop (bench/floor.c) and Debian's QEMU. Each row is one
+ROM guest; the three programs run it in turn, several rounds long. A ratio is taken within a round and the
+median of the rounds printed, so that what the rest of the machine does falls on all three alike.
+docs/bench.md says how to read the output.
+"""
+import json
+import mmap
+import os
+import platform
+import re
+import select
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+BUILD = os.environ.get("B", "build")
+BENCH = os.path.join(BUILD, "bench")
+KVM_DM = os.environ.get("KVM_DM", os.path.join(BUILD, "kvm-dm"))
+QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "0.7"))
+ONLY = os.environ.get("BENCH_ROWS")
+RAM_MIB = 64
+DISK = os.path.join(BENCH, "disk.img")
+DISK_MIB = 16
+FLOOR, DM, EMULATOR = "floor", "kvm-dm", "qemu"
+PROGRAMS = (FLOOR, DM, EMULATOR)
+
+# ---- running one program with one guest -------------------------------------------------------
+
+SERIAL_NULL = ["-serial", "null"]
+SERIAL_FILE = ["-serial", "file:" + os.path.join(BENCH, "serial.out")]
+WITH_DISK = ["-drive", f"file={DISK},format=raw,if=ide"]
+VGA = ["-vga", "std"]
+
+
+class Failed(Exception):
+    """The row cannot run; the text says why."""
+
+
+def command(program, rom, options, defaults=False):
+    path = os.path.join(BENCH, rom + ".bin")
+    if program == FLOOR:
+        return [os.path.join(BENCH, "floor"), path, str(RAM_MIB)]
+    bare = [] if defaults else ["-nodefaults"]
+    return [KVM_DM if program == DM else shutil.which(QEMU),
+            "-machine", "pc", "-accel", "kvm", "-m", str(RAM_MIB), "-no-user-config", *bare,
+            "-display", "none", "-bios", path, "-chardev", "file,id=mark,path=/dev/fd/1",
+            "-device", "isa-debugcon,iobase=0x402,chardev=mark",
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *options]
+
+
+class Run:
+    """A program that runs, its marks on a pipe. `t0`: just before it was started, in ns."""
+
+    def __init__(self, argv, env=None):
+        self.argv = argv
+        self.log = os.path.join(BENCH, "stderr.txt")
+        self.pipe, theirs = os.pipe()
+        actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                   (os.POSIX_SPAWN_OPEN, 2, self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+                   (os.POSIX_SPAWN_DUP2, theirs, 1)]
+        environ = dict(os.environ, **(env or {}))
+        self.t0 = time.monotonic_ns()
+        self.pid = os.posix_spawn(argv[0], argv, environ, file_actions=actions)
+        os.close(theirs)
+
+    def read(self, timeout_s=20):
+        """The bytes that came by now, waiting for the first; fails at the end of file or time."""
+        if not select.select([self.pipe], [], [], timeout_s)[0]:
+            raise Failed(f"{os.path.basename(self.argv[0])}: no mark from the guest in {timeout_s:.0f} s")
+        data = os.read(self.pipe, 65536)
+        if not data:
+            with open(self.log, encoding="utf-8", errors="replace") as f:
+                text = f.read().strip().splitlines()
+            raise Failed(f"{os.path.basename(self.argv[0])}: {text[-1] if text else 'it ended'}")
+        return data
+
+    def wait(self):
+        _, status = os.waitpid(self.pid, 0)
+        self.pid = 0
+        return status
+
+    def close(self):
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+        os.close(self.pipe)
+
+
+def stamps(data):
+    """The time stamps in whole marks, four bytes each."""
+    return [int.from_bytes(data[i:i + 4], "little") for i in range(0, len(data) - 3, 4)]
+
+
+def batch_ns(argv):
+    """
+    The time of a batch that nobody interrupts: the tenth percentile of the batches of SECONDS. The guest's
+    ticks become nanoseconds by the host's clock over the whole run.
+    """
+    run = Run(argv)
+    try:
+        first = run.read()
+        start = now = time.monotonic_ns()
+        data = first
+        while now - start < SECONDS * 1e9 or len(data) < 40:
+            data += run.read()
+            now = time.monotonic_ns()
+        marks = stamps(data)
+        ticks = [(b - a) % (1 << 32) for a, b in zip(marks, marks[1:])]
+        ns_per_tick = (now - start) / sum(ticks[len(first) // 4:])
+        return statistics.quantiles(ticks[1:], n=10)[0] * ns_per_tick
+    finally:
+        run.close()
+
+
+def exits_per_batch(argv):
+    """Returns of KVM_RUN to the program between two marks, the mark's own four left out of account."""
+    path = os.path.join(BENCH, "count")
+    with open(path, "wb") as f:
+        f.write(bytes(8))
+    run = Run(argv, {"LD_PRELOAD": os.path.abspath(os.path.join(BENCH, "countrun.so")),
+                     "BENCH_COUNT": path})
+    try:
+        with open(path, "rb") as f, mmap.mmap(f.fileno(), 8, access=mmap.ACCESS_READ) as m:
+            def count():
+                return int.from_bytes(m[:8], "little")
+            run.read()
+            run.read()
+            before, got = count(), 0
+            while got < 64:
+                got += len(run.read())
+            return (count() - before) / (got / 4) - 4
+    finally:
+        run.close()
+
+
+# ---- kinds of row: how a run is measured, in which unit ----------------------------------------
+
+class Access:
+    """Nanoseconds for one access (or byte)."""
+    unit, aim_text = "ns", "at most 1.05 x floor"
+    digits = 0
+
+    def __init__(self, rom, per_batch, options=()):
+        self.rom, self.per_batch, self.options = rom, per_batch, list(options)
+
+    def measure(self, program):
+        return batch_ns(command(program, self.rom, self.options)) / self.per_batch
+
+    def exits(self, program):
+        return exits_per_batch(command(program, self.rom, self.options)) / self.per_batch
+
+    @staticmethod
+    def met(_values, vs_floor, _vs_qemu):
+        return vs_floor <= 1.05
+
+
+class Throughput(Access):
+    """MB/s of an IDE disk."""
+    unit, aim_text = "MB/s", "at least 1.5 x QEMU"
+    digits = 2
+
+    def __init__(self, rom, sectors):
+        super().__init__(rom, sectors, WITH_DISK)
+
+    def measure(self, program):
+        return self.per_batch * 512 * 1000 / batch_ns(command(program, self.rom, self.options))
+
+    @staticmethod
+    def met(_values, _vs_floor, vs_qemu):
+        return vs_qemu >= 1.5
+
+
+class Start:
+    """Milliseconds from exec to the guest's first instructions (its first port write)."""
+    unit, aim_text = "ms", "at most 10 ms and 1/4 of QEMU"
+    digits = 1
+    exits = None
+    rom = "start"
+
+    def __init__(self, options=(), defaults=False):
+        self.options, self.defaults = list(options), defaults
+
+    def measure(self, program):
+        times = []
+        for _ in range(5):
+            run = Run(command(program, self.rom, self.options, self.defaults))
+            try:
+                times.append(self.take(run) / 1e6)
+            finally:
+                run.close()
+        return statistics.median(times)
+
+    @staticmethod
+    def take(run):
+        run.read()
+        return time.monotonic_ns() - run.t0
+
+    @staticmethod
+    def met(values, _vs_floor, vs_qemu):
+        return statistics.median(values) <= 10 and vs_qemu <= 0.25
+
+
+class WholeProcess(Start):
+    """The same until the process has ended."""
+    rom = "start-exit"
+    aim_text = ""
+
+    @staticmethod
+    def take(run):
+        status = run.wait()
+        if os.waitstatus_to_exitcode(status) != 1:
+            raise Failed(f"{os.path.basename(run.argv[0])}: exit code "
+                         f"{os.waitstatus_to_exitcode(status)}, not 1")
+        return time.monotonic_ns() - run.t0
+
+
+class Memory(Start):
+    """MB of the process beside the guest's RAM, while the guest sleeps."""
+    unit, digits = "MB", 2
+
+    def __init__(self, field, options=(), defaults=False):
+        super().__init__(options, defaults)
+        self.field = field
+        self.aim_text = "at most 4 MB" if field == "private" else ""
+
+    def measure(self, program):
+        run = Run(command(program, self.rom, self.options, self.defaults))
+        try:
+            run.read()
+            time.sleep(0.3)  # what starts after the vCPU belongs to it
+            return memory_beside_ram(run.pid)[self.field] / 1000
+        finally:
+            run.close()
+
+    @staticmethod
+    def met(values, _vs_floor, _vs_qemu):
+        return statistics.median(values) <= 4
+
+
+def memory_beside_ram(pid):
+    """kB resident and private of a process, its guest's RAM (and video memory) left out."""
+    total = {"resident": 0, "private": 0}
+    mapping = {}
+
+    def add():
+        if mapping and mapping["Size"] < RAM_MIB * 1024 or mapping and "w" not in mapping["perms"]:
+            total["resident"] += mapping["Rss"]
+            total["private"] += mapping["Private_Clean"] + mapping["Private_Dirty"]
+
+    with open(f"/proc/{pid}/smaps", encoding="utf-8") as f:
+        for line in f:
+            if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                add()
+                mapping = {"perms": line.split()[1]}
+            elif line.rstrip().endswith(" kB"):
+                name, value = line.split(":")
+                mapping[name] = int(value.split()[0])
+        add()
+    return {k: v * 1024 / 1000 for k, v in total.items()}
+
+
+FULL = VGA + SERIAL_NULL + WITH_DISK
+ROWS = [
+    ("port read: UART scratch", Access("port-read-uart", 256, SERIAL_NULL)),
+    ("port read: IDE alternate status", Access("port-read-ide", 256, WITH_DISK)),
+    ("port write: UART scratch", Access("port-write-uart", 256, SERIAL_NULL)),
+    ("port write: POST code (posted)", Access("port-write-post", 256)),
+    ("memory read: VGA window", Access("mem-read-window", 256, VGA)),
+    ("memory write: VGA window", Access("mem-write-window", 256, VGA)),
+    ("memory read: PCI BAR", Access("mem-read-bar", 256, VGA)),
+    ("memory write: PCI BAR", Access("mem-write-bar", 256, VGA)),
+    ("UART byte: status + outb, null", Access("uart-out", 128, SERIAL_NULL)),
+    ("UART byte: status + outb, file", Access("uart-out", 128, SERIAL_FILE)),
+    ("UART byte: rep outsb, null", Access("uart-outs", 128, SERIAL_NULL)),
+    ("IDE PIO read, SECTORS", Throughput("pio-read", 256)),
+    ("IDE PIO read, MULTIPLE 16", Throughput("pio-read-multiple", 256)),
+    ("IDE PIO write, SECTORS", Throughput("pio-write", 8)),
+    ("IDE PIO write, MULTIPLE 8", Throughput("pio-write-multiple", 8)),
+    ("IDE DMA read, 64 KiB", Throughput("dma-read-64k", 128)),
+    ("IDE DMA read, 1 MiB", Throughput("dma-read-1m", 2048)),
+    ("IDE DMA write, 64 KiB", Throughput("dma-write-64k", 128)),
+    ("IDE DMA write, 1 MiB", Throughput("dma-write-1m", 2048)),
+    ("start to first instruction, bare", Start()),
+    ("start, VGA + serial + disk", Start(FULL)),
+    ("start to end of process, bare", WholeProcess()),
+    ("memory resident, bare", Memory("resident")),
+    ("memory private, bare", Memory("private")),
+    ("memory private, VGA + serial + disk", Memory("private", FULL)),
+]
+
+# ---- the table ---------------------------------------------------------------------------------
+
+
+def spread(values, digits):
+    return (f"{statistics.median(values):.{digits}f} "
+            f"({min(values):.{digits}f}-{max(values):.{digits}f})")
+
+
+def ratio(values, others):
+    return statistics.median(a / b for a, b in zip(values, others))
+
+
+def show_exits(row):
+    if not row.exits:
+        return ""
+    return " / ".join(f"{row.exits(p):.3g}" for p in PROGRAMS)
+
+
+def run_row(name, row):
+    values = {p: [] for p in PROGRAMS}
+    try:
+        for _ in range(ROUNDS):
+            for program in PROGRAMS:
+                values[program].append(row.measure(program))
+        exits = show_exits(row)
+    except (Failed, OSError) as e:
+        print(f"{name:36} not run: {e}", flush=True)
+        return {"name": name, "error": str(e)}
+    vs_floor, vs_qemu = ratio(values[DM], values[FLOOR]), ratio(values[DM], values[EMULATOR])
+    verdict = ""
+    if row.aim_text:
+        verdict = ("met: " if row.met(values[DM], vs_floor, vs_qemu) else "NOT MET: ") + row.aim_text
+    cells = "".join(f"{spread(values[p], row.digits):>26}" for p in PROGRAMS)
+    print(f"{name:36}{row.unit:5}{cells}{vs_floor:9.3f}{vs_qemu:9.3f}  {exits:22}  {verdict}", flush=True)
+    return {"name": name, "unit": row.unit, "values": values, "exits": exits, "verdict": verdict}
+
+
+def first_line(argv):
+    return subprocess.run(argv, stdout=subprocess.PIPE, check=True, text=True).stdout.splitlines()[0]
+
+
+def machine_lines():
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        info = f.read()
+    flags = re.search(r"^flags\s*:(.*)$", info, re.M)
+    flags = flags.group(1).split() if flags else []
+    kind = [x for x in ("vmx", "svm") if x in flags]
+    model = re.search(r"^model name\s*:\s*(.*)$", info, re.M)
+    print(f"KVM: {'hardware (' + kind[0] + ')' if kind else 'software (no vmx or svm)'}; "
+          f"{os.cpu_count()} x {model.group(1) if model else platform.machine()}; "
+          f"Linux {platform.release()}; load {os.getloadavg()[0]:.1f}")
+    print(f"{first_line([KVM_DM, '--version'])}; {first_line([shutil.which(QEMU), '--version'])}; "
+          f"{ROUNDS} rounds, {SECONDS:g} s a run; median (least-most)")
+
+
+def unusable():
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR))
+    except OSError as e:
+        return f"/dev/kvm cannot be used: {e.strerror}"
+    if not shutil.which(QEMU):
+        return f"{QEMU} is missing (Debian package qemu-system-x86)"
+    return None
+
+
+def make_disk():
+    with open(DISK, "wb") as f:
+        for _ in range(DISK_MIB):
+            f.write(os.urandom(1 << 20))
+    os.sync()  # its write-back is not part of what is measured
+
+
+def main():
+    why = unusable()
+    if why:
+        print("bench: skipped:", why)
+        return 0
+    make_disk()
+    machine_lines()
+    print(f"\n{'row':36}{'unit':5}" + "".join(f"{p:>26}" for p in PROGRAMS) +
+          f"{'/floor':>9}{'/qemu':>9}  {'exits f/dm/qemu':22}  aim")
+    wanted = re.compile(ONLY, re.I) if ONLY else None
+    results = [run_row(name, row) for name, row in ROWS if not wanted or wanted.search(name)]
+    with open(os.path.join(BENCH, "results.json"), "w", encoding="utf-8") as f:
+        json.dump(results, f, indent=1)
+    missed = sum(r.get("verdict", "").startswith("NOT") for r in results)
+    failed = sum("error" in r for r in results)
+    print(f"\n{missed} aims not met, {failed} rows not run; {BENCH}/results.json has every figure")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
