@@ -16,36 +16,38 @@ kernel_package()
         sed -n 's/^ *Depends: \(linux-image-[^ ]*\).*/\1/p' | head -n 1
 }
 
-# fetch_kernel: $lab/tree with the kernel package unpacked; $LAB_KERNEL_DEB is used if given
+# download: $package as the file $deb; kept, since it is large
+download()
+{
+    deb=$(echo "$lab/deb/$package"_*.deb)
+    [ -r "$deb" ] && return
+    say "downloading $package"
+    rm -rf "$lab/deb"
+    mkdir -p "$lab/deb"
+    (cd "$lab/deb" && apt-get -qq download "$package") >"$lab/download.log" 2>&1 ||
+        skip "cannot download $package (no package registry?)"
+    deb=$(echo "$lab/deb/$package"_*.deb)
+}
+
+# fetch_kernel: kernel and modules from the package, or from $LAB_KERNEL_DEB, unless they are there
 fetch_kernel()
 {
     deb=${LAB_KERNEL_DEB:-}
-    if [ -z "$deb" ]; then
-        package=$(kernel_package)
-        [ -n "$package" ] || skip "no package linux-image-amd64 here (or set LAB_KERNEL_DEB=file)"
-        if [ "$(cat "$lab/package" 2>/dev/null)" = "$package" ]; then
-            return
-        fi
-        say "downloading $package"
-        rm -rf "$lab/deb"
-        mkdir -p "$lab/deb"
-        (cd "$lab/deb" && apt-get -qq download "$package") >"$lab/download.log" 2>&1 ||
-            skip "cannot download $package (no package registry?)"
-        deb=$(ls "$lab"/deb/*.deb)
-    else
-        package=$(basename "$deb")
-        [ "$(cat "$lab/package" 2>/dev/null)" = "$package" ] && return
-    fi
+    package=$(basename "$deb" .deb)
+    [ -n "$deb" ] || package=$(kernel_package)
+    [ -n "$package" ] || skip "no package linux-image-amd64 here (or set LAB_KERNEL_DEB=file)"
+    key="$package $(cksum <build.sh)"
+    [ "$(cat "$lab/package" 2>/dev/null)" = "$key" ] && return
     rm -rf "$lab/tree" "$lab/package"
     mkdir "$lab/tree"
+    [ -n "$deb" ] || download
     dpkg -x "$deb" "$lab/tree" || fail "cannot unpack $deb"
-    rm -rf "$lab/deb"
     find "$lab/tree" -name '*.ko' -o -name '*.ko.xz' -o -name '*.ko.zst' >"$lab/modules"
     cp "$lab"/tree/boot/vmlinuz-* "$lab/vmlinuz" || fail "no kernel in $deb"
     add_modules "$lab/outer" $outer_modules
     add_modules "$lab/inner" $inner_modules
     rm -rf "$lab/tree"
-    echo "$package" >"$lab/package"
+    echo "$key" >"$lab/package"
 }
 
 # module_file NAME: its file, or nothing (it is built in)

@@ -49,12 +49,12 @@ for job in $jobs; do
         cp "$share/disk.img" disk.img
         mkfifo typed
         typist linux >typed &
-        linux linux 150 lab=disk -drive file=disk.img,format=raw <typed
+        linux linux 240 lab=disk -drive file=disk.img,format=raw <typed
         kill $!
         cp disk.img "$share/disk.img"
         rm disk.img
         ;;
-    smp) linux smp 120 "lab=smp" -smp 2 </dev/null ;;
+    smp) linux smp 180 "lab=smp" -smp 2 </dev/null ;;
     memtest) run memtest "$memtest_s" -kernel "$memtest" -append console=ttyS0,115200 -m 32 </dev/null ;;
     esac
 done

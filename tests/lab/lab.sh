@@ -12,11 +12,13 @@
 # prove the test itself: EMU=qemu-system-x86_64); JOBS some of the above; LAB_KERNEL_DEB a kernel
 # package's file; LAB_KEEP=1 keeps $B/lab/run (serial logs, disk). Exit: 0, 1, or 77 if it cannot run here.
 set -u
-cd "$(dirname "$0")" || exit
-: "${B:=$PWD/../../build}"
+: "${B:=$(dirname "$0")/../../build}"
 : "${KVM_DM:=$B/kvm-dm}"
 : "${JOBS:=linux smp memtest}"
-B=$(cd "$B" && pwd) || exit
+mkdir -p "$B" && B=$(realpath "$B") || exit
+KVM_DM=$(realpath "$KVM_DM")
+LAB_KERNEL_DEB=${LAB_KERNEL_DEB:+$(realpath "$LAB_KERNEL_DEB")}
+cd "$(dirname "$0")" || exit
 lab=$B/lab
 share=$lab/run
 memtest=/boot/memtest86+ia32.bin
@@ -59,6 +61,9 @@ needs()
     [ -n "$busybox" ] || skip "no busybox (Debian package busybox-static)"
     ldd "$busybox" >/dev/null 2>&1 && skip "busybox is not a static one (Debian package busybox-static)"
     [ -x "$KVM_DM" ] || [ -n "${EMU:-}" ] || skip "$KVM_DM is not built"
+    # A build with the thread sanitizer takes an address space that is not to be had in there.
+    [ -z "${EMU:-}" ] && nm "$KVM_DM" 2>/dev/null | grep -q __tsan_init &&
+        skip "a build with the thread sanitizer is too slow for the laboratory"
 }
 
 # make_disk: an ext4 file system without partition table, with a file of 6 MiB and small ones
@@ -107,7 +112,7 @@ END
 run_lab()
 {
     say "starts, jobs: $JOBS"
-    timeout -k 5 "${LAB_TIMEOUT:-420}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,+svm -smp 2 -m 1536 \
+    timeout -k 5 "${LAB_TIMEOUT:-600}" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,+svm -smp 2 -m 1536 \
         -nodefaults -display none -monitor none -serial stdio -no-reboot \
         -kernel "$lab/vmlinuz" -initrd "$lab/outer.img" \
         -append "console=ttyS0 quiet panic=-1 mitigations=off" \
@@ -166,7 +171,7 @@ check_drivers()
     driver ata 'lab: driver: pci 00:01.1: ata_piix'
     driver dma 'lab: dev1.0: ata, .*uses .*DMA'
     driver disk 'sd [0-9:]*: \[sda\] .*512-byte logical blocks'
-    driver display 'bochs-drm\|fb0: .*frame buffer device'
+    driver display 'fb0: .*frame buffer device'
     driver rtc 'rtc_cmos [0-9:]*: registered as rtc0'
     driver pm-timer 'lab: clocksource: .*acpi_pm'
     driver acpi 'ACPI: Interpreter enabled'
@@ -204,6 +209,10 @@ check_linux()
     expect linux 'lab: serial input: typed on the serial line'
     expect linux 'lab: disk done'
     expect linux 'lab: power off'
+    # Interrupts, not a driver's polling after a time-out, moved the bytes.
+    for irq in '1: .*i8042' '4: .*ttyS0' '12: .*i8042' '14: .*ata_piix'; do
+        expect linux "lab: interrupts: *${irq%%:*}: *[1-9].*${irq##*\*}"
+    done
     for line in 'lab: FAIL' 'does not load' 'lab: dmesg' 'Kernel panic' 'Call Trace'; do
         said linux | grep -e "$line" && wrong "linux: '$line'"
     done
@@ -213,8 +222,8 @@ check_linux()
 check_smp()
 {
     expect smp 'lab: task smp.* 2 processors'
-    expect smp 'lab: siblings 1'
-    expect smp 'lab: cores 1'
+    expect smp 'lab: siblings 2'
+    expect smp 'lab: cores 2'
     expect smp 'lab: reset'
     expect_exit smp 2 0
 }
@@ -242,4 +251,4 @@ for job in $JOBS; do
     check_$job
 done
 [ $failed = 0 ] || { LAB_KEEP=1; fail "$failed findings; logs in $share"; }
-echo "Linux from an IDE disk, files right inside and outside; passed: $JOBS"
+echo "Debian's Linux $(sed 's/linux-image-//; s/ .*//' "$lab/package") by nested KVM, passed: $JOBS"
