@@ -332,7 +332,7 @@ def run_row(name, row):
         floor = ratio(values[FLOOR], values[EMULATOR])
         if not met and isinstance(row, Throughput) and floor < 1.5:
             verdict += f" (the floor itself is {floor:.2f} x)"
-    cells = "".join(f"{spread(values[p], row.digits):>24}" for p in PROGRAMS)
+    cells = "".join(f"{spread(values[p], row.digits):>26}" for p in PROGRAMS)
     print(f"{name:36}{row.unit:5}{cells}{vs_floor:9.3f}{vs_qemu:9.3f}  {exits:22}  {verdict}", flush=True)
     return {"name": name, "unit": row.unit, "values": values, "exits": exits, "verdict": verdict}
 
@@ -379,7 +379,7 @@ def main():
         return 0
     make_disk()
     machine_lines()
-    print(f"\n{'row':36}{'unit':5}" + "".join(f"{p:>24}" for p in PROGRAMS) +
+    print(f"\n{'row':36}{'unit':5}" + "".join(f"{p:>26}" for p in PROGRAMS) +
           f"{'/floor':>9}{'/qemu':>9}  {'exits f/dm/qemu':22}  aim")
     wanted = re.compile(ONLY, re.I) if ONLY else None
     results = [run_row(name, row) for name, row in ROWS if not wanted or wanted.search(name)]
