@@ -35,6 +35,8 @@ fetch_kernel()
     deb=${LAB_KERNEL_DEB:-}
     package=$(basename "$deb" .deb)
     [ -n "$deb" ] || package=$(kernel_package)
+    # Without package lists what is there already does.
+    [ -n "$package" ] || package=$(sed 's/ .*//' "$lab/package" 2>/dev/null)
     [ -n "$package" ] || skip "no package linux-image-amd64 here (or set LAB_KERNEL_DEB=file)"
     key="$package $(cksum <build.sh)"
     [ "$(cat "$lab/package" 2>/dev/null)" = "$key" ] && return

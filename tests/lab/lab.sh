@@ -250,5 +250,6 @@ run_lab
 for job in $JOBS; do
     check_$job
 done
+grep -h -e 'Sanitizer' -e 'runtime error' "$share"/*.err && wrong "a sanitizer spoke"
 [ $failed = 0 ] || { LAB_KEEP=1; fail "$failed findings; logs in $share"; }
 echo "Debian's Linux $(sed 's/linux-image-//; s/ .*//' "$lab/package") by nested KVM, passed: $JOBS"
