@@ -7,17 +7,23 @@
 
 struct clock_source {
     struct vclock *clock;
+    GMutex lock; /* of the timerfd; see rearm() */
     int fd;
     guint watch;
 };
 
-/* Any thread: sets the timerfd for the earliest deadline. */
+/*
+ * Any thread: sets the timerfd for the earliest deadline. One at a time: who has looked at the queue
+ * must have set the timer before the next one looks, or a late setting would undo an earlier deadline.
+ */
 static void rearm(void *opaque)
 {
     struct clock_source *s = opaque;
-    int64_t next = vclock_next_ns(s->clock), wait;
     struct itimerspec at = {0};
+    int64_t next, wait;
 
+    g_mutex_lock(&s->lock);
+    next = vclock_next_ns(s->clock);
     if (next >= 0) {
         wait = next - vclock_now_ns(s->clock);
         wait = MAX(wait, 1); /* zero would disarm */
@@ -25,6 +31,7 @@ static void rearm(void *opaque)
         at.it_value.tv_nsec = wait % 1000000000;
     }
     timerfd_settime(s->fd, 0, &at, NULL);
+    g_mutex_unlock(&s->lock);
 }
 
 static gboolean expired(gint fd, GIOCondition condition, gpointer opaque)
@@ -44,6 +51,7 @@ struct clock_source *clock_source_new(void)
 {
     struct clock_source *s = g_new0(struct clock_source, 1);
 
+    g_mutex_init(&s->lock);
     s->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (s->fd < 0)
         g_error("timerfd_create failed");
@@ -59,6 +67,7 @@ void clock_source_free(struct clock_source *s)
     g_source_remove(s->watch);
     close(s->fd);
     vclock_free(s->clock);
+    g_mutex_clear(&s->lock);
     g_free(s);
 }
 
