@@ -69,8 +69,10 @@ bool firmware_load(struct memory *memory, const struct vm_config *config, GError
         kernel_error(error, "-bios", name, "%zu bytes; the image of a BIOS is a multiple of 64 KiB", size);
         return false;
     }
-    memory_set_firmware(memory, rom, size);
-    return true;
+    if (memory_set_firmware(memory, rom, size))
+        return true;
+    kernel_error(error, "-bios", name, "out of memory");
+    return false;
 }
 
 /* ---- CMOS: the bytes that BIOSes for virtual machines read ---- */

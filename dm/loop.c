@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dm/loop.h"
 
+#include <errno.h>
 #include <glib-unix.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -47,14 +48,19 @@ static gboolean expired(gint fd, GIOCondition condition, gpointer opaque)
     return G_SOURCE_CONTINUE;
 }
 
-struct clock_source *clock_source_new(void)
+struct clock_source *clock_source_new(GError **error)
 {
-    struct clock_source *s = g_new0(struct clock_source, 1);
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    struct clock_source *s;
 
+    if (fd < 0) {
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "cannot make a timerfd: %s",
+                    g_strerror(errno));
+        return NULL;
+    }
+    s = g_new0(struct clock_source, 1);
+    s->fd = fd;
     g_mutex_init(&s->lock);
-    s->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (s->fd < 0)
-        g_error("timerfd_create failed");
     s->clock = vclock_new_running(rearm, s);
     s->watch = g_unix_fd_add_full(G_PRIORITY_HIGH, s->fd, G_IO_IN, expired, s, NULL);
     return s;

@@ -105,6 +105,10 @@ static bool rom_block(struct machine *m, const char *name, struct ram_block **bl
     while (bytes < size)
         bytes *= 2; /* a BAR is a power of two */
     *block = memory_block_new(m->parts.memory, name, bytes, true);
+    if (!*block) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOMEM, "-vga: out of memory for %s", name);
+        return false;
+    }
     memcpy((*block)->host, data, size);
     return true;
 }
@@ -138,6 +142,10 @@ bool machine_add_vga(struct machine *m, GError **error)
     if (d && !m->pci && !isa)
         return device_error(d, error, "No PCI buses available; use isa-vga");
     c.vram = memory_block_new(m->parts.memory, "vga.vram", mib << 20, false);
+    if (!c.vram) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOMEM, "-vga: out of memory for video memory");
+        return false;
+    }
     if (!isa && !rom_block(m, "vgabios-stdvga.bin", &c.rom, error))
         return false;
     if (isa && !add_isa_vga_rom(m, error))

@@ -237,15 +237,16 @@ void memory_set_listener(struct memory *mem, const struct memory_listener *liste
     iolock_leave(mem->lock);
 }
 
-void memory_set_firmware(struct memory *mem, const void *rom, size_t size)
+bool memory_set_firmware(struct memory *mem, const void *rom, size_t size)
 {
     size_t bytes = (size + PAGE - 1) / PAGE * PAGE;
 
     mem->firmware = map_pages(bytes);
     if (!mem->firmware)
-        g_error("out of memory for the firmware");
+        return false;
     mem->firmware_bytes = bytes;
     memcpy(mem->firmware + bytes - size, rom, size);
+    return true;
 }
 
 void memory_set_isa(struct memory *mem)
@@ -517,22 +518,23 @@ static void block_take_dirty(struct ram_block *block, uint64_t *bitmap)
 struct ram_block *memory_block_new(struct memory *mem, const char *name, uint64_t size,
                                    bool readonly)
 {
+    uint8_t *host = map_pages(size);
     struct owned_block *b;
 
     g_assert(mem->block_count < MAX_BLOCKS && size && size % PAGE == 0);
+    if (!host)
+        return NULL;
     b = g_new0(struct owned_block, 1);
     b->mem = mem;
     b->host_dirty = g_new0(uint64_t, (size / PAGE + 63) / 64);
     b->block = (struct ram_block){.name = name,
-                                  .host = map_pages(size),
+                                  .host = host,
                                   .size = size,
                                   .readonly = readonly,
                                   .map = block_map,
                                   .take_dirty = block_take_dirty,
                                   .gpa = RAM_UNMAPPED,
                                   .opaque = b};
-    if (!b->block.host)
-        g_error("out of memory for %s", name);
     mem->blocks[mem->block_count++] = b;
     return &b->block;
 }

@@ -44,8 +44,9 @@ struct memory_listener {
 struct memory *memory_new(uint64_t ram_bytes, GError **error);
 void memory_free(struct memory *mem);
 
-/* Where the firmware sits: below 4 GiB, its last 128 KiB also below 1 MiB. `rom` is copied. */
-void memory_set_firmware(struct memory *mem, const void *rom, size_t size);
+/* Where the firmware sits: below 4 GiB, its last 128 KiB also below 1 MiB. `rom` is copied.
+ * False: out of memory. */
+bool memory_set_firmware(struct memory *mem, const void *rom, size_t size);
 /* isapc: no PAM registers, so everything from 0xc0000 is RAM, with the firmware copied into it. */
 void memory_set_isa(struct memory *mem);
 /* To be called when the parts are in place and at each reset: firmware contents as new. */
@@ -57,7 +58,7 @@ void memory_set_pam(struct memory *mem, unsigned segment, bool readable, bool wr
 uint64_t memory_low_bytes(const struct memory *mem);  /* RAM below 4 GiB */
 uint64_t memory_high_bytes(const struct memory *mem); /* RAM from 4 GiB up */
 
-/* A block for a device (frame buffer, option ROM), zero, freed with the memory. */
+/* A block for a device (frame buffer, option ROM), zero, freed with the memory. NULL: out of memory. */
 struct ram_block *memory_block_new(struct memory *mem, const char *name, uint64_t size,
                                    bool readonly);
 

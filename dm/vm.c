@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dm/vm.h"
 
+#include <errno.h>
+#include <glib-unix.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "block/open.h"
 #include "dm/backends.h"
@@ -48,6 +52,8 @@ struct vm {
     int exit_code;
     bool quitting;
     unsigned requests; /* atomic */
+    int request_fd;    /* an eventfd: wakes the main loop for them */
+    guint request_watch;
     unsigned exit_arg;
     struct log_limit guest_errors;
 };
@@ -221,13 +227,16 @@ static void internal_error(struct vm *vm)
         vm_quit(vm, EXIT_INTERNAL_ERROR, "host-error");
 }
 
-static gboolean serve_requests(gpointer opaque)
+static gboolean serve_requests(gint fd, GIOCondition condition, gpointer opaque)
 {
     struct vm *vm = opaque;
-    unsigned requests = __atomic_exchange_n(&vm->requests, 0, __ATOMIC_ACQ_REL);
+    uint64_t count;
+    unsigned requests;
 
-    if (vm->quitting)
-        return G_SOURCE_REMOVE;
+    (void)condition;
+    if (read(fd, &count, sizeof(count)) != sizeof(count) || vm->quitting)
+        return G_SOURCE_CONTINUE;
+    requests = __atomic_exchange_n(&vm->requests, 0, __ATOMIC_ACQ_REL);
     if (requests & REQUEST_INTERNAL_ERROR)
         internal_error(vm);
     else if (requests & REQUEST_EXIT)
@@ -243,16 +252,19 @@ static gboolean serve_requests(gpointer opaque)
     /* Whatever it was, it held the vCPUs. */
     if (vm->state == RUN_RUNNING && !vm->quitting && vm->vcpus)
         vcpus_resume(vm->vcpus);
-    return G_SOURCE_REMOVE;
+    return G_SOURCE_CONTINUE;
 }
 
 /* Any thread. The vCPUs stay where they are until the main loop has acted. */
 static void request(struct vm *vm, unsigned what)
 {
+    const uint64_t one = 1;
+
     if (vm->vcpus)
         vcpus_hold(vm->vcpus);
-    if (!__atomic_fetch_or(&vm->requests, what, __ATOMIC_ACQ_REL))
-        g_idle_add_full(G_PRIORITY_HIGH, serve_requests, vm, NULL);
+    __atomic_fetch_or(&vm->requests, what, __ATOMIC_ACQ_REL);
+    if (write(vm->request_fd, &one, sizeof(one)) < 0)
+        return; /* the counter is full: the main loop is woken already */
 }
 
 static void device_request(void *opaque, enum machine_request what, unsigned arg)
@@ -415,13 +427,23 @@ static bool build_world(struct vm *vm, GError **error)
     if (vm->stepped) {
         vm->env.clock = vclock_new_stepped();
     } else {
-        vm->clock_source = clock_source_new();
+        vm->clock_source = clock_source_new(error);
+        if (!vm->clock_source)
+            return false;
         vm->env.clock = clock_source_clock(vm->clock_source);
     }
     vm->env.iomap = iomap_new();
     vm->env.machine = (struct machine_port){device_request, vm};
     vm->env.guest_error = guest_error;
     vm->env.guest_error_opaque = vm;
+    vm->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (vm->request_fd < 0) {
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "cannot make an eventfd: %s",
+                    g_strerror(errno));
+        return false;
+    }
+    vm->request_watch = g_unix_fd_add_full(G_PRIORITY_HIGH, vm->request_fd, G_IO_IN, serve_requests,
+                                           vm, NULL);
     vm->memory = memory_new(vm->config->ram_bytes, error);
     if (!vm->memory)
         return false;
@@ -508,6 +530,7 @@ struct vm *vm_new(const struct vm_config *config, GError **error)
     bool bare = !strcmp(config->machine, "none");
 
     vm->config = config;
+    vm->request_fd = -1;
     vm->state = RUN_PRELAUNCH;
     vm->loop = g_main_loop_new(NULL, FALSE);
     vm->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
@@ -535,8 +558,10 @@ void vm_free(struct vm *vm)
     g_ptr_array_free(vm->monitors, TRUE);
     qtest_free(vm->qtest);
     vm->qtest = NULL;
-    while (g_source_remove_by_user_data(vm)) {
-    }
+    if (vm->request_watch)
+        g_source_remove(vm->request_watch);
+    if (vm->request_fd >= 0)
+        close(vm->request_fd);
     if (vm->env.iomap) {
         iomap_set_listener(vm->env.iomap, NULL, NULL);
         iomap_reader_remove(vm->env.iomap, &vm->reader);

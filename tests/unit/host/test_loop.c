@@ -50,7 +50,7 @@ static void *arm_again_and_again(void *opaque)
 
 static void test_no_timer_is_lost(void **state)
 {
-    struct clock_source *source = clock_source_new();
+    struct clock_source *source = clock_source_new(NULL);
     struct armer armers[THREADS] = {0};
     GThread *threads[THREADS];
     unsigned left = THREADS * ROUNDS;
