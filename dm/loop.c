@@ -3,12 +3,13 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <pthread.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 struct clock_source {
     struct vclock *clock;
-    GMutex lock; /* of the timerfd; see rearm() */
+    pthread_mutex_t lock; /* of the timerfd; see rearm() */
     int fd;
     guint watch;
 };
@@ -23,7 +24,7 @@ static void rearm(void *opaque)
     struct itimerspec at = {0};
     int64_t next, wait;
 
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     next = vclock_next_ns(s->clock);
     if (next >= 0) {
         wait = next - vclock_now_ns(s->clock);
@@ -32,7 +33,7 @@ static void rearm(void *opaque)
         at.it_value.tv_nsec = wait % 1000000000;
     }
     timerfd_settime(s->fd, 0, &at, NULL);
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
 }
 
 static gboolean expired(gint fd, GIOCondition condition, gpointer opaque)
@@ -60,7 +61,7 @@ struct clock_source *clock_source_new(GError **error)
     }
     s = g_new0(struct clock_source, 1);
     s->fd = fd;
-    g_mutex_init(&s->lock);
+    pthread_mutex_init(&s->lock, NULL);
     s->clock = vclock_new_running(rearm, s);
     s->watch = g_unix_fd_add_full(G_PRIORITY_HIGH, s->fd, G_IO_IN, expired, s, NULL);
     return s;
@@ -73,7 +74,7 @@ void clock_source_free(struct clock_source *s)
     g_source_remove(s->watch);
     close(s->fd);
     vclock_free(s->clock);
-    g_mutex_clear(&s->lock);
+    pthread_mutex_destroy(&s->lock);
     g_free(s);
 }
 

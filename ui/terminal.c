@@ -123,11 +123,11 @@ void terminal_serial_output(struct terminal *t, const uint8_t *buf, size_t len)
 {
     size_t room;
 
-    g_mutex_lock(&t->inbox_lock);
+    pthread_mutex_lock(&t->inbox_lock);
     room = TERM_INBOX_BYTES - t->inbox->len;
     g_byte_array_append(t->inbox, buf, MIN(len, room));
     t->inbox_lost += len - MIN(len, room);
-    g_mutex_unlock(&t->inbox_lock);
+    pthread_mutex_unlock(&t->inbox_lock);
 }
 
 char *term_line_text(const struct line_filter *f)
@@ -166,7 +166,7 @@ static bool take_serial(struct terminal *t, gint64 now_us)
     guint64 lost;
     bool any;
 
-    g_mutex_lock(&t->inbox_lock);
+    pthread_mutex_lock(&t->inbox_lock);
     taken = t->inbox;
     lost = t->inbox_lost;
     any = taken->len || lost;
@@ -174,7 +174,7 @@ static bool take_serial(struct terminal *t, gint64 now_us)
         t->inbox = g_byte_array_new();
         t->inbox_lost = 0;
     }
-    g_mutex_unlock(&t->inbox_lock);
+    pthread_mutex_unlock(&t->inbox_lock);
     if (!any)
         return false;
     t->serial_seen = true;
@@ -402,7 +402,7 @@ struct terminal *terminal_new(struct display_source *src, const struct terminal_
     t->ansi = isatty(hooks->out_fd) && g_strcmp0(term, "dumb") != 0 && !owned.ansi;
     t->out = g_string_new(NULL);
     t->inbox = g_byte_array_new();
-    g_mutex_init(&t->inbox_lock);
+    pthread_mutex_init(&t->inbox_lock, NULL);
     g_queue_init(&t->log);
     t->line.done = line_done;
     t->line.opaque = t;
@@ -481,7 +481,7 @@ void terminal_free(struct terminal *t)
     g_free(t->screen.cells);
     g_free(t->line_printed);
     g_byte_array_unref(t->inbox);
-    g_mutex_clear(&t->inbox_lock);
+    pthread_mutex_destroy(&t->inbox_lock);
     g_string_free(t->out, TRUE);
     g_free(t);
 }

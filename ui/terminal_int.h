@@ -3,6 +3,7 @@
 #ifndef UI_TERMINAL_INT_H
 #define UI_TERMINAL_INT_H
 
+#include <pthread.h>
 #include <termios.h>
 
 #include "ui/keys.h"
@@ -45,7 +46,7 @@ struct terminal {
     GString *out; /* waits to be written */
     bool out_broken;
 
-    GMutex inbox_lock;
+    pthread_mutex_t inbox_lock;
     GByteArray *inbox;
     guint64 inbox_lost;
     struct line_filter line;

@@ -19,7 +19,7 @@ struct armer {
     struct iolock *lock;
     struct vtimer timer;
     unsigned fired; /* atomic */
-    bool failed;
+    bool failed; /* atomic */
 };
 
 static void fire(void *opaque)
@@ -29,19 +29,24 @@ static void fire(void *opaque)
     __atomic_add_fetch(&a->fired, 1, __ATOMIC_RELEASE);
 }
 
+static bool failed(const struct armer *a)
+{
+    return __atomic_load_n(&a->failed, __ATOMIC_ACQUIRE);
+}
+
 /* As a vCPU does: arms a short timer, and arms the next when that one has fired. */
 static void *arm_again_and_again(void *opaque)
 {
     struct armer *a = opaque;
 
-    for (unsigned i = 0; i < ROUNDS && !a->failed; i++) {
+    for (unsigned i = 0; i < ROUNDS && !failed(a); i++) {
         gint64 end = g_get_monotonic_time() + PATIENCE_US;
 
         iolock_enter(a->lock);
         vtimer_arm(&a->timer, vclock_now_ns(a->clock) + 1000);
         iolock_leave(a->lock);
-        while (__atomic_load_n(&a->fired, __ATOMIC_ACQUIRE) <= i && !a->failed) {
-            a->failed = g_get_monotonic_time() > end;
+        while (__atomic_load_n(&a->fired, __ATOMIC_ACQUIRE) <= i && !failed(a)) {
+            __atomic_store_n(&a->failed, g_get_monotonic_time() > end, __ATOMIC_RELEASE);
             g_thread_yield();
         }
     }
@@ -69,7 +74,7 @@ static void test_no_timer_is_lost(void **state)
         for (unsigned i = 0; i < THREADS; i++)
             left -= __atomic_load_n(&armers[i].fired, __ATOMIC_ACQUIRE);
         for (unsigned i = 0; i < THREADS; i++)
-            left = armers[i].failed ? 0 : left;
+            left = failed(&armers[i]) ? 0 : left;
     }
     for (unsigned i = 0; i < THREADS; i++) {
         g_thread_join(threads[i]);
