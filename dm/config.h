@@ -18,7 +18,7 @@ struct drive_config {
     char *file, *format; /* format NULL: raw, never probed; file NULL: no medium */
     enum drive_if interface;
     int bus, unit; /* after index= is resolved */
-    bool cdrom, readonly, snapshot;
+    bool readonly, snapshot;
     bool cache_direct, cache_no_flush, cache_writeback; /* cache=none: true, false, true ... */
     bool aio_native;
     bool locking; /* file.locking / locking=off */
@@ -83,7 +83,7 @@ struct vm_config {
     bool vga_given;
     bool nodefaults, no_user_config, nographic;
     bool start_stopped; /* -S */
-    bool no_reboot, no_shutdown, no_acpi;
+    bool no_reboot, no_shutdown;
     bool daemonize;
     char *pidfile;
     bool rtc_localtime;

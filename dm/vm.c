@@ -321,11 +321,6 @@ struct machine *vm_machine(struct vm *vm)
     return vm->machine;
 }
 
-struct chardev *vm_chardev(struct vm *vm, const char *id)
-{
-    return backends_chardev(vm->backends, id);
-}
-
 bool vm_uses_kvm(const struct vm *vm)
 {
     return !vm->stepped;

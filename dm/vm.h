@@ -13,7 +13,6 @@
 #include "dm/config.h"
 
 struct vm;
-struct chardev;
 struct display_source;
 
 /* As query-status names them. */
@@ -50,6 +49,5 @@ void vm_system_powerdown(struct vm *vm); /* presses the ACPI power button, event
 void vm_quit(struct vm *vm, int exit_code, const char *reason); /* event SHUTDOWN; ends the main loop */
 bool vm_screendump(struct vm *vm, const char *path, bool png, GError **error);
 struct display_source *vm_display(struct vm *vm); /* NULL: none */
-struct chardev *vm_chardev(struct vm *vm, const char *id);
 
 #endif

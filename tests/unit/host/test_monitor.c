@@ -96,13 +96,6 @@ struct display_source *vm_display(struct vm *v)
     return NULL;
 }
 
-struct chardev *vm_chardev(struct vm *v, const char *id)
-{
-    (void)v;
-    (void)id;
-    return NULL;
-}
-
 struct machine *vm_machine(struct vm *v)
 {
     return (struct machine *)v; /* there is one; nobody looks into it */
