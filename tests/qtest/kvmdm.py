@@ -56,7 +56,10 @@ class Machine:
         if self.qmp:
             command += ["-chardev", "socket,path=%s,id=char0" % self.qmp.path,
                         "-mon", "chardev=char0,mode=control"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        # An address sanitizer build would keep freed memory, and growth could not be told from that.
+        environment = dict(os.environ)
+        environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
         self.qtest.accept()
         if self.qmp:
             self.qmp.accept()
