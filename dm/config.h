@@ -64,7 +64,6 @@ struct vm_config {
     GPtrArray *cpu_features; /* char *: "+x", "-y", "x=on" as given */
     char *name, *uuid;
     char *process_name; /* -name process=; NULL: leave it */
-    bool debug_threads; /* -name debug-threads=on: threads get names */
     char *bios, *kernel, *initrd, *append;
     char *boot_order, *boot_once; /* "cdn"; NULL: default */
     bool boot_menu, boot_strict;

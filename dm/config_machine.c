@@ -318,7 +318,6 @@ bool apply_name(struct parser *p, const struct option_use *use, GError **error)
     (void)error;
     set_if_given(&p->config->name, use->opts, "guest");
     set_if_given(&p->config->process_name, use->opts, "process");
-    p->config->debug_threads = opts_bool(use->opts, "debug-threads", p->config->debug_threads);
     return true;
 }
 

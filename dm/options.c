@@ -76,7 +76,8 @@ static const struct opt_desc boot_subs[] = {
 static const struct opt_desc name_subs[] = {
     {.name = "guest", .type = OPT_STRING, .max = 255, .help = "the VM's name, for query-name"},
     {.name = "process", .type = OPT_STRING, .max = 15, .help = "the process's name"},
-    {.name = "debug-threads", .type = OPT_BOOL, .help = "threads get names", .fallback = "off"},
+    {.name = "debug-threads", .type = OPT_ENUM, .values = "on", .help = "threads have names always",
+     .fallback = "on"},
     OPT_END,
 };
 
