@@ -18,6 +18,7 @@ void device_init(struct device *dev, const struct device_class *cls, const struc
 
 void device_fini(struct device *dev)
 {
+    iomap_synchronize(dev->env->iomap);
     iolock_free(dev->lock);
     dev->lock = NULL;
 }

@@ -76,7 +76,10 @@ struct device {
 /* Sets up the common part and makes the lock; `id` is copied. */
 void device_init(struct device *dev, const struct device_class *cls, const struct dev_env *env,
                  const char *id);
-/* Frees the common part (for use at the end of cls->free). */
+/*
+ * Frees the common part; for use at the end of cls->free, when the regions are removed. Waits until no
+ * access is inside them any more, so that what they point at can be freed afterwards.
+ */
 void device_fini(struct device *dev);
 
 static inline void device_enter(struct device *dev) { iolock_enter(dev->lock); }

@@ -41,7 +41,6 @@ static void isa_ide_free(struct device *dev)
         ide_channel_unmap(&ide->channel);
     ide_channel_fini(&ide->channel);
     device_leave(dev);
-    iomap_synchronize(dev->env->iomap);
     device_fini(dev);
     free(ide);
 }

@@ -125,14 +125,12 @@ static const char *piix_ide_post_load(struct device *dev)
 static void piix_ide_free(struct device *dev)
 {
     struct piix_ide *ide = (struct piix_ide *)dev;
-    struct iomap *map = dev->env->iomap;
 
     device_enter(dev);
     for (unsigned i = 0; i < 2; i++)
         ide_channel_fini(&ide->channel[i]);
     device_leave(dev);
     pci_device_fini(&ide->pci);
-    iomap_synchronize(map);
     free(ide);
 }
 

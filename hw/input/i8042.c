@@ -519,7 +519,6 @@ static void i8042_free(struct device *dev)
 
     iomap_remove(dev->env->iomap, &s->data_region);
     iomap_remove(dev->env->iomap, &s->command_region);
-    iomap_synchronize(dev->env->iomap);
     device_fini(dev);
     free(s);
 }

@@ -39,7 +39,6 @@ static void debug_exit_free(struct device *dev)
     struct debug_exit *d = (struct debug_exit *)dev;
 
     iomap_remove(dev->env->iomap, &d->ports);
-    iomap_synchronize(dev->env->iomap);
     device_fini(dev);
     free(d);
 }

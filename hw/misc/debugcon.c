@@ -66,7 +66,6 @@ static void debugcon_free(struct device *dev)
     if (d->cfg.chr)
         chardev_attach(d->cfg.chr, NULL, NULL, NULL);
     iomap_remove(dev->env->iomap, &d->port);
-    iomap_synchronize(dev->env->iomap);
     device_fini(dev);
     free(d);
 }

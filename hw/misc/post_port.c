@@ -62,7 +62,6 @@ static void post_port_free(struct device *dev)
     struct post_port *p = (struct post_port *)dev;
 
     iomap_remove(dev->env->iomap, &p->port);
-    iomap_synchronize(dev->env->iomap);
     device_fini(dev);
     free(p);
 }
