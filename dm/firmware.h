@@ -30,7 +30,6 @@ struct firmware {
     struct memory *memory;
     struct device *fw_cfg, *rtc;
     struct firmware_disk disks[FIRMWARE_DISKS];
-    bool pci;
     struct kernel_image kernel; /* lent to fw_cfg */
     bool booted_once; /* -boot once= has been used */
 };

@@ -190,7 +190,6 @@ struct machine *machine_new(const struct machine_parts *parts, GError **error)
     m->devices = g_ptr_array_new();
     m->firmware.config = parts->config;
     m->firmware.memory = parts->memory;
-    m->firmware.pci = m->pci;
     if (build(m, &local))
         return m;
     if (local)

@@ -556,11 +556,6 @@ struct qtest *qtest_new(struct chardev *chr, const struct qtest_machine *machine
     return q;
 }
 
-void qtest_set_fabric(struct qtest *qtest, struct irq_fabric *irq)
-{
-    qtest->machine.irq = irq;
-}
-
 void qtest_free(struct qtest *q)
 {
     if (!q)

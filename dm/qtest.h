@@ -21,7 +21,7 @@ struct qtest_machine {
     struct iomap *iomap;
     struct vclock *clock; /* stepped */
     struct dma_port dma;
-    struct irq_fabric *irq; /* may be set later, see qtest_set_fabric() */
+    struct irq_fabric *irq; /* NULL: no lines to set */
     void (*closed)(void *opaque); /* the client went away */
     void *opaque;
 };
@@ -33,6 +33,5 @@ void qtest_free(struct qtest *qtest);
 
 /* The interrupt fabric's output, with a struct qtest as opaque. */
 void qtest_irq(void *qtest, unsigned gsi, bool level);
-void qtest_set_fabric(struct qtest *qtest, struct irq_fabric *irq);
 
 #endif

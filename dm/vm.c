@@ -364,13 +364,6 @@ bool vm_screendump(struct vm *vm, const char *path, bool png, GError **error)
 
 /* ---- building: steps in order, undone from the last ---- */
 
-static void set_kvm_line(void *opaque, unsigned gsi, bool level)
-{
-    struct vm *vm = opaque;
-
-    kvm_irq_line(vm->kvm, gsi, level);
-}
-
 static void client_gone(void *opaque)
 {
     vm_quit(opaque, EXIT_OK, "host-signal");
@@ -393,7 +386,7 @@ static void set_line(void *opaque, unsigned gsi, bool level)
     struct vm *vm = opaque;
 
     if (vm->kvm)
-        set_kvm_line(vm, gsi, level);
+        kvm_irq_line(vm->kvm, gsi, level);
     if (vm->qtest)
         qtest_irq(vm->qtest, gsi, level);
 }
