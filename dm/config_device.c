@@ -434,15 +434,16 @@ static bool use_chardev(struct parser *p, const char *what, const char *id, GErr
     return true;
 }
 
-static bool has_device(struct parser *p, const char *driver)
+static unsigned count_devices(struct parser *p, const char *driver)
 {
+    unsigned count = 0;
+
     for (guint i = 0; i < p->config->devices->len; i++) {
         const struct device_config *d = g_ptr_array_index(p->config->devices, i);
 
-        if (!strcmp(d->driver, driver))
-            return true;
+        count += !strcmp(d->driver, driver);
     }
-    return false;
+    return count;
 }
 
 /* serial0 on the terminal with -nographic, else a text console of the display. */
@@ -451,7 +452,7 @@ static bool add_default_serial(struct parser *p, GError **error)
     struct vm_config *c = p->config;
     const char *backend = c->nographic ? "mux-stdio" : "vc";
 
-    if (p->serial_given || c->nodefaults || has_device(p, "isa-serial") ||
+    if (p->serial_given || c->nodefaults || count_devices(p, "isa-serial") ||
         !strcmp(c->machine, "none"))
         return true;
     if (c->nographic && c->daemonize)
@@ -464,10 +465,11 @@ static bool add_default_serial(struct parser *p, GError **error)
 static bool choose_display(struct parser *p, GError **error)
 {
     struct vm_config *c = p->config;
-    bool vga_device = has_device(p, "VGA") || has_device(p, "isa-vga");
+    unsigned isa_vga = count_devices(p, "isa-vga"), vga_device = isa_vga + count_devices(p, "VGA");
 
-    if (has_device(p, "VGA") && has_device(p, "isa-vga"))
-        return opt_error(error, "-device isa-vga: there is a display adapter already");
+    if (vga_device > 1)
+        return opt_error(error, "-device %s: there is a display adapter already",
+                         isa_vga ? "isa-vga" : "VGA");
     if (vga_device && c->vga_given && c->vga != VGA_NONE)
         return opt_error(error,
                          "-vga std: a -device is the display adapter already; leave one out");

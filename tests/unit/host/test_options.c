@@ -179,6 +179,8 @@ static void sizes(void **state)
         refuse(line, "-m ");
     }
     refuse("-m 512,slots=2,maxmem=1G", "-m slots");
+    refuse("-device VGA -device VGA", "-device VGA|already");
+    refuse("-device VGA -device isa-vga", "-device isa-vga|already");
     refuse("-m", "-m|argument is missing");
 }
 
