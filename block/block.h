@@ -22,7 +22,7 @@
 struct block;
 struct iolock;
 
-enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD };
+enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_WRITE_ZEROES };
 
 /*
  * One request. Made by block_req_new(), belongs to the block layer from submit to done, and again
@@ -33,9 +33,9 @@ enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD };
  * may still use it after block_abandon(), so it must not belong to the device or the stack.
  */
 struct block_req {
-    enum block_op op;
+    enum block_op op; /* discard is advice: content is undefined afterwards; zeroes are content */
     uint64_t sector;
-    uint32_t sectors;  /* must equal the iov's bytes / 512 for read and write */
+    uint32_t sectors;  /* discard, zeroes: no iov. Else must equal the iov's bytes / 512 for read and write */
     struct iovec *iov; /* room for iov_max entries, the request's own; not to be replaced */
     int iovcnt, iov_max;
     bool fua;          /* write: stable before done */
@@ -57,8 +57,8 @@ void block_req_free(struct block_req *req);
 void *block_req_alloc_buffer(struct block_req *req, size_t bytes);
 
 /*
- * The range is checked again here: outside the disk ends with EIO, a write to a read-only one with
- * EROFS, an iov that does not fit `sectors` with EINVAL; such errors of the device model are not
+ * The range is checked again here: outside the disk ends with EIO, without a medium with ENOMEDIUM,
+ * a write to a read-only one with EROFS, an iov that does not fit `sectors` with EINVAL; such errors of the device model are not
  * subject to werror and rerror. With zero sectors nothing is done, successfully.
  */
 void block_submit(struct block *blk, struct block_req *req);
@@ -74,7 +74,7 @@ void block_abandon(struct block_req *req);
 /*
  * Reads at once if that needs no waiting (page cache, RWF_NOWAIT). Returns 0 with iov filled;
  * EAGAIN if it would wait or met a host error (then submit: the error policy is applied there;
- * iov's memory may have been written to); EIO outside the disk.
+ * iov's memory may have been written to); EIO outside the disk; ENOMEDIUM.
  */
 int block_try_read(struct block *blk, uint64_t sector, struct iovec *iov, int iovcnt);
 
@@ -85,5 +85,43 @@ bool block_write_cache(const struct block *blk); /* volatile cache visible to th
 /* Off: each write started from now on is stable when done; earlier ones want a flush. */
 void block_set_write_cache(struct block *blk, bool on);
 const char *block_name(const struct block *blk); /* "ide0-hd0", for events */
+
+/*
+ * ---- removable media ----
+ *
+ * A drive (ide-cd, floppy) keeps its tray and its lock; the block layer keeps the medium. Without
+ * one block_sectors() is 0, reads and writes end with ENOMEDIUM, a flush well. The medium comes,
+ * goes or changes its size on the main loop's thread, with the drive's lock held and no request of
+ * the block under way; the drive is told by medium_changed() at once, inside the same hold.
+ *
+ *   process: QMP eject ------> tray_request(open) --> drive opens, or refuses since it is locked
+ *   guest: START STOP UNIT --> the drive opens its tray
+ *                               both: block_tray_moved() --> DEVICE_TRAY_MOVED, later
+ *   process: remove, insert -> medium_changed()
+ */
+struct block_drive_ops {
+    /*
+     * The process presses the button (open) or pushes the tray in. force: also against the guest's
+     * lock. Returns false if it stays as it was because it is locked; then the guest has been asked
+     * (MMC's eject request event). NULL: the drive has no tray (floppy, disk): always true.
+     */
+    bool (*tray_request)(void *opaque, bool open, bool force);
+    bool (*tray_is_open)(void *opaque);   /* NULL: no tray */
+    bool (*tray_is_locked)(void *opaque); /* NULL: cannot be locked */
+    /* block_has_medium(), block_sectors(), block_readonly() may say something else now. */
+    void (*medium_changed)(void *opaque);
+};
+
+/*
+ * The device model that drives this block, until block_detach(). All of ops are called on the main
+ * loop's thread with `lock` held. `removable`: the medium may be taken out.
+ */
+void block_attach(struct block *blk, const struct block_drive_ops *ops, void *opaque,
+                  struct iolock *lock, bool removable);
+void block_detach(struct block *blk); /* device lock held; nothing under way */
+bool block_has_medium(const struct block *blk);
+/* The drive says that its tray moved (never from inside tray_request() alone: always when it
+ * moves). Any thread, device lock held; the process hears of it later, on the main loop. */
+void block_tray_moved(struct block *blk);
 
 #endif

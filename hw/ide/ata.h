@@ -81,13 +81,17 @@ enum ata_state {
 extern const char *const ata_state_names[ATA_STATES];
 
 /* A bit per kind, for the column of permitted kinds in the command table. */
-enum ata_kind { ATA_KIND_NONE = 0, ATA_KIND_DISK = 1 };
+enum ata_kind { ATA_KIND_NONE = 0, ATA_KIND_DISK = 1, ATA_KIND_CD = 2 };
 
 enum ata_power { ATA_POWER_STANDBY, ATA_POWER_IDLE, ATA_POWER_ACTIVE };
 
 /* What the user says of a drive. Strings are copied; NULL: the default. */
 struct ide_drive_config {
     struct block *blk;                   /* NULL: no drive; outlives the device */
+    bool cd;                             /* an ATAPI CD/DVD drive: blk may be without a medium */
+    bool trim;                           /* offers DATA SET MANAGEMENT (disks) */
+    uint16_t rotation_rate;              /* IDENTIFY word 217: 0 not said, 1 no rotation, or rpm */
+    uint32_t physical_block_bytes;       /* 0: 512; a power of two up to 2^15 * 512 */
     const char *serial, *model, *version; /* up to 20, 40, 8 characters of printable ASCII */
     uint32_t cyls, heads, secs;          /* default CHS geometry; 0: computed */
     uint64_t wwn;                        /* 0: none */

@@ -37,6 +37,11 @@ struct block {
     unsigned live, mistakes;
     struct fake_block_op ops[OPS];
     unsigned op_count;
+    bool no_medium;
+    const struct block_drive_ops *drive_ops;
+    void *drive;
+    struct iolock *drive_lock;
+    unsigned tray_moves;
 };
 
 static void *must(void *p)
@@ -203,6 +208,11 @@ void block_req_free(struct block_req *req)
     free(fr);
 }
 
+static bool changes_data(enum block_op op)
+{
+    return op == BLOCK_WRITE || op == BLOCK_DISCARD || op == BLOCK_WRITE_ZEROES;
+}
+
 void block_submit(struct block *blk, struct block_req *req)
 {
     struct fake_req *fr = (struct fake_req *)req, **tail = &blk->queue;
@@ -210,11 +220,12 @@ void block_submit(struct block *blk, struct block_req *req)
 
     for (int i = 0; i < req->iovcnt; i++)
         bytes += req->iov[i].iov_len;
-    blk->mistakes += bytes != (size_t)req->sectors * BLOCK_SECTOR_BYTES;
+    if (req->op == BLOCK_READ || req->op == BLOCK_WRITE)
+        blk->mistakes += bytes != (size_t)req->sectors * BLOCK_SECTOR_BYTES;
     blk->mistakes += req->iovcnt > req->iov_max || fr->submitted || fr->blk != blk;
     blk->mistakes += !iolock_held(req->lock) || !req->done;
     blk->mistakes += req->sector > blk->sectors || req->sectors > blk->sectors - req->sector;
-    blk->mistakes += req->op == BLOCK_WRITE && blk->control.readonly;
+    blk->mistakes += changes_data(req->op) && blk->control.readonly;
     fr->submitted = true;
     fr->op = record(blk, req->op, req->sector, req->sectors);
     while (*tail)
@@ -238,14 +249,26 @@ static bool touches_bad(const struct block *blk, uint64_t sector, uint32_t secto
     return c->bad_count && sector < c->bad_first + c->bad_count && c->bad_first < sector + sectors;
 }
 
+static void zero(struct block *blk, uint64_t sector, uint32_t sectors)
+{
+    static const uint8_t zeroes[BLOCK_SECTOR_BYTES];
+
+    for (uint32_t i = 0; i < sectors; i++)
+        fake_block_poke(blk, sector + i, zeroes);
+}
+
 static int carry_out(struct block *blk, struct block_req *req)
 {
     if (blk->control.fail_nth && --blk->control.fail_nth == 0)
         return blk->control.fail_errno ? blk->control.fail_errno : EIO;
+    if (blk->no_medium && req->op != BLOCK_FLUSH)
+        return ENOMEDIUM;
     if (req->sector > blk->sectors || req->sectors > blk->sectors - req->sector)
         return EIO;
-    if (req->op == BLOCK_WRITE && blk->control.readonly)
+    if (changes_data(req->op) && blk->control.readonly)
         return EROFS;
+    if (req->op == BLOCK_DISCARD || req->op == BLOCK_WRITE_ZEROES)
+        zero(blk, req->sector, req->sectors);
     if ((req->op == BLOCK_READ || req->op == BLOCK_WRITE) &&
         touches_bad(blk, req->sector, req->sectors))
         return EIO;
@@ -295,6 +318,8 @@ int block_try_read(struct block *blk, uint64_t sector, struct iovec *iov, int io
     for (int i = 0; i < iovcnt; i++)
         bytes += iov[i].iov_len;
     blk->mistakes += bytes % BLOCK_SECTOR_BYTES != 0;
+    if (blk->no_medium)
+        return ENOMEDIUM;
     if (sector > blk->sectors || bytes / BLOCK_SECTOR_BYTES > blk->sectors - sector)
         return EIO;
     if (!blk->control.try_works ||
@@ -305,6 +330,59 @@ int block_try_read(struct block *blk, uint64_t sector, struct iovec *iov, int io
     blk->ops[n].err = 0;
     transfer(blk, true, sector, iov, iovcnt);
     return 0;
+}
+
+/* ---- removable media ---- */
+
+void block_attach(struct block *blk, const struct block_drive_ops *ops, void *opaque,
+                  struct iolock *lock, bool removable)
+{
+    (void)removable;
+    blk->mistakes += blk->drive_ops != NULL;
+    blk->drive_ops = ops;
+    blk->drive = opaque;
+    blk->drive_lock = lock;
+}
+
+void block_detach(struct block *blk)
+{
+    blk->mistakes += !blk->drive_ops || !iolock_held(blk->drive_lock);
+    blk->drive_ops = NULL;
+}
+
+bool block_has_medium(const struct block *blk) { return !blk->no_medium; }
+
+void block_tray_moved(struct block *blk)
+{
+    blk->mistakes += !iolock_held(blk->drive_lock);
+    blk->tray_moves++;
+}
+
+unsigned fake_block_tray_moves(const struct block *blk) { return blk->tray_moves; }
+
+void fake_block_set_medium(struct block *blk, bool present, uint64_t sectors)
+{
+    free(blk->dense);
+    blk->no_medium = !present;
+    blk->sectors = present ? sectors : 0;
+    blk->dense = must(calloc(blk->sectors ? blk->sectors : 1, BLOCK_SECTOR_BYTES));
+    if (!blk->drive_ops)
+        return;
+    iolock_enter(blk->drive_lock);
+    blk->drive_ops->medium_changed(blk->drive);
+    iolock_leave(blk->drive_lock);
+}
+
+bool fake_block_tray_request(struct block *blk, bool open, bool force)
+{
+    bool done;
+
+    if (!blk->drive_ops || !blk->drive_ops->tray_request)
+        return true;
+    iolock_enter(blk->drive_lock);
+    done = blk->drive_ops->tray_request(blk->drive, open, force);
+    iolock_leave(blk->drive_lock);
+    return done;
 }
 
 uint64_t block_sectors(const struct block *blk) { return blk->sectors; }

@@ -42,6 +42,12 @@ void fake_block_expect(uint8_t *data, uint64_t sector, uint64_t salt); /* what t
 bool fake_block_complete(struct block *blk);
 unsigned fake_block_run(struct block *blk); /* all, and those that follow; how many */
 
+/* Another medium (all zero, at most DENSE sectors), or none; the drive is told if one is attached. */
+void fake_block_set_medium(struct block *blk, bool present, uint64_t sectors);
+/* The process asks the drive; what its tray_request() returned, true if it has none. */
+bool fake_block_tray_request(struct block *blk, bool open, bool force);
+unsigned fake_block_tray_moves(const struct block *blk); /* block_tray_moved() so far */
+
 unsigned fake_block_waiting(const struct block *blk);     /* submitted, not ended, not abandoned */
 unsigned fake_block_live(const struct block *blk);        /* requests that exist */
 unsigned fake_block_mistakes(const struct block *blk);    /* broken rules of block.h */
