@@ -688,6 +688,8 @@ void ata_srst_begin(struct ata_drive *d)
 {
     ata_dma_stop(d);
     cancel_request(d);
+    if (d->kind == ATA_KIND_CD)
+        atapi_interface_reset(d);
     d->intrq = false;
     ata_set_state(d, ATA_RESET);
 }

@@ -62,6 +62,27 @@ void atapi_want_list(struct ata_drive *d, uint32_t bytes);
 void atapi_read_blocks(struct ata_drive *d, uint32_t lba, uint32_t count, uint8_t framing);
 void atapi_verify_blocks(struct ata_drive *d, uint32_t lba, uint32_t count);
 
+/* Interrupt reason (count register, 8.23). */
+enum { ATAPI_REASON_COMMAND = 0x01, ATAPI_REASON_TO_HOST = 0x02, ATAPI_REASON_STATUS = 0x03 };
+
+/* Data phases, between atapi.c and atapi_read.c: the buffer's chunk_bytes are to be moved now; what
+ * the byte count limit means for so many bytes (false: nothing may move, the command is over). */
+void atapi_begin_data(struct ata_drive *d);
+bool atapi_take_limit(struct ata_drive *d, uint64_t total);
+/* Places in guest memory; false: the bus master has ended, or the command has failed. */
+bool atapi_gather(struct ata_drive *d, size_t want, size_t unit);
+
+/* ---- atapi_read.c ---- */
+uint32_t atapi_block_bytes(const struct ata_drive *d); /* per block of the command; 0: moves none */
+static inline bool atapi_reads_medium(const struct ata_drive *d)
+{
+    return d->cd.data == ATAPI_BLOCKS || d->cd.data == ATAPI_VERIFY;
+}
+/* Reads the next chunk into the buffer; may_try: without waiting, if the host has it at hand. */
+void atapi_fill_chunk(struct ata_drive *d, bool may_try);
+/* DMA_WAIT: one step of a transfer that needs no buffer. */
+void atapi_direct_step(struct ata_drive *d, bool may_try);
+
 /* ---- big-endian numbers, as in packets ---- */
 static inline uint32_t atapi_get16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
 static inline uint32_t atapi_get24(const uint8_t *p) { return (uint32_t)p[0] << 16 | atapi_get16(p + 1); }
