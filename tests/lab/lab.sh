@@ -112,6 +112,7 @@ prepare()
     make_disks
     if [ -n "${EMU:-}" ]; then
         emulator="$EMU -accel kvm"
+        JOBS=$(echo "$JOBS" | sed 's/disks//') # QEMU for the PC, as Debian builds it, has no cmd646-ide
     else
         # A copy, for its path may be hidden in there.
         cp "$KVM_DM" "$share/kvm-dm" || exit

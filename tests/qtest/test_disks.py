@@ -235,7 +235,7 @@ def test_shared_interrupt():
 
 def test_one_channel_and_reset():
     disks = Disks(2)
-    options = ["-device", "cmd646-ide,secondary=off,addr=7"]
+    options = ["-device", "cmd646-ide,secondary=0,addr=7"]
     options += disks.options(0, "ide.2", 0) + disks.options(1, "ide.2", 1)
     with machine(*options) as m:
         for _ in range(2):
@@ -274,7 +274,7 @@ def fw_cfg_file(m, name):
 
 def test_what_the_bios_is_told():
     disks = Disks(3)
-    options = ["-device", "cmd646-ide,id=a,addr=9", "-device", "cmd646-ide,id=b,addr=4,secondary=off"]
+    options = ["-device", "cmd646-ide,id=a,addr=9", "-device", "cmd646-ide,id=b,addr=4,secondary=0"]
     for n, (bus, more) in enumerate((("a.1", "bootindex=3"), ("b.0", "bootindex=0"),
                                      ("ide.1", "bootindex=1,lcyls=12,lheads=8,lsecs=32"))):
         option = disks.options(n, bus, 1)
@@ -321,7 +321,7 @@ def test_refusals():
         drive = ["-drive", "if=none,id=a,format=raw,file=" + disks.path(0)]
         for options, words in (
                 (drive + ["-device", "ide-hd,drive=a,bus=x.0"], "no bus 'x.0'; there are ide.0, ide.1"),
-                (drive + ["-device", "ide-hd,drive=a,bus=x.1", "-device", "cmd646-ide,id=x,secondary=off"],
+                (drive + ["-device", "ide-hd,drive=a,bus=x.1", "-device", "cmd646-ide,id=x,secondary=0"],
                  "no bus 'x.1'"),
                 (drive + ["-device", "ide-hd,drive=a,bus=x.0,bootindex=1", "-device", "isa-ide,id=x"],
                  "bootindex"),
