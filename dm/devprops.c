@@ -94,7 +94,8 @@ static const struct opt_desc ide_cd_props[] = {
 
 static const struct opt_desc cmd646_props[] = {
     {.name = "addr", .type = OPT_STRING, .help = "PCI slot: 0x3", .fallback = "the first free"},
-    {.name = "secondary", .type = OPT_BOOL, .help = "its second channel is there", .fallback = "on"},
+    {.name = "secondary", .type = OPT_NUMBER, .min = 0, .max = 1,
+     .help = "1: its second channel is there", .fallback = "1"},
     PROP_BUS("pci.0"),
     OPT_END,
 };
