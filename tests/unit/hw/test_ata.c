@@ -109,8 +109,10 @@ static void test_identify(void **state)
     assert_int_equal(w[100] | w[101] << 16, 3000000);
     assert_int_equal(w[63], 0x0007);
     assert_int_equal(w[80] & 1 << 6, 1 << 6);
-    assert_int_equal(w[83], 0x7608);
-    assert_int_equal(w[85], 0x4068);
+    assert_int_equal(w[82], 0x7469);
+    assert_int_equal(w[83], 0x7708);
+    assert_int_equal(w[84], 0x4043);
+    assert_int_equal(w[85], 0x7469);
     assert_int_equal(w[86], 0x3400);
     assert_int_equal(w[88], 0x203f);
     assert_int_equal(w[93], 0x600b);
@@ -136,7 +138,8 @@ static void test_identify_configured(void **state)
     assert_int_equal(w[19], '9' << 8 | '0');
     assert_int_equal(w[23], '2' << 8 | '.');
     assert_int_equal(w[27], 'A' << 8 | ' ');
-    assert_int_equal(w[84], 0x4100);
+    assert_int_equal(w[84], 0x4143);
+    assert_int_equal(w[87], 0x4143);
     assert_int_equal(w[85] & 0x20, 0);
     assert_int_equal(w[108], 0x5000);
     assert_int_equal(w[111], 0x71ad);
@@ -852,6 +855,21 @@ static void enter_state(struct fake_ide *fi, enum ata_state state)
     case ATA_RESET:
         out8(fi, CONTROL, 4);
         break;
+    case ATA_TRIM_DATA:
+    case ATA_TRIMMING:
+        memset(fi->fe->ram + 0x3000, 0, 512);
+        fi->fe->ram[0x3006] = 8;
+        fi->fe->ram[0x300e] = 1;
+        put_prd(fi, 0x100, 0x3000, 512, true);
+        out8(fi, FEATURE, 1);
+        command48(fi, 0, 0x06, 0, 1);
+        if (state == ATA_TRIMMING)
+            start_dma(fi, 0x100, false);
+        break;
+    case ATA_SELF_TEST:
+        out8(fi, FEATURE, 0xd4);
+        command28(fi, 0, 0xb0, 0xc24f81, 0);
+        break;
     default:
         break;
     }
@@ -1036,6 +1054,16 @@ static void zero_buffers(struct fake_ide *fi)
         memset(fi->ch.drive[i].buf, 0, ATA_BUFFER_BYTES);
 }
 
+/* What a drive stores for good: SMART's counts and logs, a non-volatile SET MAX. */
+static void forget_stored(struct fake_ide *fi)
+{
+    struct ata_drive *d = drive(fi);
+
+    d->smart = (struct ata_smart){ .enabled = true, .autosave = true, .timer = d->smart.timer };
+    d->max.stored = d->native_sectors;
+    d->max.stored_form = 0;
+}
+
 static void test_reset_equals_new(void **state)
 {
     struct fake_ide *fi = disk();
@@ -1048,6 +1076,10 @@ static void test_reset_equals_new(void **state)
         enter_state(fi, s);
         for (unsigned i = 0; i < 50; i++)
             random_step(fi, &seed);
+        device_reset(&fi->dev);
+        fake_ide_check(fi);
+        assert_null(drive(fi)->smart.req);
+        forget_stored(fi);
         device_reset(&fi->dev);
         fake_ide_check(fi);
         assert_int_equal(in8(fi, ALT), READY);
