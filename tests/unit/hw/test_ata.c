@@ -876,7 +876,7 @@ static void enter_state(struct fake_ide *fi, enum ata_state state)
     assert_int_equal(drive(fi)->state, state);
 }
 
-enum { EVENT_COMMANDS = 256, EVENTS = EVENT_COMMANDS + 20 };
+enum { EVENT_COMMANDS = 256, EVENTS = EVENT_COMMANDS + 22 };
 
 static void cause_event(struct fake_ide *fi, unsigned event)
 {
@@ -908,6 +908,8 @@ static void cause_event(struct fake_ide *fi, unsigned event)
     case 17: out8(fi, FEATURE, 3); break;
     case 18: out32(fi, BM_TABLE, 0xfffffff8); break;
     case 19: run(fi); break;
+    case 20: fake_step(fi->fe, 200000000); fake_ide_check(fi); break;
+    case 21: fake_step(fi->fe, 10000000000); fake_ide_check(fi); break;
     }
 }
 
@@ -960,12 +962,18 @@ static uint32_t next_random(uint32_t *seed)
 static void random_command(struct fake_ide *fi, uint32_t *seed)
 {
     static const uint8_t useful[] = { 0x20, 0x24, 0x25, 0x29, 0x30, 0x34, 0x35, 0x39, 0x40, 0x42,
-                                      0xc4, 0xc5, 0xc8, 0xca, 0xe7, 0xec, 0xef, 0xc6, 0x90, 0xe0 };
+                                      0xc4, 0xc5, 0xc8, 0xca, 0xe7, 0xec, 0xef, 0xc6, 0x90, 0xe0,
+                                      0x06, 0x3d, 0xce, 0xe3, 0xe4, 0xe8, 0xf8, 0xf9, 0x27, 0x37 };
     uint32_t r = next_random(seed);
     uint8_t opcode = r & 0x700 ? useful[r % sizeof(useful)] : (uint8_t)r;
     uint8_t count = next_random(seed) % 4 ? (uint8_t)(next_random(seed) % 5) : (uint8_t)r;
 
-    if (r & 0x1000)
+    if (!(r >> 20 & 7)) {
+        static const uint8_t tests[] = { 0, 1, 2, 0x7f, 0x81, 0x82 };
+
+        out8(fi, FEATURE, (uint8_t)(0xd0 + next_random(seed) % 11));
+        command28(fi, 0, 0xb0, 0xc24f00 | tests[r % sizeof(tests)], 1);
+    } else if (r & 0x1000)
         command48(fi, 0, opcode, next_random(seed) % (SECTORS + 50), count);
     else if (r & 0x2000)
         command28(fi, r >> 14 & 1, opcode, next_random(seed) % (SECTORS + 50), count);
@@ -978,7 +986,7 @@ static void random_step(struct fake_ide *fi, uint32_t *seed)
     static uint8_t junk[3000];
     uint32_t r = next_random(seed);
 
-    switch (r % 24) {
+    switch (r % 25) {
     case 0 ... 4: random_command(fi, seed); break;
     case 5: read_data(fi, junk, (next_random(seed) % 1500) * 2); break;
     case 6: write_data(fi, junk, (next_random(seed) % 1500) * 2); break;
@@ -995,6 +1003,7 @@ static void random_step(struct fake_ide *fi, uint32_t *seed)
     case 16: fake_block_control(fi->blk[0])->bad_first = next_random(seed) % SECTORS; break;
     case 17: fake_block_control(fi->blk[0])->fail_nth = next_random(seed) % 8; break;
     case 18: if (!(r >> 16 & 15)) device_reset(&fi->dev); break;
+    case 19: fake_step(fi->fe, next_random(seed)); break;
     default: fake_block_complete(fi->blk[0]); break;
     }
     fake_ide_check(fi);
