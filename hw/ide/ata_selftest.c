@@ -39,7 +39,7 @@ static uint64_t sample_lba(const struct ata_drive *d)
 {
     uint32_t n = steps(d);
 
-    return n < 2 ? 0 : (d->native_sectors - sample_sectors(d)) / (n - 1) * d->smart.test_step;
+    return n < 2 ? 0 : (d->native_sectors - sample_sectors(d)) * d->smart.test_step / (n - 1);
 }
 
 static uint8_t tenths_left(const struct ata_drive *d)
