@@ -21,6 +21,7 @@
  *   TRIM_DATA  [58] DATA SET MANAGEMENT waits for the bus master to bring its list of ranges
  *   TRIMMING   [d0] the ranges are discarded, one after another
  *   SELF_TEST  [d0] a captive SMART self-test reads the image
+ *   PACKET     [58] an ATAPI drive waits for its 12 bytes (atapi.h: how the packet commands use the others)
  *
  *              +-----------------------------------------------------------+
  *              v                                                           | error, done
@@ -62,6 +63,7 @@
 #include "hw/device.h"
 #include "hw/ide/ata_maxaddr.h"
 #include "hw/ide/ata_smart.h"
+#include "hw/ide/atapi.h"
 #include "hw/ide/bmdma.h"
 
 #define ATA_BUFFER_SECTORS 128
@@ -94,6 +96,8 @@ enum ata_state {
     ATA_TRIM_DATA,
     ATA_TRIMMING,
     ATA_SELF_TEST,
+    ATA_DISK_STATES, /* a disk knows those above */
+    ATA_PACKET = ATA_DISK_STATES,
     ATA_STATES
 };
 extern const char *const ata_state_names[ATA_STATES];
@@ -171,6 +175,7 @@ struct ata_drive {
     int64_t standby_ns;    /* when it expires; -1: it does not run */
     struct ata_max max;
     struct ata_smart smart;
+    struct atapi cd; /* ATA_KIND_CD */
 
     uint8_t buf[ATA_BUFFER_BYTES];
 
@@ -222,6 +227,7 @@ struct ata_drive {
     ATA_FIELD_(s, U8, path, power, p, ATA_POWER_ACTIVE),                                           \
     ATA_FIELD_(s, U8, path, standby_timer, p, 0), ATA_FIELD_(s, I64, path, standby_ns, p, 0),      \
     ATA_MAX_FIELDS(s, path, p), ATA_SMART_FIELDS(s, path, p),                                      \
+    ATAPI_FIELDS(s, path.cd, p "cd."),                                                             \
     { .name = p "buf", .type = FIELD_BYTES, .offset = offsetof(s, path.buf),                       \
       .count = ATA_BUFFER_BYTES, .keep = true } /* a reset zeroes what READ BUFFER shows of it */
 
@@ -248,6 +254,13 @@ uint8_t ata_status(const struct ata_drive *d);
 static inline bool ata_busy_or_drq(const struct ata_drive *d)
 {
     return ata_status(d) & (ATA_STATUS_BSY | ATA_STATUS_DRQ);
+}
+
+/* DEVICE RESET (08h): the one command that a packet device takes while it works (8.9). */
+#define ATA_COMMAND_DEVICE_RESET 0x08
+static inline bool ata_takes_when_busy(const struct ata_drive *d, uint8_t opcode)
+{
+    return d->kind == ATA_KIND_CD && opcode == ATA_COMMAND_DEVICE_RESET && d->state != ATA_RESET;
 }
 
 /* A write to the command register: starts what the table says, or aborts. Not for opcode 90h. */

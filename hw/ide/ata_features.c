@@ -99,8 +99,19 @@ static const struct ata_subcommand features[] = {
 };
 /* clang-format on */
 
+/* Caches and levels are a disk's. */
+static const struct ata_subcommand cd_features[] = {
+    { 0x03, transfer_mode, "set transfer mode",                  "8.46" },
+    { 0x66, reverting,     "keep settings over a soft reset",    "8.46" },
+    { 0xcc, reverting,     "revert to defaults at a soft reset", "8.46" },
+};
+
 void ata_start_set_features(struct ata_drive *d, const struct ata_command *cmd)
 {
     (void)cmd;
+    if (d->kind == ATA_KIND_CD) {
+        ata_start_subcommand(d, cd_features, sizeof(cd_features) / sizeof(cd_features[0]));
+        return;
+    }
     ata_start_subcommand(d, features, sizeof(features) / sizeof(features[0]));
 }

@@ -17,6 +17,7 @@ enum ata_protocol {
     ATA_DMA_OUT,
     ATA_VERIFY,
     ATA_TRIM, /* a list of ranges by DMA, then work without data */
+    ATA_PACKET_COMMAND /* what the packet says (9.8 - 9.10) */
 };
 
 enum {
@@ -72,6 +73,19 @@ void ata_begin_data_out(struct ata_drive *d);
 /* Asks the host for something without data, in the given state. */
 void ata_submit_plain(struct ata_drive *d, enum block_op op, uint64_t sector, uint32_t sectors,
                       enum ata_state state);
+/* For the packet half. READING: sectors into memory of the request's own; false: no memory. DMA_RUN:
+ * sectors into what the bus master has mapped. Gives the request under way up. */
+bool ata_submit_read(struct ata_drive *d, uint64_t sector, uint32_t sectors);
+void ata_submit_dma_read(struct ata_drive *d, uint64_t sector);
+void ata_cancel(struct ata_drive *d);
+/* The signature in the command block registers (9.12). */
+void ata_put_signature(struct ata_drive *d);
+/* A packet command is in progress: atapi.c moves its data. */
+static inline bool ata_is_packet(const struct ata_drive *d)
+{
+    return d->kind == ATA_KIND_CD && d->command == 0xa0;
+}
+
 /* FLUSHING, then IDLE (or SLEEP). */
 void ata_begin_flush(struct ata_drive *d);
 
