@@ -18,14 +18,16 @@ const char *const ata_state_names[ATA_STATES] = {
     [ATA_IDLE] = "idle",           [ATA_PIO_IN] = "pio-in",     [ATA_PIO_OUT] = "pio-out",
     [ATA_READING] = "reading",     [ATA_WRITING] = "writing",   [ATA_VERIFYING] = "verifying",
     [ATA_FLUSHING] = "flushing",   [ATA_DMA_WAIT] = "dma-wait", [ATA_DMA_RUN] = "dma-run",
-    [ATA_SLEEP] = "sleep",         [ATA_RESET] = "reset",
+    [ATA_SLEEP] = "sleep",         [ATA_RESET] = "reset",       [ATA_TRIM_DATA] = "trim-data",
+    [ATA_TRIMMING] = "trimming",   [ATA_SELF_TEST] = "self-test",
     [ATA_PACKET] = "packet",
 };
 
 /* From each state, the states that may follow. RESET may follow each (SRST), IDLE too (reset). */
-static const uint16_t ata_moves[ATA_STATES] = {
+static const uint32_t ata_moves[ATA_STATES] = {
     [ATA_IDLE] = ATA_BIT(PIO_IN) | ATA_BIT(PIO_OUT) | ATA_BIT(READING) | ATA_BIT(VERIFYING) |
-                 ATA_BIT(FLUSHING) | ATA_BIT(DMA_WAIT) | ATA_BIT(PACKET),
+                 ATA_BIT(FLUSHING) | ATA_BIT(DMA_WAIT) | ATA_BIT(TRIM_DATA) | ATA_BIT(SELF_TEST) |
+                 ATA_BIT(PACKET),
     [ATA_PIO_IN] = ATA_BIT(PIO_IN) | ATA_BIT(READING),
     [ATA_PIO_OUT] = ATA_BIT(WRITING) | ATA_BIT(PIO_OUT),
     [ATA_READING] = ATA_BIT(READING) | ATA_BIT(PIO_IN) | ATA_BIT(DMA_WAIT),
@@ -36,6 +38,9 @@ static const uint16_t ata_moves[ATA_STATES] = {
     [ATA_DMA_RUN] = ATA_BIT(DMA_WAIT),
     [ATA_SLEEP] = 0,
     [ATA_RESET] = 0,
+    [ATA_TRIM_DATA] = ATA_BIT(TRIMMING),
+    [ATA_TRIMMING] = ATA_BIT(TRIMMING),
+    [ATA_SELF_TEST] = 0,
     [ATA_PACKET] = ATA_BIT(PIO_IN) | ATA_BIT(PIO_OUT) | ATA_BIT(READING) | ATA_BIT(DMA_WAIT),
 };
 
@@ -49,6 +54,8 @@ void ata_set_state(struct ata_drive *d, enum ata_state state)
     if (!ata_move_allowed(d->state, state))
         d->illegal_moves++;
     d->state = state;
+    if (state == ATA_IDLE)
+        ata_power_idle(d);
 }
 
 uint8_t ata_status(const struct ata_drive *d)
@@ -63,6 +70,7 @@ uint8_t ata_status(const struct ata_drive *d)
     case ATA_PIO_IN:
     case ATA_PIO_OUT:
     case ATA_DMA_WAIT:
+    case ATA_TRIM_DATA:
     case ATA_PACKET:
         return ready | ATA_STATUS_DRQ;
     case ATA_READING:
@@ -70,6 +78,8 @@ uint8_t ata_status(const struct ata_drive *d)
     case ATA_VERIFYING:
     case ATA_FLUSHING:
     case ATA_DMA_RUN:
+    case ATA_TRIMMING:
+    case ATA_SELF_TEST:
         return ready | ATA_STATUS_BSY;
     case ATA_RESET:
         return ATA_STATUS_BSY;
@@ -124,9 +134,23 @@ void ata_fail_at(struct ata_drive *d, uint8_t error, uint64_t lba)
     ata_abort(d, error);
 }
 
+void ata_media_error(struct ata_drive *d, uint8_t error, uint64_t lba)
+{
+    ata_fail_at(d, error, lba);
+    if (d->kind == ATA_KIND_DISK)
+        ata_smart_error(d);
+}
+
 /* ---- requests to the host ---- */
 
 static void host_done(struct block_req *req, int err);
+
+static bool wants_fua(const struct ata_drive *d)
+{
+    const struct ata_command *cmd = ata_find_command(d->command, d->kind);
+
+    return cmd && cmd->flags & ATA_CMD_FUA;
+}
 
 static struct block_req *new_request(struct ata_drive *d, enum block_op op, uint64_t sector,
                                      uint32_t sectors, int iov_max)
@@ -137,6 +161,7 @@ static struct block_req *new_request(struct ata_drive *d, enum block_op op, uint
     req->sector = sector;
     req->sectors = sectors;
     req->iovcnt = iov_max;
+    req->fua = op == BLOCK_WRITE && wants_fua(d);
     req->lock = d->dev->lock;
     req->done = host_done;
     req->opaque = d;
@@ -148,6 +173,12 @@ static void submit(struct ata_drive *d, struct block_req *req, enum ata_state st
     ata_set_state(d, state);
     d->req = req;
     block_submit(d->blk, req);
+}
+
+void ata_submit_plain(struct ata_drive *d, enum block_op op, uint64_t sector, uint32_t sectors,
+                      enum ata_state state)
+{
+    submit(d, new_request(d, op, sector, sectors, 0), state);
 }
 
 /*
@@ -255,7 +286,7 @@ static void read_failed(struct ata_drive *d)
         read_ready(d);
         return;
     }
-    ata_fail_at(d, ATA_ERROR_UNC, d->xfer_lba + d->chunk_done / SECTOR);
+    ata_media_error(d, ATA_ERROR_UNC, d->xfer_lba + d->chunk_done / SECTOR);
 }
 
 static void read_chunk(struct ata_drive *d)
@@ -341,7 +372,7 @@ static void write_step(struct ata_drive *d)
 static void write_done(struct ata_drive *d, uint32_t bytes, int err)
 {
     if (err && (d->probing || d->chunk_bytes == SECTOR)) {
-        ata_fail_at(d, ATA_ERROR_ABRT, d->xfer_lba + d->chunk_done / SECTOR);
+        ata_media_error(d, ATA_ERROR_ABRT, d->xfer_lba + d->chunk_done / SECTOR);
         return;
     }
     if (err)
@@ -364,11 +395,14 @@ static void write_done(struct ata_drive *d, uint32_t bytes, int err)
 
 static void pio_out_block_given(struct ata_drive *d)
 {
+    ata_data_fn own = ata_data_function(d);
     uint32_t block = (uint32_t)d->block_sectors * SECTOR;
 
     if (d->block_end < d->chunk_bytes) {
         d->block_end = min_sectors(d->block_end + block, d->chunk_bytes);
         d->intrq = true;
+    } else if (own) {
+        own(d);
     } else {
         write_step(d);
     }
@@ -402,7 +436,7 @@ static void verify_step(struct ata_drive *d)
 static void verify_done(struct ata_drive *d, uint32_t bytes, int err)
 {
     if (err && bytes == SECTOR) {
-        ata_fail_at(d, ATA_ERROR_UNC, d->xfer_lba);
+        ata_media_error(d, ATA_ERROR_UNC, d->xfer_lba);
         return;
     }
     if (err) {
@@ -419,7 +453,7 @@ static void verify_done(struct ata_drive *d, uint32_t bytes, int err)
 
 void ata_begin_flush(struct ata_drive *d)
 {
-    submit(d, new_request(d, BLOCK_FLUSH, 0, 0, 0), ATA_FLUSHING);
+    ata_submit_plain(d, BLOCK_FLUSH, 0, 0, ATA_FLUSHING);
 }
 
 static void flush_done(struct ata_drive *d, int err)
@@ -466,7 +500,7 @@ static void dma_failed(struct ata_drive *d, size_t bytes)
         return;
     }
     bmdma_end(d->bm);
-    ata_fail_at(d, dma_to_memory(d) ? ATA_ERROR_UNC : ATA_ERROR_ABRT, d->xfer_lba);
+    ata_media_error(d, dma_to_memory(d) ? ATA_ERROR_UNC : ATA_ERROR_ABRT, d->xfer_lba);
 }
 
 static void dma_step_ended(struct ata_drive *d, int err)
@@ -525,6 +559,7 @@ static void dma_step(struct ata_drive *d, bool may_try)
 
 void ata_dma_go(struct ata_drive *d)
 {
+    ata_trim_data(d);
     if (ata_is_packet(d)) {
         atapi_dma_go(d);
         return;
@@ -571,19 +606,31 @@ void ata_begin_transfer(struct ata_drive *d, enum ata_protocol protocol)
         ata_dma_go(d);
         break;
     case ATA_NONDATA:
+    case ATA_TRIM:
     case ATA_PACKET_COMMAND:
         break;
     }
 }
 
-void ata_begin_answer(struct ata_drive *d)
+static void one_sector(struct ata_drive *d)
 {
     d->xfer_left = 0;
     d->block_sectors = 1;
     d->chunk_bytes = SECTOR;
     first_block(d);
+}
+
+void ata_begin_answer(struct ata_drive *d)
+{
+    one_sector(d);
     ata_set_state(d, ATA_PIO_IN);
     d->intrq = true;
+}
+
+void ata_begin_data_out(struct ata_drive *d)
+{
+    one_sector(d);
+    ata_set_state(d, ATA_PIO_OUT);
 }
 
 static void host_done(struct block_req *req, int err)
@@ -618,6 +665,9 @@ static void host_done(struct block_req *req, int err)
     case ATA_DMA_RUN:
         dma_done(d, err);
         break;
+    case ATA_TRIMMING:
+        ata_trim_done(d, err);
+        break;
     default: /* no request is under way in the other states */
         break;
     }
@@ -628,7 +678,7 @@ static void host_done(struct block_req *req, int err)
 
 void ata_set_defaults(struct ata_drive *d)
 {
-    d->cyls = d->default_cyls;
+    d->cyls = ata_cylinders(d, d->default_heads, d->default_secs);
     d->heads = d->default_heads;
     d->secs = d->default_secs;
     d->multiple = 16;
@@ -660,6 +710,7 @@ void ata_diagnose(struct ata_drive *d)
         atapi_interface_reset(d);
     d->error = 0x01; /* this device passed; device 1 passed or is not there */
     d->err = false;
+    d->command = 0; /* READ NATIVE MAX ADDRESS was not the command before the next one */
 }
 
 static void back_to_idle(struct ata_drive *d)
@@ -668,14 +719,18 @@ static void back_to_idle(struct ata_drive *d)
     d->device = 0;
     d->intrq = false;
     d->xfer_left = 0;
-    d->power = ATA_POWER_ACTIVE;
     ata_set_state(d, ATA_IDLE);
 }
 
 void ata_hard_reset(struct ata_drive *d)
 {
     cancel_request(d);
+    ata_test_abort(d, ATA_TEST_RESET);
+    ata_power_stop(d);
     d->standby_timer = 0;
+    d->power = ATA_POWER_ACTIVE;
+    ata_max_power_on(d);
+    memset(d->buf, 0, SECTOR);
     d->revert_on_reset = true;
     d->probing = false;
     ata_set_defaults(d);
@@ -688,9 +743,12 @@ void ata_srst_begin(struct ata_drive *d)
 {
     ata_dma_stop(d);
     cancel_request(d);
+    ata_test_abort(d, ATA_TEST_RESET);
     if (d->kind == ATA_KIND_CD)
         atapi_interface_reset(d);
     d->intrq = false;
+    if (d->state == ATA_SLEEP)
+        d->power = ATA_POWER_STANDBY;
     ata_set_state(d, ATA_RESET);
 }
 
@@ -710,7 +768,10 @@ void ata_loaded(struct ata_drive *d)
         atapi_loaded(d);
     d->resume_pending = d->state == ATA_READING || d->state == ATA_WRITING ||
                         d->state == ATA_VERIFYING || d->state == ATA_FLUSHING ||
-                        d->state == ATA_DMA_RUN;
+                        d->state == ATA_DMA_RUN || d->state == ATA_TRIMMING ||
+                        d->state == ATA_SELF_TEST;
+    ata_test_loaded(d);
+    ata_power_loaded(d);
     if (d->blk && block_write_cache(d->blk) != d->write_cache)
         block_set_write_cache(d->blk, d->write_cache);
 }
@@ -736,11 +797,17 @@ void ata_resume(struct ata_drive *d)
         verify_step(d);
         break;
     case ATA_FLUSHING:
-        submit(d, new_request(d, BLOCK_FLUSH, 0, 0, 0), ATA_FLUSHING);
+        ata_begin_flush(d);
         break;
     case ATA_DMA_RUN:
         ata_set_state(d, ATA_DMA_WAIT);
         ata_dma_go(d);
+        break;
+    case ATA_TRIMMING:
+        ata_trim_resume(d);
+        break;
+    case ATA_SELF_TEST:
+        ata_test_resume(d);
         break;
     default:
         break;
@@ -778,12 +845,46 @@ static bool set_geometry(struct ata_drive *d, const struct ide_drive_config *cfg
         return false;
     }
     if (!cyls) {
-        cyls = d->sectors / (heads * secs);
+        cyls = d->native_sectors / (heads * secs);
         cyls = cyls > 16383 ? 16383 : cyls < 1 ? 1 : cyls;
     }
     d->default_cyls = (uint16_t)cyls;
     d->default_heads = (uint8_t)heads;
     d->default_secs = (uint8_t)secs;
+    return true;
+}
+
+/* What IDENTIFY can say of the medium. */
+static bool set_medium(struct ata_drive *d, const struct ide_drive_config *cfg, char *why,
+                       size_t why_size)
+{
+    uint32_t blocks = cfg->physical_block_bytes / SECTOR;
+
+    if (cfg->physical_block_bytes % SECTOR || blocks & (blocks - 1) || blocks > 1u << 15) {
+        snprintf(why, why_size, "physical blocks: 512 bytes times a power of two up to 32768");
+        return false;
+    }
+    while (blocks > 1u << d->physical_log2)
+        d->physical_log2++;
+    if ((cfg->rotation_rate > 1 && cfg->rotation_rate <= 0x0400) || cfg->rotation_rate == 0xffff) {
+        snprintf(why, why_size, "rotation rate: 0, 1 (does not rotate) or 1025 to 65534 a minute");
+        return false;
+    }
+    d->rotation_rate = cfg->rotation_rate;
+    d->trim = cfg->trim && d->bm;
+    return true;
+}
+
+static bool init_disk(struct ata_drive *d, const struct ide_drive_config *cfg, char *why,
+                      size_t why_size)
+{
+    d->native_sectors = block_sectors(d->blk);
+    if (d->native_sectors > ATA_LBA48_SECTORS)
+        d->native_sectors = ATA_LBA48_SECTORS;
+    ata_max_init(d);
+    if (!set_geometry(d, cfg, why, why_size) || !set_medium(d, cfg, why, why_size))
+        return false;
+    ata_smart_init(d);
     return true;
 }
 
@@ -803,18 +904,17 @@ bool ata_init(struct ata_drive *d, struct device *dev, const struct ide_drive_co
     model = cfg->cd ? "KVM-DM DVD-ROM" : "KVM-DM HARDDISK";
     d->wwn = cfg->wwn;
     d->default_write_cache = cfg->cd ? block_write_cache(d->blk) : cfg->write_cache;
-    d->sectors = block_sectors(d->blk);
-    if (d->sectors > ATA_LBA48_SECTORS)
-        d->sectors = ATA_LBA48_SECTORS;
     snprintf(serial, sizeof(serial), "KD%05u", number + 1);
-    if (!(copy_string(d->serial, sizeof(d->serial), cfg->serial ? cfg->serial : serial,
-                       "serial number", why, why_size) &&
-           copy_string(d->model, sizeof(d->model), cfg->model ? cfg->model : model,
-                       "model", why, why_size) &&
-           copy_string(d->version, sizeof(d->version), cfg->version ? cfg->version : "1.0",
-                       "firmware version", why, why_size) &&
-           (cfg->cd || set_geometry(d, cfg, why, why_size))))
+    if (!copy_string(d->serial, sizeof(d->serial), cfg->serial ? cfg->serial : serial,
+                     "serial number", why, why_size) ||
+        !copy_string(d->model, sizeof(d->model), cfg->model ? cfg->model : model, "model", why,
+                     why_size) ||
+        !copy_string(d->version, sizeof(d->version), cfg->version ? cfg->version : "1.0",
+                     "firmware version", why, why_size))
         return false;
+    if (!cfg->cd && !init_disk(d, cfg, why, why_size))
+        return false;
+    ata_power_init(d);
     if (cfg->cd)
         atapi_init(d);
     return true;
@@ -823,6 +923,8 @@ bool ata_init(struct ata_drive *d, struct device *dev, const struct ide_drive_co
 void ata_fini(struct ata_drive *d)
 {
     cancel_request(d);
+    ata_test_stop(d);
+    ata_power_stop(d);
     if (d->kind == ATA_KIND_CD)
         atapi_fini(d);
 }
