@@ -375,6 +375,33 @@ bool node_check_options(GHashTable *opts, GError **error)
     return check_at(opts, 0, error);
 }
 
+const struct node_option *node_option_find(GHashTable *opts, const char *path)
+{
+    static const struct node_option reference = { .name = "reference", .type = NODE_OPT_STRING };
+    g_autofree char *prefix = g_strdup("");
+
+    for (unsigned depth = 0; depth <= BACKING_DEPTH_MAX; depth++) {
+        const char *rest = path + strlen(prefix), *name = driver_of(opts, prefix), *child;
+        const struct node_driver *driver = name ? node_driver_find(name) : NULL;
+        const struct node_option *o;
+        char *deeper;
+
+        if (!driver || !strcmp(rest, "driver"))
+            return driver ? &reference : NULL;
+        child = child_of(driver, rest);
+        if (!child) {
+            o = option_in(node_common_options, rest);
+            return o ? o : option_in(driver->options, rest);
+        }
+        if (!strcmp(rest, child))
+            return &reference;
+        deeper = g_strconcat(prefix, child, ".", NULL);
+        g_free(prefix);
+        prefix = deeper;
+    }
+    return NULL;
+}
+
 /* ---- values ---- */
 
 const char *node_opt(const struct node_args *args, const char *name)
