@@ -11,6 +11,7 @@
 
 #define PAYLOAD_BYTES (32u << 20) /* what every server takes, says the protocol */
 #define WHY_BYTES 200
+#define CLOSED "the server has closed it"
 
 int64_t nbd_now_ms(void)
 {
@@ -53,7 +54,7 @@ static char *last_error(void)
 
     if (colon && g_str_has_prefix(text, "nbd_"))
         text = colon + 2; /* the name of a function is nothing to the user */
-    why = g_strndup(text ? text : "connection closed", WHY_BYTES);
+    why = g_strndup(text ? text : CLOSED, WHY_BYTES);
     for (char *c = why; *c; c++) {
         if (!g_ascii_isprint(*c))
             *c = '?';
@@ -83,7 +84,7 @@ bool nbd_conn_turn(struct nbd_handle *h, int wake_fd, int timeout_ms, char **why
     int rc = 0;
 
     if (is_lost(h) || fds[1].fd < 0) {
-        *why = last_error();
+        *why = g_strdup(CLOSED);
         return false;
     }
     if (direction & LIBNBD_AIO_DIRECTION_READ)
@@ -101,7 +102,7 @@ bool nbd_conn_turn(struct nbd_handle *h, int wake_fd, int timeout_ms, char **why
         rc = nbd_aio_notify_write(h);
     if (rc == 0 && !is_lost(h))
         return true;
-    *why = last_error();
+    *why = rc < 0 ? last_error() : g_strdup(CLOSED);
     return false;
 }
 

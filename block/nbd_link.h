@@ -48,6 +48,7 @@ struct nbd_request {
     enum { NBD_REQ_NEW, NBD_REQ_QUEUED, NBD_REQ_SENT, NBD_REQ_DONE } state;
     int err;
     int64_t deadline_ms; /* it waits for a server until then; 0: it has not had to */
+    uint64_t seen;       /* read: bytes that came */
     uint64_t covers;     /* flush: writes acknowledged before it was sent */
     pthread_cond_t changed;
     TAILQ_ENTRY(nbd_request) entry;
