@@ -77,3 +77,8 @@ bool tls_creds_remove(const char *id)
     g_ptr_array_remove_index_fast(all, index_of(id));
     return true;
 }
+
+void tls_creds_clear(void)
+{
+    g_clear_pointer(&all, g_ptr_array_unref);
+}

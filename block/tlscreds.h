@@ -26,6 +26,7 @@ bool tls_creds_add(const struct tls_creds *creds, GError **error);
 const struct tls_creds *tls_creds_find(const char *id); /* NULL: none */
 /* False: there is none. Who uses them has a copy. */
 bool tls_creds_remove(const char *id);
+void tls_creds_clear(void); /* removes all */
 
 struct tls_creds *tls_creds_copy(const struct tls_creds *creds);
 void tls_creds_free(struct tls_creds *creds);
