@@ -228,7 +228,8 @@ static bool answer(int fd, const uint8_t *request)
     switch (peer.lie) {
     case WRONG_REPLY_MAGIC:
         put(&out, 0x12345678, 4);
-        put(&out, 0, 16);
+        put(&out, 0, 8);
+        put(&out, 0, 8);
         break;
     case WRONG_COOKIE:
         chunk(&out, true, 0, (const uint8_t *)"\xff\xff\xff\xff\xff\xff\xff\xff", 0);
@@ -434,7 +435,7 @@ static void test_negotiation(void **state)
 struct reader {
     struct image *img;
     bool status;
-    int err;
+    int err; /* atomic */
     uint64_t run;
     uint8_t buf[512];
 };
@@ -443,12 +444,14 @@ static void *read_one(void *opaque)
 {
     struct reader *r = opaque;
     enum image_status status;
+    int err;
 
     memset(r->buf, 0x5c, sizeof(r->buf));
     if (r->status)
-        r->err = image_status(r->img, 512, 512, &status, &r->run);
+        err = image_status(r->img, 512, 512, &status, &r->run);
     else
-        r->err = image_read(r->img, 512, r->buf, 512);
+        err = image_read(r->img, 512, r->buf, 512);
+    __atomic_store_n(&r->err, err, __ATOMIC_SEQ_CST);
     return NULL;
 }
 
@@ -526,7 +529,7 @@ static void test_silence(void **state)
     r.err = -1;
     pthread_create(&thread, NULL, read_one, &r);
     g_usleep(500000);
-    assert_int_equal(r.err, -1); /* it waits, as a disk does; closing is test_nbd_lost's */
+    assert_int_equal(__atomic_load_n(&r.err, __ATOMIC_SEQ_CST), -1); /* it waits, as a disk does; closing is test_nbd_lost's */
     stop();
     pthread_join(thread, NULL);
     assert_int_equal(r.err, EIO);
