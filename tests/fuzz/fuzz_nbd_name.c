@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Any file name of a disk, as the nbd driver takes it apart. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
