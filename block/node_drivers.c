@@ -5,10 +5,14 @@
 #include <sys/stat.h>
 
 #include "block/drivers.h"
+#include "block/nbd.h"
 
 static const struct node_driver *const drivers[] = {
     &file_driver,    &host_device_driver, &host_cdrom_driver,
     &null_co_driver, &raw_driver,
+#ifdef CONFIG_NBD
+    &nbd_driver,
+#endif
 };
 
 const struct node_driver *const *node_drivers(unsigned *count)
@@ -55,7 +59,9 @@ static const struct {
     { "bochs", "qemu-img convert makes qcow2 of it" },
     { "cloop", "qemu-img convert makes qcow2 of it" },
     { "dmg", "qemu-img convert makes qcow2 of it" },
-    { "nbd", "not built in (libnbd)" },
+#ifndef CONFIG_NBD
+    { "nbd", "built without libnbd (configure --disable-nbd)" },
+#endif
     { "rbd", "map it by the kernel's rbd, or export it by nbdkit" },
     { "iscsi", "let the host's initiator make a block device of it" },
     { "nfs", "mount it" },
@@ -152,5 +158,7 @@ bool node_parse_filename(const char *filename, const char *prefix, GHashTable *o
         put(opts, prefix, "driver", "null-co");
         return true;
     }
+    if (nbd_is_filename(filename))
+        return nbd_parse_filename(filename, prefix, opts, error);
     return refuse_protocol(filename, word, error);
 }

@@ -5,6 +5,7 @@
 
 #include "block/node.h"
 #include "block/open.h"
+#include "block/tlscreds.h"
 #include "chardev/chardev.h"
 #include "chardev/chardev_backends.h"
 
@@ -89,6 +90,17 @@ static bool open_drive(struct backends *b, const struct drive_config *d, GError 
     return true;
 }
 
+static bool add_credentials(const struct vm_config *config, GError **error)
+{
+    for (guint i = 0; i < config->tls_creds->len; i++) {
+        if (!tls_creds_add(g_ptr_array_index(config->tls_creds, i), error)) {
+            g_prefix_error(error, "-object tls-creds: ");
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool open_nodes(const struct vm_config *config, GError **error)
 {
     for (guint i = 0; i < config->blockdevs->len; i++) {
@@ -136,7 +148,7 @@ struct backends *backends_open(const struct vm_config *config, GError **error)
 
     b->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     b->drives = g_ptr_array_new_with_free_func(free_drive);
-    if (open_nodes(config, error) && open_drives(b, config, error) && open_chardevs(b, config, error))
+    if (add_credentials(config, error) && open_nodes(config, error) && open_drives(b, config, error) && open_chardevs(b, config, error))
         return b;
     backends_close(b);
     return NULL;
@@ -148,6 +160,7 @@ void backends_close(struct backends *b)
         return;
     g_ptr_array_free(b->drives, TRUE);
     close_nodes();
+    tls_creds_clear();
     g_ptr_array_free(b->chardevs, TRUE);
     g_free(b);
 }

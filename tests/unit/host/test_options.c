@@ -547,6 +547,12 @@ static void process_words(void **state)
     refuse("-object iothread,id=i", "-object iothread");
     refuse("-object memory-backend-ram,id=pc.ram,size=1G", "-object memory-backend-ram|-m");
     refuse("-object secret,id=a -object secret,id=a", "id=a|taken");
+    refuse("-object secret,id=a -object tls-creds-psk,id=a", "id=a|taken");
+    refuse("-object tls-creds-x509", "id= is missing");
+    refuse("-object tls-creds-x509,id=t,endpoint=server", "endpoint|client");
+    refuse("-object tls-creds-x509,id=t,priority=NORMAL", "priority|GnuTLS");
+    refuse("-object tls-creds-x509,id=t,username=u", "username");
+    refuse("-object tls-creds-anon,id=t", "tls-creds-anon|tls-creds-x509");
     refuse("-netdev tap,fd=29,id=h", "-netdev tap|network");
     refuse("-netdev '{\"type\":\"user\",\"id\":\"n\"}'", "-netdev user|network");
     refuse("-nic user", "-nic user|-nic none");
