@@ -27,24 +27,30 @@ static uint64_t request_bytes(const struct request *r)
     return (uint64_t)r->pub.sectors * BLOCK_SECTOR_BYTES;
 }
 
-bool aio_suits(const struct image *img, const struct request *r)
+bool aio_suits(struct image *img, struct request *r)
 {
     uint64_t off = r->pub.sector * BLOCK_SECTOR_BYTES, bytes = request_bytes(r);
+    enum image_map how = r->pub.op == BLOCK_READ ? IMAGE_MAP_READ
+                         : r->stable             ? IMAGE_MAP_WRITE_STABLE
+                                                 : IMAGE_MAP_WRITE;
 
     return (r->pub.op == BLOCK_READ || r->pub.op == BLOCK_WRITE) && r->pub.iovcnt <= IOV_MAX &&
-           bytes <= INT_MAX && off + bytes <= img->bytes &&
-           ((off | bytes) & (img->off_align - 1)) == 0 &&
-           iov_aligned(r->pub.iov, r->pub.iovcnt, img->mem_align);
+           bytes <= INT_MAX && off + bytes <= img->bytes && img->off_align &&
+           img->flags.detect_zeroes == DETECT_ZEROES_OFF &&
+           iov_aligned(r->pub.iov, r->pub.iovcnt, img->mem_align) &&
+           image_map(img, off, bytes, how, &r->extent) &&
+           ((r->extent.off | bytes) & (img->off_align - 1)) == 0;
 }
 
-static void prepare(struct aio *aio, struct image *img, struct request *r)
+static void prepare(struct aio *aio, struct request *r)
 {
-    long long off = (long long)(r->pub.sector * BLOCK_SECTOR_BYTES);
+    int fd = r->extent.fd;
+    long long off = (long long)r->extent.off;
 
     if (r->pub.op == BLOCK_READ)
-        io_prep_preadv(&r->iocb, img->aio_fd, r->pub.iov, r->pub.iovcnt, off);
+        io_prep_preadv(&r->iocb, fd, r->pub.iov, r->pub.iovcnt, off);
     else
-        io_prep_pwritev(&r->iocb, img->aio_fd, r->pub.iov, r->pub.iovcnt, off);
+        io_prep_pwritev(&r->iocb, fd, r->pub.iov, r->pub.iovcnt, off);
     if (r->stable)
         r->iocb.aio_rw_flags = RWF_DSYNC;
     io_set_eventfd(&r->iocb, aio->fd);
@@ -53,7 +59,7 @@ static void prepare(struct aio *aio, struct image *img, struct request *r)
     __atomic_store_n(&r->with_kernel, true, __ATOMIC_RELEASE);
 }
 
-unsigned aio_submit(struct aio *aio, struct image *img, struct request **rs, unsigned n)
+unsigned aio_submit(struct aio *aio, struct request **rs, unsigned n)
 {
     io_context_t ctx = aio->ctx; /* after the last one is submitted, the disk may be closed */
     struct iocb *iocbs[AIO_DEPTH];
@@ -62,7 +68,7 @@ unsigned aio_submit(struct aio *aio, struct image *img, struct request **rs, uns
     if (n > AIO_DEPTH)
         n = AIO_DEPTH;
     for (unsigned i = 0; i < n; i++) {
-        prepare(aio, img, rs[i]);
+        prepare(aio, rs[i]);
         iocbs[i] = &rs[i]->iocb;
     }
     while (taken < n) {

@@ -80,7 +80,8 @@ static void request_move(struct request *r, enum req_state to)
 
 static bool changes_data(const struct request *r)
 {
-    return r->pub.op == BLOCK_WRITE || r->pub.op == BLOCK_DISCARD;
+    return r->pub.op == BLOCK_WRITE || r->pub.op == BLOCK_DISCARD ||
+           r->pub.op == BLOCK_WRITE_ZEROES;
 }
 
 static bool conflict(const struct request *a, const struct request *b)
@@ -138,9 +139,10 @@ static unsigned take_startable(struct block *blk, struct request *batch[START_BA
     struct request *r;
     unsigned n = 0;
 
-    while (n < START_BATCH && blk->running < blk->depth && (r = TAILQ_FIRST(&blk->ready))) {
+    while (n < START_BATCH && !blk->paused && blk->running < blk->depth &&
+           (r = TAILQ_FIRST(&blk->ready))) {
         request_move(r, REQ_QUEUED);
-        r->stable = r->pub.op == BLOCK_WRITE && !blk->no_flush &&
+        r->stable = (r->pub.op == BLOCK_WRITE || r->pub.op == BLOCK_WRITE_ZEROES) && !blk->no_flush &&
                     (r->pub.fua || !block_write_cache(blk));
         if (changes_data(r))
             __atomic_store_n(&blk->dirty, 1, __ATOMIC_RELAXED);
@@ -171,13 +173,13 @@ static void start_batch(struct block *blk, struct request **batch, unsigned n)
     }
     if (directs == 0)
         return;
-    taken = aio_submit(blk->aio, blk->image, direct, directs);
+    taken = aio_submit(blk->aio, direct, directs);
     for (unsigned i = taken; i < directs; i++)
         start_on_pool(direct[i]);
 }
 
 /* Starts what can be started. No lock held but perhaps the device's. */
-static void pump(struct block *blk)
+void block_pump(struct block *blk)
 {
     struct request *batch[START_BATCH];
     unsigned n;
@@ -201,6 +203,30 @@ bool request_begin(struct request *r)
     return go;
 }
 
+static bool is_all_zero(const struct request *r, uint64_t bytes)
+{
+    struct iov_cursor cur = iov_start(r->pub.iov, r->pub.iovcnt);
+
+    return iov_is_zero(&cur, bytes);
+}
+
+static int write_zeroes(struct request *r, struct image *img, uint64_t off, uint64_t bytes,
+                        bool unmap)
+{
+    int err = image_write_zeroes(img, off, bytes, unmap);
+
+    return err || !r->stable ? err : img->ops->flush(img);
+}
+
+static int carry_out_write(struct request *r, struct image *img, uint64_t off)
+{
+    uint64_t bytes = (uint64_t)r->pub.sectors * BLOCK_SECTOR_BYTES;
+
+    if (img->flags.detect_zeroes != DETECT_ZEROES_OFF && is_all_zero(r, bytes))
+        return write_zeroes(r, img, off, bytes, img->flags.detect_zeroes == DETECT_ZEROES_UNMAP);
+    return img->ops->write(img, off, r->pub.iov, r->pub.iovcnt, r->stable);
+}
+
 /* The I/O itself, on a worker. */
 static int carry_out(struct request *r)
 {
@@ -211,7 +237,9 @@ static int carry_out(struct request *r)
     case BLOCK_READ:
         return img->ops->read(img, off, r->pub.iov, r->pub.iovcnt);
     case BLOCK_WRITE:
-        return img->ops->write(img, off, r->pub.iov, r->pub.iovcnt, r->stable);
+        return carry_out_write(r, img, off);
+    case BLOCK_WRITE_ZEROES:
+        return write_zeroes(r, img, off, (uint64_t)r->pub.sectors * BLOCK_SECTOR_BYTES, false);
     case BLOCK_DISCARD:
         return img->ops->discard(img, off, (uint64_t)r->pub.sectors * BLOCK_SECTOR_BYTES);
     case BLOCK_FLUSH:
@@ -294,7 +322,9 @@ void *block_req_alloc_buffer(struct block_req *req, size_t bytes)
 
 static bool in_range(const struct block *blk, uint64_t sector, uint64_t sectors)
 {
-    return sectors <= blk->sectors && sector <= blk->sectors - sectors;
+    uint64_t all = block_sectors(blk);
+
+    return sectors <= all && sector <= all - sectors;
 }
 
 /* 0 or what is wrong with the request itself. */
@@ -305,11 +335,13 @@ static int check(const struct block *blk, const struct request *r)
 
     if (req->op == BLOCK_FLUSH)
         return 0;
+    if (!blk->image)
+        return ENOMEDIUM;
     if (!in_range(blk, req->sector, req->sectors))
         return EIO;
-    if (changes_data(r) && blk->image->readonly)
+    if (changes_data(r) && block_readonly(blk))
         return EROFS;
-    if (req->op == BLOCK_DISCARD)
+    if (req->op == BLOCK_DISCARD || req->op == BLOCK_WRITE_ZEROES)
         return 0;
     if (req->iovcnt < 0 || req->iovcnt > req->iov_max || req->iov != r->iov ||
         !iov_bytes(req->iov, req->iovcnt, &bytes) ||
@@ -320,13 +352,22 @@ static int check(const struct block *blk, const struct request *r)
 
 static bool is_nothing(const struct block *blk, const struct block_req *req)
 {
-    return req->op == BLOCK_FLUSH ? blk->no_flush || blk->image->readonly : req->sectors == 0;
+    return req->op == BLOCK_FLUSH ? blk->no_flush || block_readonly(blk) : req->sectors == 0;
+}
+
+/* What it covers, in the image's grains. */
+static void set_grains(struct request *r)
+{
+    const struct image *img = r->blk->image;
+    uint64_t grain_sectors = (img ? img->grain_bytes : 512) / BLOCK_SECTOR_BYTES;
+
+    r->grain_first = r->pub.sector / grain_sectors;
+    r->grain_last = (r->pub.sector + r->pub.sectors - 1) / grain_sectors;
 }
 
 void block_submit(struct block *blk, struct block_req *req)
 {
     struct request *r = request_of(req);
-    uint64_t grain_sectors = blk->image->grain_bytes / BLOCK_SECTOR_BYTES;
     bool at_once;
 
     r->blk = blk;
@@ -335,10 +376,9 @@ void block_submit(struct block *blk, struct block_req *req)
     r->err = check(blk, r);
     r->refused = r->err != 0;
     at_once = r->err || is_nothing(blk, req);
-    r->grain_first = req->sector / grain_sectors;
-    r->grain_last = (req->sector + req->sectors - 1) / grain_sectors;
 
     pthread_mutex_lock(&blk->mutex);
+    set_grains(r);
     r->settled = at_once;
     if (at_once)
         request_move(r, REQ_ENDED);
@@ -348,7 +388,7 @@ void block_submit(struct block *blk, struct block_req *req)
     if (at_once)
         completions_post(r);
     else
-        pump(blk);
+        block_pump(blk);
 }
 
 void block_abandon(struct block_req *req)
@@ -368,7 +408,7 @@ void block_abandon(struct block_req *req)
     }
     pthread_mutex_unlock(&blk->mutex);
     block_req_free(req);
-    pump(blk);
+    block_pump(blk);
 }
 
 static void count(struct block_stats *st, const struct request *r)
@@ -387,6 +427,7 @@ static void count(struct block_stats *st, const struct request *r)
         st->rd_bytes += good ? bytes : 0;
         break;
     case BLOCK_WRITE:
+    case BLOCK_WRITE_ZEROES:
         st->wr_ops += good, st->wr_errors += !good, st->wr_ns += ns;
         st->wr_bytes += good ? bytes : 0;
         break;
@@ -416,7 +457,7 @@ static void drop(struct request *r)
     if (last)
         block_destroy(blk);
     else
-        pump(blk);
+        block_pump(blk);
 }
 
 /* Keeps it for `cont`. False if it was abandoned just now. */
@@ -505,7 +546,7 @@ void request_deliver(struct request *r)
     if (!given)
         drop(r);
     else if (failed)
-        pump(blk); /* others may have waited for the decision */
+        block_pump(blk); /* others may have waited for the decision */
 }
 
 /* ---- reads at once, properties ------------------------------------------------------------- */
@@ -513,13 +554,12 @@ void request_deliver(struct request *r)
 /* True if a read of these sectors has to wait for a write. */
 static bool has_earlier_write(struct block *blk, uint64_t sector, uint64_t sectors)
 {
-    uint64_t grain_sectors = blk->image->grain_bytes / BLOCK_SECTOR_BYTES;
-    struct request probe = { .pub.op = BLOCK_READ,
-                             .grain_first = sector / grain_sectors,
-                             .grain_last = (sector + sectors - 1) / grain_sectors };
+    struct request probe = { .pub.op = BLOCK_READ, .pub.sector = sector, .blk = blk };
     bool found;
 
+    probe.pub.sectors = (uint32_t)sectors;
     pthread_mutex_lock(&blk->mutex);
+    set_grains(&probe);
     found = find_blocker(blk, &probe) != NULL;
     pthread_mutex_unlock(&blk->mutex);
     return found;
@@ -533,11 +573,15 @@ int block_try_read(struct block *blk, uint64_t sector, struct iovec *iov, int io
 
     if (iovcnt < 0 || !iov_bytes(iov, iovcnt, &bytes) || bytes % BLOCK_SECTOR_BYTES)
         return EINVAL;
+    if (!img)
+        return ENOMEDIUM;
     if (!in_range(blk, sector, bytes / BLOCK_SECTOR_BYTES))
         return EIO;
+    if (bytes > UINT32_MAX)
+        return EAGAIN;
     if (bytes == 0)
         return 0;
-    if (!img->ops->try_read || has_earlier_write(blk, sector, bytes / BLOCK_SECTOR_BYTES))
+    if (!img->ops->try_read || blk->paused || has_earlier_write(blk, sector, bytes / BLOCK_SECTOR_BYTES))
         return EAGAIN;
     start_ns = now_ns();
     if (img->ops->try_read(img, sector * BLOCK_SECTOR_BYTES, iov, iovcnt))
@@ -553,12 +597,12 @@ int block_try_read(struct block *blk, uint64_t sector, struct iovec *iov, int io
 
 uint64_t block_sectors(const struct block *blk)
 {
-    return blk->sectors;
+    return __atomic_load_n(&blk->sectors, __ATOMIC_ACQUIRE);
 }
 
 bool block_readonly(const struct block *blk)
 {
-    return blk->image->readonly;
+    return blk->readonly || (blk->image && blk->image->readonly);
 }
 
 bool block_write_cache(const struct block *blk)
@@ -576,6 +620,17 @@ const char *block_name(const struct block *blk)
     return blk->name;
 }
 
+void block_image_changed(struct block *blk)
+{
+    struct request *r;
+    uint64_t bytes = blk->image ? blk->image->bytes : 0;
+
+    TAILQ_FOREACH(r, &blk->live, live_link)
+        set_grains(r);
+    __atomic_store_n(&blk->sectors, bytes / BLOCK_SECTOR_BYTES + !!(bytes % BLOCK_SECTOR_BYTES),
+                     __ATOMIC_RELEASE);
+}
+
 /* ---- for the process (open.h) -------------------------------------------------------------- */
 
 void block_resume(struct block *blk)
@@ -588,7 +643,7 @@ void block_resume(struct block *blk)
             line_up(r);
     }
     pthread_mutex_unlock(&blk->mutex);
-    pump(blk);
+    block_pump(blk);
 }
 
 /* Those that a worker or the main loop still has only get the mark; the others are freed. */

@@ -7,8 +7,6 @@
 
 #include "block/internal.h"
 
-#define THREADS_DEPTH 16 /* of 32 workers: a disk that hangs leaves some to the others */
-
 struct block_list block_all = LIST_HEAD_INITIALIZER(block_all);
 
 static struct {
@@ -88,16 +86,10 @@ static void ignore_sigxfsz(void)
 
 struct block *block_new(const struct block_options *opt, struct image *image, GError **error)
 {
-    struct aio *aio = NULL;
     struct block *blk;
 
     if (!completions_ref(error)) {
-        image->ops->close(image);
-        return NULL;
-    }
-    if (opt->aio_native && image->aio_fd >= 0 && !(aio = aio_open(error))) {
-        completions_unref();
-        image->ops->close(image);
+        image_unref(image);
         return NULL;
     }
     ignore_sigxfsz();
@@ -105,18 +97,22 @@ struct block *block_new(const struct block_options *opt, struct image *image, GE
     blk = g_new0(struct block, 1);
     blk->name = g_strdup(opt->name ? opt->name : "disk");
     blk->file = g_strdup(opt->file ? opt->file : "");
-    blk->image = image;
-    blk->aio = aio;
-    blk->sectors = image->bytes / BLOCK_SECTOR_BYTES + !!(image->bytes % BLOCK_SECTOR_BYTES);
+    blk->device_id = g_strdup("");
+    blk->readonly = opt->readonly;
     blk->no_flush = opt->cache_no_flush;
     blk->write_cache = !opt->writethrough;
     blk->on_error[false] = opt->rerror;
     blk->on_error[true] = opt->werror;
-    blk->depth = aio ? AIO_DEPTH : THREADS_DEPTH;
+    blk->depth = THREADS_DEPTH;
     pthread_mutex_init(&blk->mutex, NULL);
     TAILQ_INIT(&blk->live);
     TAILQ_INIT(&blk->ready);
     LIST_INSERT_HEAD(&block_all, blk, link);
+    if (image && !block_set_root(blk, image, opt->readonly, 0, error)) {
+        block_destroy(blk);
+        blk = NULL;
+    }
+    image_unref(image); /* the block has its own */
     return blk;
 }
 
@@ -125,9 +121,10 @@ void block_destroy(struct block *blk)
     LIST_REMOVE(blk, link);
     if (blk->aio)
         aio_close(blk->aio);
-    blk->image->ops->close(blk->image);
+    image_release(blk->image, blk->writes);
     pthread_mutex_destroy(&blk->mutex);
     g_free(blk->name);
+    g_free(blk->device_id);
     g_free(blk->file);
     g_free(blk);
     completions_unref();
@@ -190,6 +187,32 @@ static int64_t now_ms(void)
     return g_get_monotonic_time() / 1000;
 }
 
+static bool is_running(struct block *blk)
+{
+    bool running;
+
+    pthread_mutex_lock(&blk->mutex);
+    running = blk->running > 0;
+    pthread_mutex_unlock(&blk->mutex);
+    return running;
+}
+
+bool block_wait_not_running(struct block *blk, int timeout_ms)
+{
+    int64_t deadline = now_ms() + timeout_ms;
+
+    while (is_running(blk)) {
+        int64_t left = deadline - now_ms();
+
+        if (completions_run() > 0)
+            continue;
+        if (left <= 0)
+            return false;
+        loop_wait((int)left);
+    }
+    return true;
+}
+
 /* Waits until that disk, or with NULL every one, is quiet. */
 static bool wait_quiet(struct block *blk, int timeout_ms)
 {
@@ -206,6 +229,11 @@ static bool wait_quiet(struct block *blk, int timeout_ms)
         loop_wait((int)left);
     }
     return true;
+}
+
+bool block_wait_quiet(struct block *blk, int timeout_ms)
+{
+    return wait_quiet(blk, timeout_ms);
 }
 
 bool block_drain_all(int timeout_ms)
@@ -228,7 +256,7 @@ static void flush_at_close(struct block *blk)
 {
     struct block_req *req;
 
-    if (!__atomic_load_n(&blk->dirty, __ATOMIC_RELAXED) || blk->no_flush)
+    if (!__atomic_load_n(&blk->dirty, __ATOMIC_RELAXED) || blk->no_flush || !blk->image)
         return;
     blk->on_error[true] = BLOCK_ON_ERROR_REPORT;
     req = block_req_new(blk, 0);
@@ -245,6 +273,7 @@ void block_close(struct block *blk)
     if (!blk)
         return;
     block_abandon_all(blk);
+    blk->paused = 0;
     quiet = wait_quiet(blk, BLOCK_CLOSE_WAIT_MS);
     if (quiet) {
         flush_at_close(blk);

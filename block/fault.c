@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "block/image.h"
+#include "block/drivers.h"
 #include "block/internal.h"
 
 enum fault_op { FAULT_READ, FAULT_WRITE, FAULT_FLUSH, FAULT_DISCARD, FAULT_ANY };
@@ -23,7 +23,6 @@ struct rule {
 
 struct fault {
     struct image img;
-    struct image *below;
     pthread_mutex_t mutex;
     pthread_cond_t released_cond;
     bool released;
@@ -77,7 +76,7 @@ static int act(struct fault *fault, enum fault_op op)
 
 static int fault_read(struct image *img, uint64_t off, const struct iovec *iov, int iovcnt)
 {
-    struct image *below = fault_of(img)->below;
+    struct image *below = img->file;
     int err = act(fault_of(img), FAULT_READ);
 
     return err ? err : below->ops->read(below, off, iov, iovcnt);
@@ -86,7 +85,7 @@ static int fault_read(struct image *img, uint64_t off, const struct iovec *iov, 
 static int fault_write(struct image *img, uint64_t off, const struct iovec *iov, int iovcnt,
                        bool stable)
 {
-    struct image *below = fault_of(img)->below;
+    struct image *below = img->file;
     int err = act(fault_of(img), FAULT_WRITE);
 
     return err ? err : below->ops->write(below, off, iov, iovcnt, stable);
@@ -95,7 +94,7 @@ static int fault_write(struct image *img, uint64_t off, const struct iovec *iov,
 /* A flush that fails here is as final as one that the host fails. */
 static int fault_flush(struct image *img)
 {
-    struct image *below = fault_of(img)->below;
+    struct image *below = img->file;
     int err = image_sync_result(img, act(fault_of(img), FAULT_FLUSH));
 
     return err ? err : below->ops->flush(below);
@@ -103,7 +102,7 @@ static int fault_flush(struct image *img)
 
 static int fault_discard(struct image *img, uint64_t off, uint64_t bytes)
 {
-    struct image *below = fault_of(img)->below;
+    struct image *below = img->file;
     int err = act(fault_of(img), FAULT_DISCARD);
 
     return err ? err : below->ops->discard(below, off, bytes);
@@ -113,7 +112,6 @@ static void fault_close(struct image *img)
 {
     struct fault *fault = fault_of(img);
 
-    fault->below->ops->close(fault->below);
     pthread_cond_destroy(&fault->released_cond);
     pthread_mutex_destroy(&fault->mutex);
     g_free(fault);
@@ -203,12 +201,12 @@ struct image *fault_open(struct image *below, const char *spec, GError **error)
     unsigned n = g_strv_length(texts);
     struct fault *fault = g_malloc0(sizeof(*fault) + n * sizeof(fault->rule[0]));
 
-    fault->img = (struct image){ .ops = &fault_ops,
-                                 .bytes = below->bytes,
-                                 .grain_bytes = below->grain_bytes,
-                                 .readonly = below->readonly,
-                                 .aio_fd = -1 };
-    fault->below = below;
+    image_init(&fault->img, &fault_ops, &below->flags);
+    fault->img.native = false;
+    fault->img.bytes = below->bytes;
+    fault->img.grain_bytes = below->grain_bytes;
+    fault->img.readonly = below->readonly;
+    fault->img.flags.readonly = below->readonly;
     fault->rules = n;
     pthread_mutex_init(&fault->mutex, NULL);
     pthread_cond_init(&fault->released_cond, NULL);
@@ -221,7 +219,16 @@ struct image *fault_open(struct image *below, const char *spec, GError **error)
         }
     }
     g_strfreev(texts);
-    return fault ? &fault->img : NULL;
+    if (!fault || !image_use(below, !below->readonly, error)) {
+        if (fault)
+            fault_close(&fault->img);
+        image_unref(below);
+        return NULL;
+    }
+    fault->img.file = below;
+    fault->img.writes_file = !below->readonly;
+    node_register(&fault->img, NULL);
+    return &fault->img;
 }
 
 bool block_fault_release(struct block *blk)

@@ -28,7 +28,7 @@
 #include <sys/queue.h>
 
 #include "block/block.h"
-#include "block/image.h"
+#include "block/node.h"
 #include "block/open.h"
 
 /* ---- the worker pool (threads.c): one per process ------------------------------------------ */
@@ -62,6 +62,7 @@ struct request;
 bool completions_ref(GError **error); /* one per open disk */
 void completions_unref(void);
 void completions_post(struct request *r); /* any thread */
+void completions_wake(void); /* any thread: completions_run() will be called soon */
 void completions_add(struct request *r);  /* main loop's thread; completions_run() must follow */
 unsigned completions_run(void); /* main loop's thread: delivers what is there, returns how many */
 
@@ -96,6 +97,7 @@ struct request {
     STAILQ_ENTRY(request) ended_link;
     struct pool_job job;
     struct iocb iocb;
+    struct image_extent extent; /* for AIO */
     bool with_kernel;         /* atomic: iocb is submitted */
     void *buffer;
     size_t buffer_bytes;
@@ -106,9 +108,19 @@ TAILQ_HEAD(request_list, request);
 
 struct block {
     char *name, *file;
+    char *device_id;
+    /* Changed with nothing running, the mutex and the device's lock held. NULL: no medium. */
     struct image *image;
     struct aio *aio; /* NULL: worker threads only */
-    uint64_t sectors;
+    uint64_t sectors; /* atomic */
+    bool readonly;    /* whatever the image can */
+    bool writes;      /* how it uses the image */
+    unsigned paused;
+    const struct block_drive_ops *drive_ops;
+    void *drive;
+    struct iolock *drive_lock;
+    bool removable;
+    int tray_moved; /* atomic: the hook is to be called */
     bool no_flush;
     int write_cache;              /* atomic */
     int dirty;                    /* atomic: written to since the last flush */
@@ -126,8 +138,16 @@ struct block {
 LIST_HEAD(block_list, block);
 extern struct block_list block_all; /* main loop's thread */
 
-/* A new disk on an image, which it takes; false with *error: the image is closed. */
+/* A new disk on an image (NULL: none); takes the caller's reference, also on failure. */
 struct block *block_new(const struct block_options *options, struct image *image, GError **error);
+/* What runs and waits is judged by the new image from now on. Paused, mutex held. */
+void block_image_changed(struct block *blk);
+void block_pump(struct block *blk);
+void block_tray_notices(void); /* calls the hook for trays that moved */
+/* Wait on the main loop's thread, delivering: until nothing is with the host; until nothing is under
+ * way but what is held. False: not within timeout_ms. */
+bool block_wait_not_running(struct block *blk, int timeout_ms);
+bool block_wait_quiet(struct block *blk, int timeout_ms);
 struct image *block_image(struct block *blk);
 void block_destroy(struct block *blk); /* nothing under way */
 void block_abandon_all(struct block *blk);
@@ -144,14 +164,17 @@ bool block_is_nospace(int err);
 enum block_on_error block_policy(const struct block *blk, bool write, bool nospace);
 void block_call_hook(struct block *blk, bool write, int err, bool stopped);
 
+#define THREADS_DEPTH 16 /* of 32 workers: a disk that hangs leaves some to the others */
+
 /* ---- Linux AIO (aio_linux.c) --------------------------------------------------------------- */
 
 #define AIO_DEPTH 128
 
 struct aio *aio_open(GError **error);
 void aio_close(struct aio *aio); /* nothing under way */
-bool aio_suits(const struct image *img, const struct request *r);
+/* True if it can be had; r->extent is where. */
+bool aio_suits(struct image *img, struct request *r);
 /* Starts the first of rs[]; returns how many were taken, the others are for the worker pool. */
-unsigned aio_submit(struct aio *aio, struct image *img, struct request **rs, unsigned n);
+unsigned aio_submit(struct aio *aio, struct request **rs, unsigned n);
 
 #endif

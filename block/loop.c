@@ -90,6 +90,7 @@ static void queue_ready(void *opaque)
     while (read(queue.fd, &count, sizeof(count)) < 0 && errno == EINTR)
         ;
     completions_run();
+    block_tray_notices();
 }
 
 bool completions_ref(GError **error)
@@ -118,6 +119,14 @@ void completions_unref(void)
     pthread_mutex_lock(&queue.mutex);
     close(queue.fd);
     queue.fd = -1;
+    pthread_mutex_unlock(&queue.mutex);
+}
+
+void completions_wake(void)
+{
+    pthread_mutex_lock(&queue.mutex);
+    if (queue.fd >= 0)
+        wake();
     pthread_mutex_unlock(&queue.mutex);
 }
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A disk without a file ("null-co"): reads zeroes, forgets writes. For benchmarks and tests. */
-#include "block/image.h"
+/* A disk without a file ("null-co", "null-aio"): reads zeroes, forgets writes. For benchmarks and tests.
+ */
 #include "block/iov.h"
+#include "block/node.h"
+
+#define DEFAULT_BYTES (1ull << 30)
 
 static int null_read(struct image *img, uint64_t off, const struct iovec *iov, int iovcnt)
 {
@@ -31,6 +34,12 @@ static int null_discard(struct image *img, uint64_t off, uint64_t bytes)
     return 0;
 }
 
+static int null_write_zeroes(struct image *img, uint64_t off, uint64_t bytes, bool unmap)
+{
+    (void)unmap;
+    return null_discard(img, off, bytes);
+}
+
 static void null_close(struct image *img)
 {
     g_free(img);
@@ -42,17 +51,40 @@ static const struct image_ops null_ops = {
     .write = null_write,
     .flush = null_flush,
     .discard = null_discard,
+    .write_zeroes = null_write_zeroes,
     .try_read = null_read,
     .close = null_close,
 };
 
-struct image *null_open(uint64_t bytes)
+static struct image *open_null(struct node_args *args, GError **error)
 {
-    struct image *img = g_new0(struct image, 1);
+    struct image *img;
+    uint64_t bytes = node_opt_number(args, "size", DEFAULT_BYTES);
 
-    img->ops = &null_ops;
+    if (bytes > INT64_MAX) {
+        block_error(error, EINVAL, "null-co", "size is too large");
+        return NULL;
+    }
+    if (!node_opt_bool(args, "read-zeroes", true)) {
+        block_error(error, ENOTSUP, "null-co", "read-zeroes=off is not supported: it reads as zeroes");
+        return NULL;
+    }
+    img = g_new0(struct image, 1);
+    image_init(img, &null_ops, &args->flags);
     img->bytes = bytes;
-    img->grain_bytes = 512;
-    img->aio_fd = -1;
+    img->filename = g_strdup("null-co://");
     return img;
 }
+
+static const struct node_option null_options[] = {
+    { .name = "size", .type = NODE_OPT_SIZE, .help = "bytes; 1 GiB" },
+    { .name = "read-zeroes", .type = NODE_OPT_BOOL, .help = "reads give zeroes; on" },
+    { .name = NULL },
+};
+
+const struct node_driver null_co_driver = {
+    .name = "null-co",
+    .help = "no file: reads zeroes, forgets writes",
+    .options = null_options,
+    .open = open_null,
+};

@@ -7,9 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "block/drivers.h"
 #include "block/internal.h"
-
-#define NULL_DEFAULT_BYTES (1ull << 30)
 
 /* ---- what looks like a format that nobody stated ------------------------------------------- */
 
@@ -51,89 +50,99 @@ static const char *looks_like(struct image *img)
 }
 
 /* Not even this chooses a format: it only asks for one to be stated. */
-static bool stated_or_plain(const struct block_options *opt, struct image *img, const char *path,
-                            GError **error)
+static bool stated_or_plain(const struct block_options *opt, struct image *img, GError **error)
 {
     const char *format = opt->format ? NULL : looks_like(img);
+    const char *path = image_filename(img);
 
     if (!format)
         return true;
-    block_error(
-        error, EINVAL, path,
-        "looks like %s; give format=raw to use its bytes as they are (%s is not supported yet)",
-        format, format);
+    if (node_driver_find(format))
+        block_error(error, EINVAL, path, "looks like %s; give format=%s, or format=raw to use its "
+                    "bytes as they are", format, format);
+    else
+        block_error(error, EINVAL, path, "looks like %s; give format=raw to use its bytes as they are "
+                    "(%s is not supported)", format, format);
     return false;
 }
 
-/* ---- names --------------------------------------------------------------------------------- */
+/* ---- options of a node ---- */
 
-static bool is_null_name(const char *file)
+static void put(GHashTable *opts, const char *name, const char *value)
 {
-    return g_str_has_prefix(file, "null-co:");
+    if (!g_hash_table_contains(opts, name))
+        g_hash_table_insert(opts, g_strdup(name), g_strdup(value));
 }
 
-static bool check_format(const char *format, GError **error)
+static GHashTable *copy_options(GHashTable *from)
 {
-    static const char *const good[] = { "raw", "null-co", "file", "host_device" };
-    static const char *const later[] = { "qcow2", "qcow", "vmdk",      "vdi",   "vpc",   "vhdx",
-                                         "qed",   "luks", "parallels", "bochs", "cloop", "dmg",
-                                         "nbd",   "vvfat", "blkdebug" };
+    GHashTable *to = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    GHashTableIter iter;
+    gpointer key, value;
 
-    if (!format)
-        return true;
-    for (unsigned i = 0; i < G_N_ELEMENTS(good); i++) {
-        if (!strcmp(format, good[i]))
-            return true;
-    }
-    for (unsigned i = 0; i < G_N_ELEMENTS(later); i++) {
-        if (!strcmp(format, later[i])) {
-            block_error(error, ENOTSUP, "format", "%s is not supported yet; raw is", format);
-            return false;
-        }
-    }
-    block_error(error, EINVAL, "format", "'%s' is unknown; raw works", format);
-    return false;
+    if (!from)
+        return to;
+    g_hash_table_iter_init(&iter, from);
+    while (g_hash_table_iter_next(&iter, &key, &value))
+        g_hash_table_insert(to, g_strdup(key), g_strdup(value));
+    return to;
 }
 
-/* The path in opt->file, or NULL: a protocol. */
-static const char *bare_path(const char *file, GError **error)
+/* A protocol stands for itself: -drive driver=nbd,... or format=null-co. */
+static bool is_protocol(const char *format)
 {
-    size_t word =
-        strspn(file, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._");
+    const struct node_driver *driver = format ? node_driver_find(format) : NULL;
 
-    if (g_str_has_prefix(file, "file:"))
-        return file + strlen("file:");
-    if (g_str_has_prefix(file, "host_device:"))
-        return file + strlen("host_device:");
-    if (word == 0 || file[word] != ':')
-        return file;
-    block_error(error, ENOTSUP, file,
-                "protocol '%.*s:' is not supported; give a path (./%s for a file of this name)",
-                (int)word, file, file);
-    return NULL;
+    return driver && !driver->has_file;
+}
+
+/* The options of the whole chain; NULL with *error. */
+static GHashTable *all_options(const struct block_options *opt, GError **error)
+{
+    g_autoptr(GHashTable) opts = copy_options(opt->node_options);
+    bool alone = is_protocol(opt->format);
+
+    if (opt->file && !(alone && !strcmp(opt->format, "null-co")) &&
+        !node_parse_filename(opt->file, alone ? "" : "file.", opts, error))
+        return NULL;
+    if (alone)
+        g_hash_table_insert(opts, g_strdup("driver"), g_strdup(opt->format));
+    put(opts, "driver", opt->format ? opt->format : "raw");
+    if (opt->size_bytes) {
+        g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, opt->size_bytes);
+
+        put(opts, alone ? "size" : "file.size", size);
+    }
+    return g_steal_pointer(&opts);
 }
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-static struct image *open_bottom(const struct block_options *opt, GError **error)
+static struct image *open_named(const char *name, GError **error)
 {
-    const char *path;
-    struct image *img;
+    struct image *img = node_find(name);
 
-    if ((opt->format && !strcmp(opt->format, "null-co")) ||
-        (opt->file && is_null_name(opt->file))) {
-        img = null_open(opt->size_bytes ? opt->size_bytes : NULL_DEFAULT_BYTES);
-        img->readonly = opt->readonly;
-        return img;
-    }
-    if (!opt->file || !*opt->file) {
-        block_error(error, EINVAL, opt->name ? opt->name : "disk", "no file given");
-        return NULL;
-    }
-    path = bare_path(opt->file, error);
-    img = path ? raw_open(opt, path, error) : NULL;
-    if (img && !stated_or_plain(opt, img, path, error)) {
-        img->ops->close(img);
+    if (!img)
+        block_error(error, ENOENT, name, "there is no node of this name");
+    return img ? image_ref(img) : NULL;
+}
+
+static struct image *open_new(const struct block_options *opt, GError **error)
+{
+    struct image_flags flags = {
+        .readonly = opt->readonly || opt->snapshot,
+        .auto_read_only = opt->auto_read_only,
+        .direct = opt->cache_direct,
+        .no_flush = opt->cache_no_flush,
+        .discard = opt->discard,
+        .native = opt->aio_native,
+        .locking = opt->locking,
+    };
+    g_autoptr(GHashTable) opts = all_options(opt, error);
+    struct image *img = opts ? node_open(opts, &flags, error) : NULL;
+
+    if (img && !stated_or_plain(opt, img, error)) {
+        image_unref(img);
         return NULL;
     }
     return img;
@@ -143,8 +152,6 @@ static bool check_options(const struct block_options *opt, GError **error)
 {
     const char *who = opt->name ? opt->name : "disk";
 
-    if (!check_format(opt->format, error))
-        return false;
     if (opt->aio_native && !opt->cache_direct) {
         block_error(error, EINVAL, who, "aio=native needs cache=none (cache.direct=on)");
         return false;
@@ -157,22 +164,33 @@ static bool check_options(const struct block_options *opt, GError **error)
         block_error(error, EINVAL, who, "size is too large");
         return false;
     }
+    if (opt->file && !*opt->file) {
+        block_error(error, EINVAL, who, "no file given");
+        return false;
+    }
     return true;
+}
+
+static struct image *add_filters(const struct block_options *opt, struct image *img, GError **error)
+{
+    struct image_flags flags = { .readonly = opt->readonly };
+
+    if (img && opt->snapshot)
+        img = snapshot_open(img, &flags, error);
+    if (img && opt->fault)
+        img = fault_open(img, opt->fault, error);
+    return img;
 }
 
 struct block *block_open(const struct block_options *opt, GError **error)
 {
-    struct image *img;
+    struct image *img = NULL;
 
     if (!check_options(opt, error))
         return NULL;
-    img = open_bottom(opt, error);
-    if (img && opt->snapshot) {
-        img = snapshot_open(img, error);
-        if (img)
-            img->readonly = opt->readonly;
-    }
-    if (img && opt->fault)
-        img = fault_open(img, opt->fault, error);
+    if (!opt->node && !opt->file && !opt->node_options && !opt->format)
+        return block_new(opt, NULL, error);
+    img = opt->node ? open_named(opt->node, error) : open_new(opt, error);
+    img = add_filters(opt, img, error);
     return img ? block_new(opt, img, error) : NULL;
 }

@@ -21,18 +21,18 @@ enum block_on_error {
     BLOCK_ON_ERROR_ENOSPC, /* no space (ENOSPC, EDQUOT, EFBIG): stop; others: report. Writes only */
 };
 
-/* Strings are copied. Unset members are 0. */
+/* Strings are copied. Unset members are 0. What the disk is made of: node, or node_options and file, or
+ * nothing (a drive without a medium). */
 struct block_options {
     const char *name; /* "ide0-hd0" */
-    /*
-     * A path, "file:PATH", "host_device:PATH" or "null-co://". Any other "word:" before the first
-     * slash is a protocol, and refused.
-     */
+    const char *node; /* name of an open node: used as it is; flags and format are its own */
+    GHashTable *node_options; /* flat, see node.h: "backing.file.filename", "file.locking" ...; NULL */
+    /* A path, "file:PATH", "nbd://...": what node_parse_filename() takes. */
     const char *file;
     /*
-     * "raw" (the file's bytes, never looked at), "null-co", or NULL: raw too, but refused if the
-     * first bytes look like an image format, because somebody forgot to state it. Content never
-     * selects a format (HAZARDS Q-01).
+     * A driver ("raw", "qcow2", "null-co"), or NULL: raw too, but refused if the first bytes look like
+     * an image format, because somebody forgot to state it. Content never selects a format (HAZARDS
+     * Q-01).
      */
     const char *format;
     bool readonly;
@@ -58,6 +58,42 @@ struct block_options {
  * gives EIO.
  */
 struct block *block_open(const struct block_options *options, GError **error);
+
+/* ---- what is in the drive ---- */
+
+struct image;
+struct image *block_root(struct block *blk); /* NULL: no medium */
+/*
+ * Puts another node under the disk, or takes it out (NULL), and tells the device. Waits for what is
+ * under way; false with *error (EBUSY) if that takes longer than timeout_ms, or the node is in use.
+ * Takes its own reference. `readonly`: the disk is, whatever the node can.
+ */
+bool block_set_root(struct block *blk, struct image *root, bool readonly, int timeout_ms,
+                    GError **error);
+/*
+ * The same content by another node (live snapshot, a job's filter): the guest sees no change. No
+ * use is checked: the caller has moved it (image_use, image_unuse).
+ */
+bool block_swap_root(struct block *blk, struct image *root, int timeout_ms, GError **error);
+/* block_resize: grows (or shrinks) the node, tells the device. 0 or a positive errno. */
+int block_resize(struct block *blk, uint64_t bytes, int timeout_ms);
+
+bool block_has_drive(struct block *blk);    /* a device model is attached */
+bool block_is_removable(struct block *blk);
+bool block_has_tray(struct block *blk);
+bool block_tray_open(struct block *blk);
+bool block_tray_locked(struct block *blk);
+/* False: it is locked and stays as it was. */
+bool block_tray_request(struct block *blk, bool open, bool force);
+/* Told that a tray moved, on the main loop, no lock held. */
+void block_set_tray_hook(void (*fn)(void *opaque, struct block *blk), void *opaque);
+/* The -device's id, for events; strings are copied. */
+void block_set_device_id(struct block *blk, const char *id);
+const char *block_device_id(const struct block *blk); /* "" if it has none */
+void block_set_on_error(struct block *blk, enum block_on_error werror, enum block_on_error rerror);
+/* No request starts until each pause is taken back; false: what runs took longer, not paused. */
+bool block_pause(struct block *blk, int timeout_ms);
+void block_unpause(struct block *blk);
 
 /*
  * Abandons what is still under way, waits for it (at most BLOCK_CLOSE_WAIT_MS), flushes, unlocks

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "block/block.h"
+#include "block/drivers.h"
 #include "block/fileio.h"
-#include "block/image.h"
 
 #define CLUSTER_MIN_BYTES 4096u
 #define CLUSTER_MAX_BYTES (1u << 20)
@@ -22,7 +22,6 @@
 
 struct snapshot {
     struct image img;
-    struct image *base;
     int fd;
     uint8_t *map; /* a bit per cluster, atomic: 1 = in fd */
     size_t map_bytes;
@@ -63,7 +62,7 @@ static int read_base(struct snapshot *snap, uint64_t off, struct iov_cursor *cur
     int n;
 
     while (bytes > 0 && (n = iov_peek(cur, window, bytes, &part)) > 0) {
-        int err = snap->base->ops->read(snap->base, off, window, n);
+        int err = snap->img.file->ops->read(snap->img.file, off, window, n);
 
         if (err)
             return err;
@@ -111,7 +110,7 @@ static int snapshot_try_read(struct image *img, uint64_t off, const struct iovec
         return EAGAIN;
     if (ours)
         return file_try_read(snap->fd, off, &cur, bytes);
-    return snap->base->ops->try_read ? snap->base->ops->try_read(snap->base, off, iov, iovcnt)
+    return snap->img.file->ops->try_read ? snap->img.file->ops->try_read(snap->img.file, off, iov, iovcnt)
                                      : EAGAIN;
 }
 
@@ -126,7 +125,7 @@ static int copy_up(struct snapshot *snap, uint64_t cluster)
 
     if (posix_memalign(&iov.iov_base, 4096, size))
         return ENOMEM;
-    err = snap->base->ops->read(snap->base, off, &iov, 1);
+    err = snap->img.file->ops->read(snap->img.file, off, &iov, 1);
     if (!err)
         err = file_write(snap->fd, off, &cur, bytes, 0);
     free(iov.iov_base);
@@ -166,10 +165,26 @@ static int snapshot_flush(struct image *img)
     return 0;
 }
 
+/* What is not ours stays with the base: content never changes by a discard here. */
 static int snapshot_discard(struct image *img, uint64_t off, uint64_t bytes)
 {
     (void)img, (void)off, (void)bytes;
     return 0;
+}
+
+static int snapshot_status(struct image *img, uint64_t off, uint64_t bytes,
+                           enum image_status *status, uint64_t *run)
+{
+    bool ours;
+
+    *run = run_at(snapshot_of(img), off, bytes, &ours);
+    *status = ours ? IMAGE_DATA : IMAGE_BACKING;
+    return ours ? 0 : image_status(img->file, off, *run, status, run);
+}
+
+static void snapshot_event(struct image *img, enum image_event event)
+{
+    image_event(img->file, event);
 }
 
 static void snapshot_close(struct image *img)
@@ -180,7 +195,6 @@ static void snapshot_close(struct image *img)
         munmap(snap->map, snap->map_bytes);
     if (snap->fd >= 0)
         close(snap->fd);
-    snap->base->ops->close(snap->base);
     g_free(snap);
 }
 
@@ -191,6 +205,8 @@ static const struct image_ops snapshot_ops = {
     .flush = snapshot_flush,
     .discard = snapshot_discard,
     .try_read = snapshot_try_read,
+    .status = snapshot_status,
+    .event = snapshot_event,
     .close = snapshot_close,
 };
 
@@ -237,19 +253,27 @@ static bool set_up(struct snapshot *snap, GError **error)
     return true;
 }
 
-struct image *snapshot_open(struct image *base, GError **error)
+struct image *snapshot_open(struct image *base, const struct image_flags *flags, GError **error)
 {
-    struct snapshot *snap = g_new0(struct snapshot, 1);
+    struct snapshot *snap;
     uint64_t sectors = base->bytes / BLOCK_SECTOR_BYTES + !!(base->bytes % BLOCK_SECTOR_BYTES);
 
-    snap->img = (struct image){ .ops = &snapshot_ops, .aio_fd = -1 };
+    if (!image_use(base, false, error)) {
+        image_unref(base);
+        return NULL;
+    }
+    snap = g_new0(struct snapshot, 1);
+    image_init(&snap->img, &snapshot_ops, flags);
+    snap->img.native = false;
+    snap->img.file = base;
     snap->img.bytes = sectors * BLOCK_SECTOR_BYTES; /* a last sector in part becomes whole here */
     snap->img.grain_bytes = CLUSTER_MIN_BYTES;
-    snap->base = base;
     snap->fd = -1;
     if (!set_up(snap, error)) {
         snapshot_close(&snap->img);
+        image_release(base, false);
         return NULL;
     }
+    node_register(&snap->img, NULL);
     return &snap->img;
 }

@@ -38,20 +38,20 @@ static void refused(const struct block_options *opt, const char *what)
 static void test_open_refusals(void **state)
 {
     struct block_options opt = plain_options();
-    const char *formats[] = { "qcow2", "vmdk", "vdi", "vpc", "vhdx" };
-    const char *protocols[] = { "nbd:unix:/x", "json:{}", "http://x/y", "nbd+unix:///x", "ssh:x" };
+    const char *formats[] = { "qcow", "luks", "dmg", "parallels", "vhdx" };
+    const char *protocols[] = { "rbd:x", "json:{}", "http://x/y", "fat:/x", "ssh:x" };
 
     (void)state;
     for (unsigned i = 0; i < G_N_ELEMENTS(formats); i++) {
         opt.format = formats[i];
-        refused(&opt, "is not supported yet; raw is");
+        refused(&opt, "is not supported: ");
     }
     opt.format = "rwa";
-    refused(&opt, "'rwa' is unknown; raw works");
+    refused(&opt, "rwa: there is no such driver");
     opt = plain_options();
     for (unsigned i = 0; i < G_N_ELEMENTS(protocols); i++) {
         opt.file = protocols[i];
-        refused(&opt, "is not supported; give a path");
+        refused(&opt, "is not supported");
     }
     opt.file = "/nonexistent/disk.img";
     refused(&opt, "/nonexistent/disk.img: No such file or directory");
@@ -62,7 +62,7 @@ static void test_open_refusals(void **state)
     opt.file = "";
     refused(&opt, "no file given");
     opt.file = NULL;
-    refused(&opt, "no file given");
+    refused(&opt, "file is missing");
     opt = plain_options();
     opt.aio_native = true;
     refused(&opt, "needs cache=none");
@@ -516,9 +516,8 @@ static void try_somewhere(GRand *rand, struct block *blk, const uint8_t *twin)
 /* As on a device of 4096-byte blocks: parts of a block are read, changed and written. */
 static void pretend_4k(struct block *blk)
 {
-    struct image *img = block_image(blk);
-
-    img->mem_align = img->off_align = img->grain_bytes = 4096;
+    for (struct image *img = block_image(blk); img; img = img->file)
+        img->mem_align = img->off_align = img->grain_bytes = 4096;
 }
 
 static bool big_blocks;

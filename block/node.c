@@ -1,0 +1,631 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "block/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BACKING_DEPTH_MAX 100
+#define NODE_NAME_MAX 31 /* QEMU's limit; libvirt's names fit */
+
+static LIST_HEAD(, image) nodes = LIST_HEAD_INITIALIZER(nodes);
+static unsigned generated;
+
+/* ---- names and references ---- */
+
+struct image *node_find(const char *name)
+{
+    struct image *img;
+
+    LIST_FOREACH(img, &nodes, link) {
+        if (!strcmp(img->node_name, name))
+            return img;
+    }
+    return NULL;
+}
+
+void node_foreach(void (*fn)(void *opaque, struct image *img), void *opaque)
+{
+    struct image *img, *next;
+
+    for (img = LIST_FIRST(&nodes); img; img = next) {
+        next = LIST_NEXT(img, link);
+        fn(opaque, img);
+    }
+}
+
+void node_register(struct image *img, const char *name)
+{
+    img->user_named = name != NULL;
+    if (name)
+        img->node_name = g_strdup(name);
+    else
+        img->node_name = g_strdup_printf("#block%03u", generated++);
+    LIST_INSERT_HEAD(&nodes, img, link);
+}
+
+struct image *image_ref(struct image *img)
+{
+    img->refs++;
+    return img;
+}
+
+void image_unref(struct image *img)
+{
+    struct image *file, *backing;
+    bool wrote;
+
+    if (!img || --img->refs > 0)
+        return;
+    file = img->file;
+    backing = img->backing;
+    wrote = img->writes_file;
+    if (img->node_name)
+        LIST_REMOVE(img, link);
+    g_free(img->node_name);
+    g_free(img->filename);
+    img->ops->close(img);
+    image_release(file, wrote);
+    image_release(backing, false);
+}
+
+/* ---- who uses it ---- */
+
+static bool check_use(const struct image *img, bool write, GError **error)
+{
+    const char *name = img->node_name ? img->node_name : image_filename(img);
+
+    if (write && img->readonly) {
+        block_error(error, EROFS, name, "is read-only");
+        return false;
+    }
+    if (img->writers || (write && img->users)) {
+        block_error(error, EBUSY, name, "is in use%s", write ? "" : " by a writer");
+        return false;
+    }
+    return true;
+}
+
+bool image_use(struct image *img, bool write, GError **error)
+{
+    if (!check_use(img, write, error))
+        return false;
+    if (img->ops->permit && !img->ops->permit(img, write, error))
+        return false;
+    img->users++;
+    img->writers += write;
+    return true;
+}
+
+void image_unuse(struct image *img, bool wrote)
+{
+    img->users--;
+    img->writers -= wrote;
+}
+
+void image_release(struct image *img, bool wrote)
+{
+    if (!img)
+        return;
+    image_unuse(img, wrote);
+    image_unref(img);
+}
+
+bool node_delete(const char *name, GError **error)
+{
+    struct image *img = node_find(name);
+
+    if (!img) {
+        block_error(error, ENOENT, name, "there is no node of this name");
+        return false;
+    }
+    if (!img->user_named || img->users > 0) {
+        block_error(error, EBUSY, name, img->users ? "Node is in use" : "was not made by blockdev-add");
+        return false;
+    }
+    img->user_named = false;
+    image_unref(img);
+    return true;
+}
+
+/* ---- checking options ---- */
+
+static const char *driver_of(GHashTable *opts, const char *prefix)
+{
+    g_autofree char *key = g_strconcat(prefix, "driver", NULL);
+
+    return g_hash_table_lookup(opts, key);
+}
+
+static bool has_prefix(GHashTable *opts, const char *prefix)
+{
+    GHashTableIter iter;
+    gpointer key;
+
+    g_hash_table_iter_init(&iter, opts);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        if (g_str_has_prefix(key, prefix))
+            return true;
+    }
+    return false;
+}
+
+static bool among(const char *words, const char *word)
+{
+    g_auto(GStrv) list = g_strsplit(words, "|", 0);
+
+    return g_strv_contains((const char *const *)list, word);
+}
+
+static char *plain_bool(const char *value)
+{
+    if (among("on|yes|true|y", value))
+        return g_strdup("on");
+    return among("off|no|false|n", value) ? g_strdup("off") : NULL;
+}
+
+static char *plain_number(const char *value, bool size)
+{
+    static const char suffixes[] = "kmgtpe";
+    char *end;
+    guint64 n;
+    unsigned shift = 0;
+
+    if (!g_ascii_isdigit(*value))
+        return NULL;
+    errno = 0;
+    n = g_ascii_strtoull(value, &end, 0);
+    if (errno)
+        return NULL;
+    if (size && *end && strchr(suffixes, g_ascii_tolower(*end)))
+        shift = 10 * (unsigned)(strchr(suffixes, g_ascii_tolower(*end++)) - suffixes + 1);
+    if (*end || (shift && n >> (64 - shift)))
+        return NULL;
+    return g_strdup_printf("%" G_GUINT64_FORMAT, n << shift);
+}
+
+/* The value as args->opts has it, or NULL. */
+static char *plain_value(const struct node_option *o, const char *value)
+{
+    switch (o->type) {
+    case NODE_OPT_BOOL:
+        return plain_bool(value);
+    case NODE_OPT_NUMBER:
+    case NODE_OPT_SIZE:
+        return plain_number(value, o->type == NODE_OPT_SIZE);
+    case NODE_OPT_STRING:
+        break;
+    }
+    return !o->values || among(o->values, value) ? g_strdup(value) : NULL;
+}
+
+static const struct node_option *option_in(const struct node_option *table, const char *name)
+{
+    for (; table && table->name; table++) {
+        size_t len = strlen(table->name);
+        bool open = len > 2 && !strcmp(table->name + len - 2, ".*");
+
+        if (open ? !strncmp(table->name, name, len - 1) : !strcmp(table->name, name))
+            return table;
+    }
+    return NULL;
+}
+
+static bool check_option(const struct node_driver *driver, const char *name, const char *value,
+                         GHashTable *out, GError **error)
+{
+    const struct node_option *o = option_in(node_common_options, name);
+    char *plain;
+
+    if (!o)
+        o = option_in(driver->options, name);
+    if (!o) {
+        block_error(error, EINVAL, driver->name, "it has no option '%s'", name);
+        return false;
+    }
+    if (o->refusal) {
+        block_error(error, ENOTSUP, driver->name, "%s is not supported: %s", name, o->refusal);
+        return false;
+    }
+    plain = plain_value(o, value);
+    if (!plain) {
+        block_error(error, EINVAL, driver->name, "%s=%s is not valid%s%s", name, value,
+                    o->values ? ", one of: " : "", o->values ? o->values : "");
+        return false;
+    }
+    g_hash_table_insert(out, g_strdup(name), plain);
+    return true;
+}
+
+const char *node_child_name(const struct node_driver *driver)
+{
+    return driver->child_name ? driver->child_name : "file";
+}
+
+/* "file" of "file.x" or "file" itself, if this driver has such a child; else NULL. */
+static const char *child_of(const struct node_driver *driver, const char *name)
+{
+    const char *file = driver->has_file ? node_child_name(driver) : NULL;
+    size_t len = strcspn(name, ".");
+
+    if (file && strlen(file) == len && !strncmp(name, file, len))
+        return file;
+    if (driver->has_backing && len == strlen("backing") && !strncmp(name, "backing", len))
+        return "backing";
+    return NULL;
+}
+
+static bool check_required(const struct node_driver *driver, GHashTable *own, GError **error)
+{
+    for (const struct node_option *o = driver->options; o && o->name; o++) {
+        if (o->required && !g_hash_table_contains(own, o->name)) {
+            block_error(error, EINVAL, driver->name, "%s is missing", o->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static const struct node_driver *find_driver(const char *name, GError **error)
+{
+    const struct node_driver *driver = name ? node_driver_find(name) : NULL;
+    const char *why = name ? node_driver_refusal(name) : NULL;
+
+    if (driver)
+        return driver;
+    if (!name)
+        block_error(error, EINVAL, "driver", "is missing");
+    else if (why)
+        block_error(error, ENOTSUP, name, "is not supported: %s", why);
+    else
+        block_error(error, EINVAL, name, "there is no such driver");
+    return NULL;
+}
+
+/* What of opts begins with prefix, without it. */
+static GHashTable *sub_options(GHashTable *opts, const char *prefix)
+{
+    GHashTable *out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    GHashTableIter iter;
+    gpointer key, value;
+
+    g_hash_table_iter_init(&iter, opts);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        if (g_str_has_prefix(key, prefix))
+            g_hash_table_insert(out, g_strdup((char *)key + strlen(prefix)), g_strdup(value));
+    }
+    return out;
+}
+
+/* The driver's own and the common options, checked; children left out. NULL with *error. */
+static GHashTable *own_options(const struct node_driver *driver, GHashTable *opts, GError **error)
+{
+    g_autoptr(GHashTable) own = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    GHashTableIter iter;
+    gpointer key, value;
+
+    g_hash_table_iter_init(&iter, opts);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        if (!strcmp(key, "driver") || child_of(driver, key))
+            continue;
+        if (!check_option(driver, key, value, own, error))
+            return NULL;
+    }
+    return check_required(driver, own, error) ? g_steal_pointer(&own) : NULL;
+}
+
+static bool check_name(const char *name, GError **error)
+{
+    bool good = g_ascii_isalpha(*name) && strlen(name) <= NODE_NAME_MAX;
+
+    for (const char *p = name; *p; p++)
+        good &= g_ascii_isalnum(*p) || strchr("-._", *p);
+    if (!good)
+        block_error(error, EINVAL, "node-name", "'%.40s': a letter, then letters, digits, '-', '.', "
+                    "'_', %d characters at most", name, NODE_NAME_MAX);
+    return good;
+}
+
+static bool check_at(GHashTable *opts, unsigned depth, GError **error);
+
+static bool check_child(const struct node_driver *driver, GHashTable *opts, const char *child,
+                        bool required, unsigned depth, GError **error)
+{
+    g_autofree char *prefix = g_strconcat(child, ".", NULL);
+    bool inside = has_prefix(opts, prefix), named = g_hash_table_contains(opts, child);
+    g_autoptr(GHashTable) sub = inside ? sub_options(opts, prefix) : NULL;
+
+    if (inside && named) {
+        block_error(error, EINVAL, driver->name, "%s is given twice", child);
+        return false;
+    }
+    if (required && !inside && (!named || !*(char *)g_hash_table_lookup(opts, child))) {
+        block_error(error, EINVAL, driver->name, "%s is missing", child);
+        return false;
+    }
+    /* -drive's backing.driver alone states a format: the image tells the rest. */
+    if (!sub || !g_hash_table_contains(sub, "driver"))
+        return !sub || find_driver(NULL, error);
+    return check_at(sub, depth + 1, error);
+}
+
+static bool check_at(GHashTable *opts, unsigned depth, GError **error)
+{
+    const struct node_driver *driver = find_driver(driver_of(opts, ""), error);
+    g_autoptr(GHashTable) own = driver ? own_options(driver, opts, error) : NULL;
+    const char *name = own ? g_hash_table_lookup(own, "node-name") : NULL;
+
+    if (!own || (name && !check_name(name, error)))
+        return false;
+    if (depth > BACKING_DEPTH_MAX) {
+        block_error(error, ELOOP, driver->name, "more than %d nodes inside each other",
+                    BACKING_DEPTH_MAX);
+        return false;
+    }
+    if (driver->has_file &&
+        !check_child(driver, opts, node_child_name(driver), true, depth, error))
+        return false;
+    return !driver->has_backing || check_child(driver, opts, "backing", false, depth, error);
+}
+
+bool node_check_options(GHashTable *opts, GError **error)
+{
+    return check_at(opts, 0, error);
+}
+
+/* ---- values ---- */
+
+const char *node_opt(const struct node_args *args, const char *name)
+{
+    return g_hash_table_lookup(args->opts, name);
+}
+
+bool node_opt_bool(const struct node_args *args, const char *name, bool otherwise)
+{
+    const char *value = node_opt(args, name);
+
+    return value ? !strcmp(value, "on") : otherwise;
+}
+
+uint64_t node_opt_number(const struct node_args *args, const char *name, uint64_t otherwise)
+{
+    const char *value = node_opt(args, name);
+
+    return value ? g_ascii_strtoull(value, NULL, 10) : otherwise;
+}
+
+/* ---- opening ---- */
+
+static void set_flags(struct node_args *args, const struct image_flags *inherit)
+{
+    static const struct image_flags plain = { .locking = true };
+    const char *discard = node_opt(args, "discard"), *zeroes = node_opt(args, "detect-zeroes");
+    struct image_flags *f = &args->flags;
+
+    *f = inherit ? *inherit : plain;
+    f->growable = false;
+    f->readonly = node_opt_bool(args, "read-only", f->readonly);
+    f->auto_read_only = node_opt_bool(args, "auto-read-only", f->auto_read_only);
+    f->direct = node_opt_bool(args, "cache.direct", f->direct);
+    f->no_flush = node_opt_bool(args, "cache.no-flush", f->no_flush);
+    if (discard)
+        f->discard = !strcmp(discard, "unmap") || !strcmp(discard, "on");
+    f->detect_zeroes = !zeroes || !strcmp(zeroes, "off") ? DETECT_ZEROES_OFF
+                       : !strcmp(zeroes, "on")           ? DETECT_ZEROES_ON
+                                                         : DETECT_ZEROES_UNMAP;
+}
+
+static struct image *open_at(GHashTable *opts, const struct image_flags *inherit, unsigned depth,
+                             GError **error);
+
+/* A child inside its parent: a format sends down only the discards that it was allowed. */
+static struct image *open_inside(GHashTable *opts, const char *prefix, struct image_flags flags,
+                                 unsigned depth, GError **error)
+{
+    g_autoptr(GHashTable) sub = sub_options(opts, prefix);
+
+    flags.discard = true;
+    flags.detect_zeroes = DETECT_ZEROES_OFF;
+    return open_at(sub, &flags, depth, error);
+}
+
+static struct image *find_child(const char *name, GError **error)
+{
+    struct image *img = node_find(name);
+
+    if (!img)
+        block_error(error, ENOENT, name, "there is no node of this name");
+    return img ? image_ref(img) : NULL;
+}
+
+/* Takes a child into use; where it cannot be written and that is allowed, read-only. */
+static bool use_child(struct node_args *args, struct image *child, GError **error)
+{
+    GError *why = NULL;
+
+    if (image_use(child, !args->flags.readonly, &why))
+        return true;
+    if (!args->flags.readonly && args->flags.auto_read_only &&
+        (why->code == EACCES || why->code == EROFS || why->code == EPERM)) {
+        g_clear_error(&why);
+        args->flags.readonly = true;
+        if (image_use(child, false, &why))
+            return true;
+    }
+    g_propagate_error(error, why);
+    return false;
+}
+
+static bool open_file_child(const struct node_driver *driver, struct node_args *args,
+                            GHashTable *opts, GError **error)
+{
+    const char *child = node_child_name(driver), *name = g_hash_table_lookup(opts, child);
+    g_autofree char *prefix = g_strconcat(child, ".", NULL);
+    struct image *img = name ? find_child(name, error)
+                             : open_inside(opts, prefix, args->flags, args->depth + 1, error);
+
+    if (!img)
+        return false;
+    img->flags.growable |= driver->file_growable;
+    if (!use_child(args, img, error)) {
+        image_unref(img);
+        return false;
+    }
+    args->file = img;
+    return true;
+}
+
+static bool open_backing_child(struct node_args *args, GHashTable *opts, GError **error)
+{
+    const char *name = g_hash_table_lookup(opts, "backing");
+    struct image_flags flags = args->flags;
+    struct image *img;
+
+    args->backing_given = name || has_prefix(opts, "backing.");
+    if (!args->backing_given || (name && !*name))
+        return true;
+    flags.readonly = true;
+    flags.auto_read_only = false;
+    img = name ? find_child(name, error)
+               : open_inside(opts, "backing.", flags, args->depth + 1, error);
+    if (img && !image_use(img, false, error)) {
+        image_unref(img);
+        img = NULL;
+    }
+    args->backing = img;
+    return img != NULL;
+}
+
+static bool open_children(const struct node_driver *driver, struct node_args *args,
+                          GHashTable *opts, GError **error)
+{
+    if (driver->has_file && !open_file_child(driver, args, opts, error))
+        return false;
+    if (!driver->has_backing || open_backing_child(args, opts, error))
+        return true;
+    image_release(args->file, !args->flags.readonly);
+    return false;
+}
+
+static struct image *open_checked(const struct node_driver *driver, GHashTable *opts,
+                                  struct node_args *args, GError **error)
+{
+    struct image *img;
+    bool write;
+
+    if (!open_children(driver, args, opts, error))
+        return NULL;
+    args->shown = args->file            ? image_filename(args->file)
+                  : node_opt(args, "filename") ? node_opt(args, "filename")
+                                               : driver->name;
+    write = !args->flags.readonly;
+    img = driver->open(args, error);
+    if (!img) {
+        image_release(args->file, write);
+        image_release(args->backing, false);
+        return NULL;
+    }
+    img->writes_file = write;
+    node_register(img, node_opt(args, "node-name"));
+    return img;
+}
+
+static struct image *open_at(GHashTable *opts, const struct image_flags *inherit, unsigned depth,
+                             GError **error)
+{
+    const struct node_driver *driver = find_driver(driver_of(opts, ""), error);
+    g_autoptr(GHashTable) own = driver ? own_options(driver, opts, error) : NULL;
+    struct node_args args = { .opts = own, .depth = depth };
+    const char *name = own ? node_opt(&args, "node-name") : NULL;
+
+    if (!own)
+        return NULL;
+    if (name && node_find(name)) {
+        block_error(error, EEXIST, "node-name", "'%s' is taken", name);
+        return NULL;
+    }
+    set_flags(&args, inherit);
+    return open_checked(driver, opts, &args, error);
+}
+
+struct image *node_open(GHashTable *opts, const struct image_flags *inherit, GError **error)
+{
+    return node_check_options(opts, error) ? open_at(opts, inherit, 0, error) : NULL;
+}
+
+/* ---- what an image says is behind it ---- */
+
+static bool is_protocol(const char *name)
+{
+    size_t word = strspn(name,
+                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._");
+
+    return word > 0 && name[word] == ':';
+}
+
+/* Only what a disk can be; not /proc/self/mem, a FIFO, a terminal. */
+static bool is_disk(const char *path, const char *of, GError **error)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0) {
+        block_error(error, errno, path, "%s (behind %s)", g_strerror(errno), of);
+        return false;
+    }
+    if (S_ISBLK(st.st_mode) || (S_ISREG(st.st_mode) && !g_str_has_prefix(path, "/proc/")))
+        return true;
+    block_error(error, EINVAL, path, "is no disk image (behind %s)", of);
+    return false;
+}
+
+static char *beside(const char *of, const char *name)
+{
+    g_autofree char *dir = g_path_get_dirname(of);
+
+    return g_path_is_absolute(name) ? g_strdup(name) : g_build_filename(dir, name, NULL);
+}
+
+struct image *node_open_backing(const struct node_args *args, const char *of, const char *name,
+                                const char *format, GError **error)
+{
+    g_autofree char *path = beside(of, name);
+    g_autoptr(GHashTable) opts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    const struct node_driver *driver;
+    struct image_flags flags = args->flags;
+    struct image *img;
+
+    if (is_protocol(name)) {
+        block_error(error, ENOTSUP, of, "the image names '%.100s' behind it: only plain files are "
+                    "followed; give it by -blockdev, or backing=", name);
+        return NULL;
+    }
+    if (!format) {
+        block_error(error, EINVAL, of, "the image does not state the format of its backing file "
+                    "'%.100s', and it is not guessed; qemu-img rebase -u -F FORMAT -b FILE states it",
+                    name);
+        return NULL;
+    }
+    driver = find_driver(format, error);
+    if (!driver || !is_disk(path, of, error))
+        return NULL;
+    if (args->depth >= BACKING_DEPTH_MAX) {
+        block_error(error, ELOOP, of, "more than %d backing files", BACKING_DEPTH_MAX);
+        return NULL;
+    }
+    g_hash_table_insert(opts, g_strdup("driver"), g_strdup(format));
+    g_hash_table_insert(opts, g_strdup("file.driver"), g_strdup("file"));
+    g_hash_table_insert(opts, g_strdup("file.filename"), g_steal_pointer(&path));
+    flags.readonly = true;
+    flags.auto_read_only = false;
+    flags.detect_zeroes = DETECT_ZEROES_OFF;
+    if (!check_at(opts, args->depth, error))
+        return NULL;
+    img = open_at(opts, &flags, args->depth + 1, error);
+    if (img && !image_use(img, false, error)) {
+        image_unref(img);
+        return NULL;
+    }
+    return img;
+}
