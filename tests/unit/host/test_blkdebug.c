@@ -273,6 +273,32 @@ static void test_third_write(void **state)
     block_close(blk);
 }
 
+/* Under raw, whose events it hears: the second read fails, and the flush after it. */
+static void test_under_raw(void **state)
+{
+    g_autofree char *name = g_strdup_printf("blkdebug:%s:%s", config_path, image_path);
+    struct block_options opt = plain_options();
+    uint8_t sector[512] = { 1 };
+    struct block *blk;
+
+    (void)state;
+    assert_true(g_file_set_contents(
+        config_path,
+        "[set-state]\nevent = \"read_aio\"\nnew_state = \"2\"\n"
+        "[inject-error]\nevent = \"read_aio\"\nstate = \"2\"\nonce = \"on\"\niotype = \"read\"\n"
+        "[inject-error]\nevent = \"flush_to_disk\"\nonce = \"on\"\nerrno = \"121\"\n",
+        -1, NULL));
+    opt.file = name;
+    blk = open_block(&opt);
+    assert_int_equal(transfer(blk, BLOCK_READ, 5, 1, sector), 0);
+    assert_int_equal(transfer(blk, BLOCK_READ, 5, 1, sector), EIO);
+    assert_int_equal(transfer(blk, BLOCK_READ, 5, 1, sector), 0);
+    assert_int_equal(transfer(blk, BLOCK_WRITE, 5, 1, sector), 0);
+    assert_int_equal(flush(blk), EREMOTEIO);
+    assert_int_equal(flush(blk), 0);
+    block_close(blk);
+}
+
 /* A failed flush is over with its rule: nothing was lost by it. */
 static void test_flush_once(void **state)
 {
@@ -392,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup(test_by_type, refresh),
         cmocka_unit_test_setup(test_filename, refresh),
         cmocka_unit_test_setup(test_third_write, refresh),
+        cmocka_unit_test_setup(test_under_raw, refresh),
         cmocka_unit_test_setup(test_flush_once, refresh),
         cmocka_unit_test_setup(test_status, refresh),
         cmocka_unit_test_setup(test_grows, refresh),
