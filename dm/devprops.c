@@ -5,6 +5,13 @@
 
 #define PROP_BUS(word) { .name = "bus", .type = OPT_ENUM, .values = word, .help = "where it sits" }
 
+/* What a host error does: as -drive's, and before it. */
+#define PROP_POLICY                                                                                \
+    {.name = "werror", .type = OPT_ENUM, .values = "auto|enospc|report|stop|ignore",               \
+     .help = "what a failed write does", .fallback = "auto: as -drive says, else enospc"},         \
+    {.name = "rerror", .type = OPT_ENUM, .values = "auto|report|stop|ignore",                      \
+     .help = "what a failed read does", .fallback = "auto: as -drive says, else report"}
+
 static const struct opt_desc isa_serial_props[] = {
     {.name = "chardev", .type = OPT_STRING, .help = "id of the -chardev at its other end"},
     {.name = "index", .type = OPT_NUMBER, .min = 0, .max = 3,
@@ -21,7 +28,9 @@ static const struct opt_desc isa_serial_props[] = {
 static const struct opt_desc ide_hd_props[] = {
     {.name = "drive", .type = OPT_STRING,
      .help = "id of the -drive, or node-name of the -blockdev"},
-    {.name = "bus", .type = OPT_ENUM, .values = "ide.0|ide.1", .help = "channel"},
+    {.name = "bus", .type = OPT_STRING,
+     .help = "channel: ide.0, ide.1; X.0, X.1 of a controller with id=X",
+     .fallback = "the first with room"},
     {.name = "unit", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "0 master, 1 slave",
      .fallback = "the first free"},
     {.name = "bootindex", .type = OPT_NUMBER, .min = -1, .max = INT32_MAX,
@@ -35,10 +44,70 @@ static const struct opt_desc ide_hd_props[] = {
     {.name = "heads", .type = OPT_NUMBER, .min = 0, .max = 16, .help = "heads", .fallback = "0"},
     {.name = "secs", .type = OPT_NUMBER, .min = 0, .max = 255, .help = "sectors per track",
      .fallback = "0"},
+    {.name = "bios-chs-trans", .type = OPT_ENUM, .values = "auto|none|lba|large|rechs",
+     .help = "how the BIOS translates the geometry", .fallback = "auto"},
+    {.name = "lcyls", .type = OPT_NUMBER, .min = 0, .max = 1024,
+     .help = "cylinders as the BIOS tells them; 0: by translation", .fallback = "0"},
+    {.name = "lheads", .type = OPT_NUMBER, .min = 0, .max = 255, .help = "heads as the BIOS tells them",
+     .fallback = "0"},
+    {.name = "lsecs", .type = OPT_NUMBER, .min = 0, .max = 63,
+     .help = "sectors per track as the BIOS tells them", .fallback = "0"},
+    {.name = "rotation_rate", .type = OPT_NUMBER, .min = 0, .max = 65534,
+     .help = "rotations per minute; 1: does not rotate; 0: not said", .fallback = "0"},
+    {.name = "logical_block_size", .type = OPT_SIZE, .min = 512, .max = 32768,
+     .help = "bytes; 512 is the only one that IDE has", .fallback = "512"},
+    {.name = "physical_block_size", .type = OPT_SIZE, .min = 512, .max = 2097152,
+     .help = "bytes, a power of two", .fallback = "512"},
+    {.name = "discard_granularity", .type = OPT_SIZE, .min = 0, .max = 2147483647,
+     .help = "bytes: 512; 0: no TRIM", .fallback = "512"},
+    {.name = "share-rw", .type = OPT_ENUM, .values = "off",
+     .help = "others may write to the image"},
     {.name = "write-cache", .type = OPT_ENUM, .values = "auto|on|off",
      .help = "volatile write cache shown to the guest", .fallback = "auto"},
-    {.name = "werror", .type = OPT_STRING, .refusal = "give werror= to -drive"},
-    {.name = "rerror", .type = OPT_STRING, .refusal = "give rerror= to -drive"},
+    PROP_POLICY,
+    OPT_END,
+};
+
+static const struct opt_desc ide_cd_props[] = {
+    {.name = "drive", .type = OPT_STRING,
+     .help = "id of the -drive, or node-name of the -blockdev", .fallback = "an empty drive"},
+    {.name = "bus", .type = OPT_STRING,
+     .help = "channel: ide.0, ide.1; X.0, X.1 of a controller with id=X",
+     .fallback = "the first with room"},
+    {.name = "unit", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "0 master, 1 slave",
+     .fallback = "the first free"},
+    {.name = "bootindex", .type = OPT_NUMBER, .min = -1, .max = INT32_MAX,
+     .help = "place in the boot order, lowest first; -1: none", .fallback = "-1"},
+    {.name = "serial", .type = OPT_STRING, .max = 20, .help = "serial number, up to 20 characters"},
+    {.name = "ver", .type = OPT_STRING, .max = 8, .help = "firmware revision, up to 8 characters"},
+    {.name = "model", .type = OPT_STRING, .max = 40, .help = "model, up to 40 characters"},
+    {.name = "wwn", .type = OPT_NUMBER, .help = "world-wide name; 0: none", .fallback = "0"},
+    {.name = "logical_block_size", .type = OPT_SIZE, .min = 512, .max = 32768,
+     .help = "bytes; 512 is the only one that IDE has", .fallback = "512"},
+    {.name = "physical_block_size", .type = OPT_SIZE, .min = 512, .max = 512,
+     .help = "bytes; 512", .fallback = "512"},
+    {.name = "write-cache", .type = OPT_ENUM, .values = "auto|on|off",
+     .help = "without effect: nothing is written", .fallback = "auto"},
+    PROP_POLICY,
+    OPT_END,
+};
+
+static const struct opt_desc cmd646_props[] = {
+    {.name = "addr", .type = OPT_STRING, .help = "PCI slot: 0x3", .fallback = "the first free"},
+    {.name = "secondary", .type = OPT_BOOL, .help = "its second channel is there", .fallback = "on"},
+    PROP_BUS("pci.0"),
+    OPT_END,
+};
+
+static const struct opt_desc isa_ide_props[] = {
+    {.name = "iobase", .type = OPT_NUMBER, .min = 8, .max = 0xfff8,
+     .help = "first of the 8 ports of the command block",
+     .fallback = "the next free of 0x1e8, 0x168"},
+    {.name = "iobase2", .type = OPT_NUMBER, .min = 1, .max = 0xffff, .help = "control port",
+     .fallback = "iobase + 0x206"},
+    {.name = "irq", .type = OPT_NUMBER, .min = 3, .max = 15, .help = "interrupt line",
+     .fallback = "by iobase: 11, 10"},
+    PROP_BUS("isa.0"),
     OPT_END,
 };
 
@@ -92,9 +161,12 @@ static const struct opt_desc kvm_pit_props[] = {
 static const struct opt_desc no_props[] = {OPT_END};
 
 static const struct device_desc devices[] = {
+    {"cmd646-ide", "pci-device", "PCI", "CMD PCI-0646, two more IDE channels", true, cmd646_props},
+    {"ide-cd", "ide-device", "IDE", "ATAPI CD and DVD drive", true, ide_cd_props},
     {"ide-hd", "ide-device", "IDE", "ATA hard disk", true, ide_hd_props},
     {"isa-debug-exit", "isa-device", "ISA", "port that ends the process", true, debug_exit_props},
     {"isa-debugcon", "isa-device", "ISA", "port that prints characters", true, debugcon_props},
+    {"isa-ide", "isa-device", "ISA", "one more IDE channel, without DMA", true, isa_ide_props},
     {"isa-serial", "isa-device", "ISA", "serial port, 16550A", true, isa_serial_props},
     {"isa-vga", "isa-device", "ISA", "standard VGA for machine isapc", true, isa_vga_props},
     {"VGA", "pci-device", "PCI", "standard VGA with Bochs extensions", true, vga_props},
@@ -106,7 +178,6 @@ static const struct device_desc devices[] = {
     {"i440FX", "pci-device", "PCI", "host bridge's PCI function", false, no_props},
     {"PIIX3", "pci-device", "PCI", "PCI to ISA bridge", false, no_props},
     {"piix3-ide", "pci-device", "PCI", "IDE controller with bus master", false, no_props},
-    {"isa-ide", "isa-device", "ISA", "IDE controller of machine isapc", false, no_props},
     {"i8042", "isa-device", "ISA", "keyboard and mouse controller", false, no_props},
     {"i8257", "isa-device", "ISA", "DMA controller registers", false, no_props},
     {"mc146818rtc", "isa-device", "ISA", "clock and CMOS memory", false, no_props},
@@ -133,7 +204,6 @@ const struct device_desc *device_desc_find(const char *name)
 static const struct {
     const char *pattern, *text;
 } refusals[] = {
-    {"ide-cd", "CD drives come later; ide-hd works"},
     {"ide-drive", "use ide-hd"},
     {"e1000*", "network cards come later"},
     {"rtl8139", "network cards come later"},
