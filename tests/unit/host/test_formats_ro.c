@@ -329,6 +329,8 @@ static void patch(const char *from, const char *to, uint64_t at, const void *wit
 
 static void test_vdi_kinds(void **state)
 {
+    struct image *img;
+
     (void)state;
     patch("dynamic.vdi", "x", 0x44, "\x00\x00\x01\x00", 4);
     refused("vdi", "x", "version 1.0");
@@ -344,6 +346,12 @@ static void test_vdi_kinds(void **state)
     refused("vdi", "x", "ends behind the file");
     patch("dynamic.vdi", "x", 0x180, "\x05", 1);
     refused("vdi", "x", "shorter than the disk");
+    /* No blocks at all: an empty disk, whose table may stand at the very end. */
+    patch("dynamic.vdi", "x", 0x170, "\0\0\0\0\0\0\0\0", 8);
+    patch("x", "x", 0x180, "\0\0\0\0", 4);
+    img = must_open("vdi", "x");
+    assert_int_equal(img->bytes, 0);
+    image_unref(img);
     patch("dynamic.vdi", "x", 0x170, "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
     refused("vdi", "x", "shorter than the disk");
 }
