@@ -17,7 +17,7 @@ ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -
 # Layers that may know the host get its libraries' headers; hw/ and ioreq/ do not.
 HOST_CFLAGS = $(GLIB_CFLAGS)
 ALL_LDFLAGS = $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(LDFLAGS) -Wl,--as-needed
-HOST_LIBS = $(GLIB_LIBS) $(PNG_LIBS) $(NBD_LIBS) -laio -lutil -lm -lpthread
+HOST_LIBS = $(GLIB_LIBS) $(PNG_LIBS) $(NBD_LIBS) -laio -lz -lutil -lm -lpthread
 
 # ---- layers, each a library ----------------------------------------------------------------
 DEVICE_LAYERS = ioreq hw

@@ -49,8 +49,15 @@ static const char *pair_value(const GPtrArray *pairs, const char *name)
 
 static bool is_option_of(const struct node_driver *driver, const char *name)
 {
+    size_t child = driver && driver->has_file ? strlen(node_child_name(driver)) : 0;
+
+    if (child && !strncmp(name, node_child_name(driver), child) && name[child] == '.')
+        return true;
     for (const struct node_option *o = driver ? driver->options : NULL; o && o->name; o++) {
-        if (!strcmp(o->name, name) && !o->refusal)
+        size_t len = strlen(o->name);
+        bool open = len > 2 && !strcmp(o->name + len - 2, ".*"); /* "inject-error.*" */
+
+        if ((open ? !strncmp(o->name, name, len - 1) : !strcmp(o->name, name)) && !o->refusal)
             return true;
     }
     return false;
@@ -209,8 +216,13 @@ static void set_drive_flags(struct drive_config *d, GHashTable *opts)
 
 static bool has_file_options(const struct drive_config *d)
 {
-    return d->node_options && (g_hash_table_contains(d->node_options, "file.driver") ||
-                               g_hash_table_contains(d->node_options, "file.filename"));
+    const struct node_driver *driver = d->format ? node_driver_find(d->format) : NULL;
+    const char *child = driver ? node_child_name(driver) : "file";
+    g_autofree char *below = g_strconcat(child, ".driver", NULL);
+    g_autofree char *path = g_strconcat(child, ".filename", NULL);
+
+    return d->node_options && (g_hash_table_contains(d->node_options, below) ||
+                               g_hash_table_contains(d->node_options, path));
 }
 
 /* Known, a protocol of its own that needs no file name, or -- a CD -- nothing at all. */
@@ -218,7 +230,7 @@ static bool check_drive(struct drive_config *d, const char *what, GError **error
 {
     const struct node_driver *driver = d->format ? node_driver_find(d->format) : NULL;
     const char *why = d->format ? node_driver_refusal(d->format) : NULL;
-    bool null = driver && !strcmp(driver->name, "null-co"), alone = driver && !driver->has_file;
+    bool null = driver && g_str_has_prefix(driver->name, "null-"), alone = driver && !driver->has_file;
 
     if (!opt_check_id(what, d->id, error))
         return false;
@@ -233,7 +245,7 @@ static bool check_drive(struct drive_config *d, const char *what, GError **error
     if (!alone && (!d->file || !*d->file) && !has_file_options(d))
         return opt_error(error, "%s: file= is missing: -drive file=disk.img,format=raw", what);
     if (!null && d->size_bytes)
-        return opt_error(error, "%s size: it belongs to format=null-co only", what);
+        return opt_error(error, "%s size: it belongs to format=null-co and null-aio only", what);
     return true;
 }
 
