@@ -498,6 +498,36 @@ static void test_vmdk_descriptor(void **state)
     refused("vmdk", "x.vmdk", "no extent");
 }
 
+/* A packed grain that is not what it was, or not the one that it should be: an error, no wrong data. */
+static void test_vmdk_packed(void **state)
+{
+    static const struct {
+        unsigned at;
+        uint8_t flip;
+    /* marker: sector (8 bytes), length (4); then the packed bytes with their own checksum */
+    } wrong[] = { { 0, 0x80 }, { 7, 1 }, { 9, 0x04 }, { 11, 0x40 }, { 12, 0xff }, { 40, 1 } };
+    gsize bytes;
+    uint8_t *data = slurp("stream.vmdk", &bytes), got[4096];
+    gsize first = (data[64] | (gsize)data[65] << 8) * 512; /* behind the overhead */
+    struct image *img;
+
+    (void)state;
+    for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        data[first + wrong[i].at] ^= wrong[i].flip;
+        spill("x", data, bytes);
+        data[first + wrong[i].at] ^= wrong[i].flip;
+        img = must_open("vmdk", "x");
+        assert_int_equal(image_read(img, 0, got, sizeof(got)), EIO);
+        assert_int_equal(image_read(img, 3 << 17, got, sizeof(got)), 0); /* another grain */
+        image_unref(img);
+    }
+    spill("x", data, bytes);
+    img = must_open("vmdk", "x");
+    assert_int_equal(image_read(img, 0, got, sizeof(got)), 0);
+    image_unref(img);
+    g_free(data);
+}
+
 /* ---- damage -------------------------------------------------------------------------------- */
 
 static unsigned opened;
@@ -604,7 +634,8 @@ int main(void)
         cmocka_unit_test(test_as_disk),       cmocka_unit_test(test_read_only),
         cmocka_unit_test(test_wrong_format),  cmocka_unit_test(test_vdi_kinds),
         cmocka_unit_test(test_vpc_kinds),     cmocka_unit_test(test_vpc_guest_footer),
-        cmocka_unit_test(test_vmdk_descriptor), cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_vmdk_descriptor), cmocka_unit_test(test_vmdk_packed),
+        cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_bit_flips),     cmocka_unit_test(test_wild_tables),
     };
 
