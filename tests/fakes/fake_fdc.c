@@ -96,7 +96,7 @@ void fdc_run(struct fake_fdc *ff)
         fake_fdc_check(ff);
         if (!busy && n < 2000 && !(fake_in(ff->fe, MSR, 1) & MSR_RQM))
             busy = 1;
-        fake_step(ff->fe, 100000);
+        fake_step(ff->fe, n < 100 ? 100000 : 10000000);
         fake_fdc_check(ff);
     }
     fake_step(ff->fe, 100000);
