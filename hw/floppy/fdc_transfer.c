@@ -419,7 +419,8 @@ static bool next_sector(struct fdc *f)
 
 static void finish_well(struct fdc *f)
 {
-    advance_address(f);
+    if (work(f) != FDC_FORMAT)
+        advance_address(f);
     finish(f, 0);
 }
 
