@@ -394,27 +394,6 @@ static bool place_floppy(struct parser *p, guint i, GError **error)
     return true;
 }
 
-/* Drive A is there, empty, unless something else was said about floppy drives. */
-static void add_default_floppy(struct parser *p)
-{
-    struct vm_config *c = p->config;
-    bool said = c->nodefaults || !strcmp(c->machine, "none");
-
-    for (guint i = 0; i < c->devices->len; i++) {
-        const struct device_config *dev = g_ptr_array_index(c->devices, i);
-
-        said |= !strcmp(dev->driver, "floppy");
-    }
-    for (guint i = 0; i < c->drives->len; i++) {
-        const struct drive_config *d = g_ptr_array_index(c->drives, i);
-        const struct drive_place *at = g_ptr_array_index(p->places, i);
-
-        said |= d->interface == DRIVE_IF_FLOPPY && at->index <= 0 && at->unit <= 0;
-    }
-    if (!said)
-        add_drive(p, 0, -1, -1)->interface = DRIVE_IF_FLOPPY;
-}
-
 static void place_none(struct parser *p, guint i)
 {
     struct drive_config *d = g_ptr_array_index(p->config->drives, i);
@@ -531,11 +510,35 @@ static bool join_device(struct parser *p, const struct device_config *dev, GErro
     return true;
 }
 
+/* Drive A is there, empty, unless something else was said about floppy drives. */
+static bool add_default_floppy(struct parser *p, GError **error)
+{
+    struct vm_config *c = p->config;
+    bool said = c->nodefaults || !strcmp(c->machine, "none");
+
+    for (guint i = 0; i < c->devices->len; i++) {
+        const struct device_config *dev = g_ptr_array_index(c->devices, i);
+
+        said |= !strcmp(dev->driver, "floppy");
+    }
+    for (guint i = 0; i < c->drives->len; i++) {
+        const struct drive_config *d = g_ptr_array_index(c->drives, i);
+        const struct drive_place *at = g_ptr_array_index(p->places, i);
+
+        said |= d->interface == DRIVE_IF_FLOPPY && at->index <= 0 && at->unit <= 0;
+    }
+    if (said)
+        return true;
+    if (find_drive(p, "floppy0"))
+        return opt_error(error, "-drive id=floppy0: drive A has that name; another, or -nodefaults");
+    add_drive(p, 0, -1, -1)->interface = DRIVE_IF_FLOPPY;
+    return place_floppy(p, c->drives->len - 1, error);
+}
+
 bool finish_drives(struct parser *p, GError **error)
 {
     struct vm_config *c = p->config;
 
-    add_default_floppy(p);
     if (!finish_blockdevs(p, error) || !place_drives(p, error))
         return false;
     for (guint i = 0; i < c->drives->len; i++) {
@@ -549,5 +552,5 @@ bool finish_drives(struct parser *p, GError **error)
         if (!join_device(p, g_ptr_array_index(c->devices, i), error))
             return false;
     }
-    return true;
+    return add_default_floppy(p, error);
 }

@@ -301,7 +301,6 @@ static void drive_flags(void **state)
     refuse("-drive file=a,cache=foo", "-drive cache=foo|writeback");
     refuse("-drive file=a,format=dmg", "-drive format=dmg|qemu-img convert");
     refuse("-drive file=a,format=rwa", "-drive format=rwa|raw works");
-    refuse("-drive file=a,if=floppy", "-drive if=floppy|ide");
     refuse("-drive file=a,if=virtio", "-drive if=virtio|ide");
     refuse("-drive file=a,media=tape", "-drive media=tape|cdrom");
     refuse("-cdrom a -hdc b", "index 2|already");
@@ -316,6 +315,52 @@ static void drive_flags(void **state)
     refuse("-drive file=a,size=1G", "-drive size|null-co");
 }
 
+static void floppies(void **state)
+{
+    (void)state;
+    accept("");
+    assert_int_equal(c.drives->len, 1);
+    assert_string_equal(drive(0)->id, "floppy0");
+    assert_int_equal(drive(0)->interface, DRIVE_IF_FLOPPY);
+    assert_null(drive(0)->file);
+    accept("-nodefaults");
+    assert_int_equal(c.drives->len, 0);
+    accept("-machine none");
+    assert_int_equal(c.drives->len, 0);
+    accept("-fdb b.img");
+    assert_int_equal(c.drives->len, 2);
+    assert_string_equal(drive(0)->id, "floppy1");
+    assert_string_equal(drive(0)->file, "b.img");
+    assert_int_equal(drive(0)->unit, 1);
+    assert_true(drive(0)->auto_read_only && !drive(0)->readonly);
+    assert_string_equal(drive(1)->id, "floppy0");
+    accept("-drive if=floppy,file=a,readonly=on -drive if=floppy,file=b,id=x -no-fd-bootchk");
+    assert_int_equal(c.drives->len, 2);
+    assert_string_equal(drive(0)->id, "floppy0");
+    assert_true(drive(0)->readonly && !drive(0)->auto_read_only && c.no_fd_bootchk);
+    assert_string_equal(drive(1)->id, "x");
+    assert_int_equal(drive(1)->unit, 1);
+    accept("-drive if=floppy");
+    assert_null(drive(0)->file);
+    accept("-drive if=none,file=a,id=f -device floppy,drive=f,unit=1,drive-type=144,bootindex=2");
+    assert_int_equal(c.drives->len, 1);
+    assert_true(drive(0)->used_by_device);
+    accept("-device floppy");
+    assert_string_equal(prop(0, "drive"), drive(0)->id);
+    assert_null(drive(0)->file);
+    accept("-global isa-fdc.fdtypeA=120 -global floppy.drive-type=288");
+    finish();
+    refuse("-fda a -fda b", "if=floppy|index 0");
+    refuse("-drive if=floppy,file=a,index=2", "if=floppy|two floppy drives");
+    refuse("-drive if=floppy,file=a,bus=1", "if=floppy|two floppy drives");
+    refuse("-fda a -machine none", "machine none|if=none");
+    refuse("-drive if=none,file=a,id=floppy0", "floppy0|-nodefaults");
+    refuse("-device floppy,drive=x", "-device floppy,drive=x");
+    refuse("-device floppy,drive-type=145", "drive-type=145|144");
+    refuse("-device isa-fdc", "isa-fdc|part of the machine");
+    refuse("-global isa-fdc.fdtypeA=1", "fdtypeA");
+}
+
 static void blockdevs(void **state)
 {
     (void)state;
@@ -324,7 +369,7 @@ static void blockdevs(void **state)
            "\"no-flush\":false}}' "
            "-blockdev '{\"node-name\":\"f\",\"read-only\":false,\"driver\":\"raw\",\"file\":\"s\","
            "\"discard\":\"unmap\"}' -device ide-hd,drive=f");
-    assert_int_equal(c.drives->len, 1);
+    assert_int_equal(c.drives->len, 2); /* and drive A, empty */
     assert_string_equal(drive(0)->id, "f");
     assert_string_equal(drive(0)->node, "f");
     assert_int_equal(drive(0)->interface, DRIVE_IF_NONE);
@@ -562,7 +607,7 @@ static void process_words(void **state)
 static void refused_by_name(void **state)
 {
     static const char *const names[] = {
-        "fda", "fdb", "pflash", "curses", "spice", "usb", "usbdevice", "smbios", "no-acpi",
+        "pflash", "curses", "spice", "usb", "usbdevice", "smbios", "no-acpi",
         "k", "add-fd", "incoming", "loadvm", "numa", "mem-path", "fw_cfg", "tpmdev", "fsdev",
         "virtfs", "iscsi", "watchdog-action", "icount", "gdb", "s", "d", "D", "trace", "L",
         "readconfig", "compat", "runas", "chroot", "set", "g", "sd", "seed", "plugin", "acpitable",
@@ -903,7 +948,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults), cmocka_unit_test(plain_use), cmocka_unit_test(sizes),
         cmocka_unit_test(topology), cmocka_unit_test(drive_places), cmocka_unit_test(drive_flags),
-        cmocka_unit_test(blockdevs), cmocka_unit_test(devices), cmocka_unit_test(ports),
+        cmocka_unit_test(floppies), cmocka_unit_test(blockdevs), cmocka_unit_test(devices), cmocka_unit_test(ports),
         cmocka_unit_test(machine_words), cmocka_unit_test(boot_words),
         cmocka_unit_test(process_words), cmocka_unit_test(refused_by_name),
         cmocka_unit_test(libvirt_probe), cmocka_unit_test(libvirt_run),
