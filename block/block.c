@@ -430,6 +430,8 @@ static void count(struct block_stats *st, const struct request *r)
     case BLOCK_WRITE_ZEROES:
         st->wr_ops += good, st->wr_errors += !good, st->wr_ns += ns;
         st->wr_bytes += good ? bytes : 0;
+        if (good && r->pub.sector * BLOCK_SECTOR_BYTES + bytes > st->wr_highest_bytes)
+            st->wr_highest_bytes = r->pub.sector * BLOCK_SECTOR_BYTES + bytes;
         break;
     case BLOCK_DISCARD:
         st->discard_ops += good, st->discard_errors += !good, st->discard_ns += ns;

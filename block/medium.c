@@ -266,3 +266,22 @@ void block_set_on_error(struct block *blk, enum block_on_error werror, enum bloc
     blk->on_error[true] = werror;
     blk->on_error[false] = rerror;
 }
+
+enum block_on_error block_on_error_of(struct block *blk, bool write)
+{
+    return blk->on_error[write];
+}
+
+struct block *block_lookup(const char *name)
+{
+    struct block *blk;
+
+    LIST_FOREACH(blk, &block_all, link) {
+        if (blk->closed || !*name)
+            continue;
+        if (!strcmp(blk->name, name) || !strcmp(blk->device_id, name) ||
+            (blk->image && !strcmp(blk->image->node_name, name)))
+            return blk;
+    }
+    return NULL;
+}

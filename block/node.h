@@ -67,6 +67,9 @@ uint64_t node_opt_number(const struct node_args *args, const char *name, uint64_
 struct image *node_open(GHashTable *opts, const struct image_flags *inherit, GError **error);
 /* Only the check of names, types and words, with nothing opened. */
 bool node_check_options(GHashTable *opts, GError **error);
+/* The row of one option by its whole path ("file.filename"); NULL: no such. A child or "driver" is a
+ * string. For checks of JSON types. */
+const struct node_option *node_option_find(GHashTable *opts, const char *path);
 /* Gives a node that was made otherwise (a filter, a new image) its name; NULL: a generated one. */
 void node_register(struct image *img, const char *name);
 const char *node_child_name(const struct node_driver *driver); /* "file" */

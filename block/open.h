@@ -92,6 +92,7 @@ void block_set_device_id(struct block *blk, const char *id);
 const char *block_device_id(const struct block *blk); /* "" if it has none */
 void block_set_on_error(struct block *blk, enum block_on_error werror, enum block_on_error rerror);
 /* No request starts until each pause is taken back; false: what runs took longer, not paused. */
+enum block_on_error block_on_error_of(struct block *blk, bool write); /* as configured */
 bool block_pause(struct block *blk, int timeout_ms);
 void block_unpause(struct block *blk);
 
@@ -129,6 +130,8 @@ unsigned block_held_count(struct block *blk);
  */
 bool block_drain_all(int timeout_ms);
 
+/* A disk by its name ("ide0-hd0"), its -device's id, or the name of its root node; NULL: none. */
+struct block *block_lookup(const char *name);
 void block_foreach(void (*fn)(void *opaque, struct block *blk), void *opaque);
 const char *block_file(const struct block *blk); /* as given in the options */
 
@@ -139,6 +142,7 @@ struct block_stats {
     uint64_t rd_ns, wr_ns, flush_ns, discard_ns;
     uint64_t rd_errors, wr_errors, flush_errors, discard_errors;
     uint64_t immediate_reads; /* of rd_ops: served by block_try_read() */
+    uint64_t wr_highest_bytes; /* where the highest write ended */
     uint64_t refused;         /* bad requests of a device model: range, read-only */
 };
 void block_get_stats(struct block *blk, struct block_stats *out);

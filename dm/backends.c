@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "block/node.h"
 #include "block/open.h"
 #include "chardev/chardev.h"
 #include "chardev/chardev_backends.h"
@@ -39,10 +40,27 @@ static bool open_chardevs(struct backends *b, const struct vm_config *config, GE
     return true;
 }
 
+static bool set_policy(const struct drive_config *d, struct block_options *options, GError **error)
+{
+    if (d->werror && !block_on_error_parse(d->werror, &options->werror)) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "-drive %s: werror=%s: it is one of "
+                    "report, stop, ignore, enospc", d->id, d->werror);
+        return false;
+    }
+    if (d->rerror && !block_on_error_parse(d->rerror, &options->rerror)) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "-drive %s: rerror=%s: it is one of "
+                    "report, stop, ignore", d->id, d->rerror);
+        return false;
+    }
+    return true;
+}
+
 static bool open_drive(struct backends *b, const struct drive_config *d, GError **error)
 {
     struct block_options options = {
-        .name = d->id,
+        .name = d->node ? "" : d->id, /* a disk of -blockdev has none, as in QEMU */
+        .node = d->node,
+        .node_options = d->node_options,
         .file = d->file,
         .format = d->format,
         .readonly = d->readonly,
@@ -59,16 +77,8 @@ static bool open_drive(struct backends *b, const struct drive_config *d, GError 
     struct named_drive *named;
     struct block *block;
 
-    if (d->werror && !block_on_error_parse(d->werror, &options.werror)) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "-drive %s: werror=%s: it is one of "
-                    "report, stop, ignore, enospc", d->id, d->werror);
+    if (!set_policy(d, &options, error))
         return false;
-    }
-    if (d->rerror && !block_on_error_parse(d->rerror, &options.rerror)) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "-drive %s: rerror=%s: it is one of "
-                    "report, stop, ignore", d->id, d->rerror);
-        return false;
-    }
     block = block_open(&options, error);
     if (!block)
         return false;
@@ -79,12 +89,42 @@ static bool open_drive(struct backends *b, const struct drive_config *d, GError 
     return true;
 }
 
+static bool open_nodes(const struct vm_config *config, GError **error)
+{
+    for (guint i = 0; i < config->blockdevs->len; i++) {
+        const struct blockdev_config *c = g_ptr_array_index(config->blockdevs, i);
+
+        if (!node_open(c->opts, NULL, error)) {
+            g_prefix_error(error, "-blockdev %s: ", c->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void delete_node(void *opaque, struct image *img)
+{
+    if (img->user_named && img->users == 0) {
+        *(bool *)opaque = true;
+        node_delete(img->node_name, NULL);
+    }
+}
+
+/* From the top down: a node that stands on another goes first. */
+static void close_nodes(void)
+{
+    bool some = true;
+
+    while (some) {
+        some = false;
+        node_foreach(delete_node, &some);
+    }
+}
+
 static bool open_drives(struct backends *b, const struct vm_config *config, GError **error)
 {
     for (guint i = 0; i < config->drives->len; i++) {
-        const struct drive_config *d = g_ptr_array_index(config->drives, i);
-
-        if (d->file && !open_drive(b, d, error))
+        if (!open_drive(b, g_ptr_array_index(config->drives, i), error))
             return false;
     }
     return true;
@@ -96,7 +136,7 @@ struct backends *backends_open(const struct vm_config *config, GError **error)
 
     b->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     b->drives = g_ptr_array_new_with_free_func(free_drive);
-    if (open_drives(b, config, error) && open_chardevs(b, config, error))
+    if (open_nodes(config, error) && open_drives(b, config, error) && open_chardevs(b, config, error))
         return b;
     backends_close(b);
     return NULL;
@@ -107,6 +147,7 @@ void backends_close(struct backends *b)
     if (!b)
         return;
     g_ptr_array_free(b->drives, TRUE);
+    close_nodes();
     g_ptr_array_free(b->chardevs, TRUE);
     g_free(b);
 }

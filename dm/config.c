@@ -15,12 +15,24 @@ static void free_drive(void *opaque)
     struct drive_config *d = opaque;
 
     g_free(d->id);
+    g_free(d->node);
     g_free(d->file);
     g_free(d->format);
     g_free(d->werror);
     g_free(d->rerror);
     g_free(d->serial);
+    g_clear_pointer(&d->node_options, g_hash_table_unref);
+    g_clear_pointer(&d->throttle, g_hash_table_unref);
     g_free(d);
+}
+
+static void free_blockdev(void *opaque)
+{
+    struct blockdev_config *b = opaque;
+
+    g_free(b->name);
+    g_hash_table_unref(b->opts);
+    g_free(b);
 }
 
 static void free_chardev(void *opaque)
@@ -63,6 +75,7 @@ static void config_init(struct vm_config *c)
     c->rtc_start_s = -1;
     c->accels = g_ptr_array_new_with_free_func(g_free);
     c->cpu_features = g_ptr_array_new_with_free_func(g_free);
+    c->blockdevs = g_ptr_array_new_with_free_func(free_blockdev);
     c->drives = g_ptr_array_new_with_free_func(free_drive);
     c->chardevs = g_ptr_array_new_with_free_func(free_chardev);
     c->devices = g_ptr_array_new_with_free_func(free_device);
@@ -73,7 +86,7 @@ static void config_init(struct vm_config *c)
 
 void config_clear(struct vm_config *c)
 {
-    GPtrArray *const arrays[] = {c->accels, c->cpu_features, c->drives, c->chardevs,
+    GPtrArray *const arrays[] = {c->accels, c->cpu_features, c->drives, c->blockdevs, c->chardevs,
                                  c->devices, c->globals, c->monitors, c->serials};
     char *const texts[] = {c->machine, c->machine_name, c->cpu_model, c->name, c->process_name,
                            c->uuid, c->bios, c->kernel, c->initrd, c->append, c->boot_order,
@@ -108,7 +121,7 @@ static bool apply_list(struct parser *p, const struct option_spec *spec, struct 
         p->done = true;
         return true;
     }
-    if (spec->subs) {
+    if (spec->subs && spec->arg != ARG_PAIRS) {
         use->opts = opt_check(use->what, use->pairs, spec->subs, error);
         if (!use->opts)
             return false;

@@ -12,11 +12,22 @@
 
 enum drive_if { DRIVE_IF_IDE, DRIVE_IF_NONE, DRIVE_IF_FLOPPY };
 
-/* -drive and its short forms (-hda .. -hdd, the positional image). Strings are owned here. */
+/* A block node of -blockdev: flat options as block/node.h has them; checked, not opened. */
+struct blockdev_config {
+    char *name;
+    GHashTable *opts; /* char * -> char * */
+};
+
+/* -drive and its short forms (-hda .. -hdd, -cdrom, the positional image), or a -device's own node.
+ * Strings are owned here. */
 struct drive_config {
     char *id; /* never NULL after parsing: "ide0-hd0" as QEMU names them */
+    char *node; /* name of the -blockdev node that is the disk; then only id and policy matter */
     char *file, *format; /* format NULL: raw, never probed; file NULL: no medium */
+    GHashTable *node_options; /* the rest: "file.server.path", "backing.driver", "lazy-refcounts" ... */
+    GHashTable *throttle; /* "iops-total" -> number ..., "group"; NULL: none */
     enum drive_if interface;
+    bool cd;       /* media=cdrom */
     int bus, unit; /* after index= is resolved */
     bool readonly, snapshot;
     bool cache_direct, cache_no_flush, cache_writeback; /* cache=none: true, false, true ... */
@@ -69,6 +80,7 @@ struct vm_config {
     bool boot_menu, boot_strict;
     int boot_splash_time_ms, boot_reboot_timeout_ms; /* -1: not given */
     GPtrArray *drives;   /* struct drive_config */
+    GPtrArray *blockdevs; /* struct blockdev_config, in the order in which they can be opened */
     GPtrArray *chardevs; /* struct chardev_config */
     GPtrArray *devices;  /* struct device_config */
     GPtrArray *globals;  /* struct device_config: driver and one property (-global) */

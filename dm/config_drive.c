@@ -2,6 +2,7 @@
 /* Disks: -drive and its short forms, -blockdev nodes, and where each drive sits. */
 #include <string.h>
 
+#include "block/node.h"
 #include "dm/options.h"
 
 #define IDE_BUSES 2
@@ -12,26 +13,6 @@ struct drive_place {
     int index, bus, unit;
     bool snapshot_given;
 };
-
-/* A -blockdev node. */
-struct blockdev_node {
-    char *name, *driver;
-    char *file;       /* raw: the node below; else NULL */
-    GHashTable *opts; /* checked */
-    bool referenced;  /* by a node above */
-};
-
-static void free_node(void *opaque)
-{
-    struct blockdev_node *n = opaque;
-
-    g_free(n->name);
-    g_free(n->driver);
-    g_free(n->file);
-    if (n->opts)
-        g_hash_table_unref(n->opts);
-    g_free(n);
-}
 
 static struct drive_config *add_drive(struct parser *p, int index, int bus, int unit)
 {
@@ -51,11 +32,119 @@ void parser_free_drives(struct parser *p)
 {
     if (p->places)
         g_ptr_array_free(p->places, TRUE);
-    if (p->nodes)
-        g_ptr_array_free(p->nodes, TRUE);
 }
 
 /* ---- -drive ---- */
+
+static const char *pair_value(const GPtrArray *pairs, const char *name)
+{
+    for (guint i = pairs->len; i-- > 0;) {
+        const struct opt_pair *pair = g_ptr_array_index(pairs, i);
+
+        if (pair->value && !strcmp(pair->name, name))
+            return pair->value;
+    }
+    return NULL;
+}
+
+static bool is_option_of(const struct node_driver *driver, const char *name)
+{
+    for (const struct node_option *o = driver ? driver->options : NULL; o && o->name; o++) {
+        if (!strcmp(o->name, name) && !o->refusal)
+            return true;
+    }
+    return false;
+}
+
+/* What is for the nodes rather than for the drive, and so judged by node.c. */
+static bool is_node_option(const struct opt_desc *subs, const char *format, const char *name)
+{
+    if (opt_desc_find(subs, name))
+        return false;
+    return g_str_has_prefix(name, "file.") || g_str_has_prefix(name, "backing.") ||
+           !strcmp(name, "backing") ||
+           is_option_of(format ? node_driver_find(format) : NULL, name);
+}
+
+static GHashTable *text_table(void)
+{
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+}
+
+/* Moves pairs into a table; false if a name has no value. */
+static bool move_pair(GPtrArray *pairs, guint i, const char *name, GHashTable *to, const char *what,
+                      GError **error)
+{
+    const struct opt_pair *pair = g_ptr_array_index(pairs, i);
+
+    if (!pair->value)
+        return opt_error(error, "%s %s: a value is missing: %s=...", what, pair->name, pair->name);
+    g_hash_table_replace(to, g_strdup(name), g_strdup(pair->value));
+    g_ptr_array_remove_index(pairs, i);
+    return true;
+}
+
+static bool take_node_options(struct drive_config *d, const struct option_use *use, GError **error)
+{
+    const char *format = pair_value(use->pairs, "format");
+
+    if (!format)
+        format = pair_value(use->pairs, "driver");
+    for (guint i = 0; i < use->pairs->len;) {
+        const struct opt_pair *pair = g_ptr_array_index(use->pairs, i);
+
+        if (!is_node_option(use->spec->subs, format, pair->name)) {
+            i++;
+            continue;
+        }
+        if (!d->node_options)
+            d->node_options = text_table();
+        if (!move_pair(use->pairs, i, pair->name, d->node_options, use->what, error))
+            return false;
+    }
+    return true;
+}
+
+/* Throttling's names of old, as QEMU still takes them. */
+static const struct {
+    const char *old, *name;
+} throttle_aliases[] = {
+    { "iops", "iops-total" }, { "iops_rd", "iops-read" }, { "iops_wr", "iops-write" },
+    { "bps", "bps-total" }, { "bps_rd", "bps-read" }, { "bps_wr", "bps-write" },
+    { "iops_max", "iops-total-max" }, { "iops_rd_max", "iops-read-max" },
+    { "iops_wr_max", "iops-write-max" }, { "bps_max", "bps-total-max" },
+    { "bps_rd_max", "bps-read-max" }, { "bps_wr_max", "bps-write-max" },
+    { "iops_size", "iops-size" }, { "group", "group" },
+};
+
+static const char *throttle_name(const char *name)
+{
+    if (g_str_has_prefix(name, "throttling."))
+        return name + strlen("throttling.");
+    for (size_t i = 0; i < G_N_ELEMENTS(throttle_aliases); i++) {
+        if (!strcmp(throttle_aliases[i].old, name))
+            return throttle_aliases[i].name;
+    }
+    return NULL;
+}
+
+static bool take_throttling(struct drive_config *d, const struct option_use *use, GError **error)
+{
+    for (guint i = 0; i < use->pairs->len;) {
+        const struct opt_pair *pair = g_ptr_array_index(use->pairs, i);
+        const char *name = throttle_name(pair->name);
+
+        if (!name) {
+            i++;
+            continue;
+        }
+        if (!d->throttle)
+            d->throttle = text_table();
+        if (!move_pair(use->pairs, i, name, d->throttle, use->what, error))
+            return false;
+    }
+    return true;
+}
 
 static void set_cache(struct drive_config *d, GHashTable *opts)
 {
@@ -102,13 +191,15 @@ static void set_drive_names(struct drive_config *d, GHashTable *opts)
     d->werror = g_strdup(opts_get(opts, "werror"));
     d->rerror = g_strdup(opts_get(opts, "rerror"));
     d->interface = word && !strcmp(word, "none") ? DRIVE_IF_NONE : DRIVE_IF_IDE;
+    word = opts_get(opts, "media");
+    d->cd = word && !strcmp(word, "cdrom");
 }
 
 static void set_drive_flags(struct drive_config *d, GHashTable *opts)
 {
     const char *locking = opts_get(opts, "file.locking"), *discard = opts_get(opts, "discard");
 
-    d->readonly = opts_bool(opts, "readonly", false);
+    d->readonly = opts_bool(opts, "readonly", d->cd);
     d->auto_read_only = opts_bool(opts, "auto-read-only", false);
     d->locking = !locking || strcmp(locking, "off");
     d->discard = discard && (!strcmp(discard, "unmap") || !strcmp(discard, "on"));
@@ -116,20 +207,33 @@ static void set_drive_flags(struct drive_config *d, GHashTable *opts)
     d->snapshot = opts_bool(opts, "snapshot", false);
 }
 
-static bool check_drive(const struct drive_config *d, const char *what, GHashTable *opts,
-                        GError **error)
+static bool has_file_options(const struct drive_config *d)
 {
-    bool null = d->format && !strcmp(d->format, "null-co");
+    return d->node_options && (g_hash_table_contains(d->node_options, "file.driver") ||
+                               g_hash_table_contains(d->node_options, "file.filename"));
+}
+
+/* Known, a protocol of its own that needs no file name, or -- a CD -- nothing at all. */
+static bool check_drive(struct drive_config *d, const char *what, GError **error)
+{
+    const struct node_driver *driver = d->format ? node_driver_find(d->format) : NULL;
+    const char *why = d->format ? node_driver_refusal(d->format) : NULL;
+    bool null = driver && !strcmp(driver->name, "null-co"), alone = driver && !driver->has_file;
 
     if (!opt_check_id(what, d->id, error))
         return false;
-    if (!null && (!d->file || !*d->file))
+    if (d->format && !driver)
+        return opt_error(error, "%s format=%s: not supported: %s", what, d->format,
+                         why ? why : "there is no such format; raw works");
+    if (d->cd && (!d->file || !*d->file) && !has_file_options(d)) {
+        g_clear_pointer(&d->file, g_free); /* -cdrom "": the drive is empty */
+        g_clear_pointer(&d->format, g_free);
+        return true;
+    }
+    if (!alone && (!d->file || !*d->file) && !has_file_options(d))
         return opt_error(error, "%s: file= is missing: -drive file=disk.img,format=raw", what);
-    if (!null && (d->size_bytes || opts_get(opts, "read-zeroes")))
-        return opt_error(error, "%s %s: it belongs to format=null-co only", what,
-                         d->size_bytes ? "size" : "read-zeroes");
-    if (null && opts_get(opts, "read-zeroes") && !opts_bool(opts, "read-zeroes", true))
-        return opt_error(error, "%s read-zeroes=off: not supported: null-co reads as zeroes", what);
+    if (!null && d->size_bytes)
+        return opt_error(error, "%s size: it belongs to format=null-co only", what);
     return true;
 }
 
@@ -138,25 +242,51 @@ static struct drive_place *last_place(struct parser *p)
     return g_ptr_array_index(p->places, p->places->len - 1);
 }
 
-bool apply_drive(struct parser *p, const struct option_use *use, GError **error)
+static bool fill_drive(struct parser *p, struct drive_config *d, const struct option_use *use,
+                       GHashTable *o, GError **error)
 {
-    GHashTable *o = use->opts;
-    int index = (int)opts_number(o, "index", (uint64_t)-1);
-    int bus = (int)opts_number(o, "bus", (uint64_t)-1);
-    int unit = (int)opts_number(o, "unit", (uint64_t)-1);
-    struct drive_config *d;
+    const char *zeroes = opts_get(o, "detect-zeroes");
 
-    if (index >= 0 && (bus >= 0 || unit >= 0))
-        return opt_error(error, "%s index=%d: give either index, or bus and unit", use->what,
-                         index);
-    d = add_drive(p, index, bus, unit);
     set_drive_names(d, o);
     set_drive_flags(d, o);
     set_cache(d, o);
     last_place(p)->snapshot_given = opts_get(o, "snapshot") != NULL;
-    if (!d->file && d->format && !strcmp(d->format, "null-co"))
-        d->file = g_strdup("null-co://");
-    return set_aio(d, use->what, o, error) && check_drive(d, use->what, o, error);
+    if (zeroes) {
+        if (!d->node_options)
+            d->node_options = text_table();
+        g_hash_table_insert(d->node_options, g_strdup("detect-zeroes"), g_strdup(zeroes));
+    }
+    return set_aio(d, use->what, o, error) && check_drive(d, use->what, error);
+}
+
+bool apply_drive(struct parser *p, const struct option_use *use, GError **error)
+{
+    struct drive_config *d = add_drive(p, -1, -1, -1);
+    struct drive_place *place = last_place(p);
+    g_autoptr(GHashTable) o = NULL;
+
+    if (!take_node_options(d, use, error) || !take_throttling(d, use, error))
+        return false;
+    o = opt_check(use->what, use->pairs, use->spec->subs, error);
+    if (!o)
+        return false;
+    place->index = (int)opts_number(o, "index", (uint64_t)-1);
+    place->bus = (int)opts_number(o, "bus", (uint64_t)-1);
+    place->unit = (int)opts_number(o, "unit", (uint64_t)-1);
+    if (place->index >= 0 && (place->bus >= 0 || place->unit >= 0))
+        return opt_error(error, "%s index=%d: give either index, or bus and unit", use->what,
+                         place->index);
+    return fill_drive(p, d, use, o, error);
+}
+
+/* -cdrom FILE: index 2, as QEMU's; "" is an empty drive. */
+bool apply_cdrom(struct parser *p, const struct option_use *use, GError **error)
+{
+    struct drive_config *d = add_drive(p, 2, -1, -1);
+
+    d->file = g_strdup(use->arg);
+    d->cd = d->readonly = true;
+    return check_drive(d, use->what, error);
 }
 
 /* -hda FILE .. -hdd FILE, and the image without an option, which is -hda. */
@@ -218,7 +348,7 @@ static bool place_ide(struct parser *p, guint i, GError **error)
     d->bus = bus;
     d->unit = unit;
     if (!d->id)
-        d->id = g_strdup_printf("ide%d-hd%d", bus, unit);
+        d->id = g_strdup_printf("ide%d-%s%d", bus, d->cd ? "cd" : "hd", unit);
     return true;
 }
 
@@ -253,236 +383,6 @@ static bool place_drives(struct parser *p, GError **error)
     return true;
 }
 
-/* ---- -blockdev ---- */
-
-#define NODE_COMMON                                                                                \
-    {.name = "node-name", .type = OPT_STRING}, {.name = "read-only", .type = OPT_BOOL},            \
-    {.name = "auto-read-only", .type = OPT_BOOL},                                                  \
-    {.name = "discard", .type = OPT_ENUM, .values = "ignore|unmap"},                               \
-    {.name = "detect-zeroes", .type = OPT_ENUM, .values = "off"},                                  \
-    {.name = "cache.direct", .type = OPT_BOOL}, {.name = "cache.no-flush", .type = OPT_BOOL}
-
-static const struct opt_desc file_node[] = {
-    NODE_COMMON,
-    {.name = "filename", .type = OPT_STRING},
-    {.name = "aio", .type = OPT_ENUM, .values = "threads|native"},
-    {.name = "locking", .type = OPT_ENUM, .values = "auto|on|off"},
-    OPT_END,
-};
-
-static const struct opt_desc raw_node[] = {
-    NODE_COMMON,
-    {.name = "file", .type = OPT_STRING},
-    {.name = "offset", .type = OPT_SIZE, .refusal = "the whole file is the disk"},
-    {.name = "size", .type = OPT_SIZE, .refusal = "the whole file is the disk"},
-    OPT_END,
-};
-
-static const struct opt_desc null_node[] = {
-    NODE_COMMON,
-    {.name = "size", .type = OPT_SIZE},
-    {.name = "read-zeroes", .type = OPT_BOOL},
-    OPT_END,
-};
-
-static const struct {
-    const char *driver;
-    const struct opt_desc *descs;
-    const char *required;
-} node_drivers[] = {
-    {"raw", raw_node, "file"},
-    {"file", file_node, "filename"},
-    {"host_device", file_node, "filename"},
-    {"null-co", null_node, NULL},
-};
-
-static struct blockdev_node *find_node(struct parser *p, const char *name)
-{
-    for (guint i = 0; i < p->nodes->len; i++) {
-        struct blockdev_node *n = g_ptr_array_index(p->nodes, i);
-
-        if (!strcmp(n->name, name))
-            return n;
-    }
-    return NULL;
-}
-
-static bool node_checked(struct blockdev_node *n, GPtrArray *pairs, bool has_file, GError **error)
-{
-    g_autofree char *names = NULL, *what = g_strdup_printf("-blockdev %s", n->driver);
-    const char *required = NULL;
-
-    for (size_t i = 0; i < G_N_ELEMENTS(node_drivers); i++) {
-        if (strcmp(n->driver, node_drivers[i].driver))
-            continue;
-        n->opts = opt_check(what, pairs, node_drivers[i].descs, error);
-        if (!n->opts)
-            return false;
-        required = node_drivers[i].required;
-        if (required && !has_file && !opts_get(n->opts, required))
-            return opt_error(error, "%s: %s is missing", what, required);
-        if (opts_get(n->opts, "aio") && !strcmp(opts_get(n->opts, "aio"), "native") &&
-            !opts_bool(n->opts, "cache.direct", false))
-            return opt_error(error, "%s aio=native: it needs cache.direct=on", what);
-        return true;
-    }
-    return opt_error(error, "%s: not supported yet; there are raw, file, host_device, null-co",
-                     what);
-}
-
-static bool add_node(struct parser *p, GPtrArray *pairs, const char *inner_of, char **name_out,
-                     GError **error);
-
-/* The node of one option, with the one inside "file": {...} if there is one. */
-static bool fill_node(struct parser *p, struct blockdev_node *n, GPtrArray *pairs, GError **error)
-{
-    g_autoptr(GPtrArray) inner = opt_pairs_steal_prefix(pairs, "file.");
-
-    if (inner && strcmp(n->driver, "raw"))
-        return opt_error(error, "-blockdev %s: only raw has a file below it", n->driver);
-    if (inner && !add_node(p, inner, n->name, &n->file, error))
-        return false;
-    if (!node_checked(n, pairs, inner != NULL, error))
-        return false;
-    if (inner && opts_get(n->opts, "file"))
-        return opt_error(error, "-blockdev raw: file is given twice");
-    if (!inner)
-        n->file = g_strdup(opts_get(n->opts, "file"));
-    return true;
-}
-
-static bool add_node(struct parser *p, GPtrArray *pairs, const char *inner_of, char **name_out,
-                     GError **error)
-{
-    struct blockdev_node *n = g_new0(struct blockdev_node, 1);
-
-    n->driver = opt_pairs_steal(pairs, "driver");
-    n->name = opt_pairs_steal(pairs, "node-name");
-    if (!n->name && inner_of)
-        n->name = g_strdup_printf("#%s", inner_of); /* no id can begin so */
-    else if (n->name && !opt_check_id("-blockdev", n->name, error))
-        goto fail;
-    if (!n->driver || !n->name) {
-        opt_error(error, "-blockdev: %s is missing", n->driver ? "node-name" : "driver");
-        goto fail;
-    }
-    if (find_node(p, n->name)) {
-        opt_error(error, "-blockdev node-name=%s: the name is taken", n->name);
-        goto fail;
-    }
-    if (!fill_node(p, n, pairs, error))
-        goto fail;
-    g_ptr_array_add(p->nodes, n);
-    if (name_out)
-        *name_out = g_strdup(n->name);
-    return true;
-fail:
-    free_node(n);
-    return false;
-}
-
-bool apply_blockdev(struct parser *p, const struct option_use *use, GError **error)
-{
-    if (!p->nodes)
-        p->nodes = g_ptr_array_new_with_free_func(free_node);
-    return add_node(p, use->pairs, NULL, NULL, error);
-}
-
-/* raw over raw over file ... : a chain, each node used once. The last is where the bytes are. */
-static struct blockdev_node *bottom_node(struct parser *p, struct blockdev_node *top,
-                                         GError **error)
-{
-    struct blockdev_node *n = top;
-
-    for (guint steps = 0; n->file; steps++) {
-        struct blockdev_node *below = find_node(p, n->file);
-
-        if (!below || steps > p->nodes->len) {
-            opt_error(error, "-blockdev %s: there is no node '%s' below it", n->name, n->file);
-            return NULL;
-        }
-        n = below;
-    }
-    return n;
-}
-
-static bool mark_references(struct parser *p, GError **error)
-{
-    for (guint i = 0; i < p->nodes->len; i++) {
-        struct blockdev_node *n = g_ptr_array_index(p->nodes, i), *below;
-
-        below = n->file ? find_node(p, n->file) : NULL;
-        if (n->file && !below)
-            return opt_error(error, "-blockdev %s: there is no node '%s'", n->name, n->file);
-        if (below && below->referenced)
-            return opt_error(error, "-blockdev %s: node '%s' is in use", n->name, n->file);
-        if (below)
-            below->referenced = true;
-    }
-    return true;
-}
-
-static bool unmaps(const struct blockdev_node *n)
-{
-    const char *discard = opts_get(n->opts, "discard");
-
-    return discard && !strcmp(discard, "unmap");
-}
-
-static void drive_of_node(struct parser *p, const struct blockdev_node *top,
-                          const struct blockdev_node *bottom)
-{
-    struct drive_config *d = add_drive(p, -1, -1, -1);
-    const char *aio = opts_get(bottom->opts, "aio"), *locking = opts_get(bottom->opts, "locking");
-
-    last_place(p)->snapshot_given = true;
-    d->interface = DRIVE_IF_NONE;
-    d->id = g_strdup(top->name);
-    if (!strcmp(bottom->driver, "null-co")) {
-        d->file = g_strdup("null-co://");
-        d->format = g_strdup("null-co");
-    } else {
-        /* A name, not a "protocol:" prefix, whatever it looks like. */
-        d->file = g_strdup_printf("%s:%s", bottom->driver, opts_get(bottom->opts, "filename"));
-        d->format = g_strdup("raw");
-    }
-    d->size_bytes = opts_number(bottom->opts, "size", 0);
-    d->readonly = opts_bool(top->opts, "read-only", false) ||
-                  opts_bool(bottom->opts, "read-only", false);
-    d->auto_read_only = opts_bool(top->opts, "auto-read-only", false);
-    d->cache_direct = opts_bool(bottom->opts, "cache.direct", false);
-    d->cache_no_flush = opts_bool(top->opts, "cache.no-flush", false) ||
-                        opts_bool(bottom->opts, "cache.no-flush", false);
-    d->aio_native = aio && !strcmp(aio, "native");
-    d->locking = !locking || strcmp(locking, "off");
-    d->discard = unmaps(top) && unmaps(bottom);
-}
-
-/* Nodes that no other node stands on are drives, with the node's name for id. */
-static bool finish_nodes(struct parser *p, GError **error)
-{
-    guint tops = 0;
-
-    if (!p->nodes)
-        return true;
-    if (p->snapshot_all)
-        return opt_error(error, "-snapshot: it cannot be had with -blockdev; use -drive");
-    if (!mark_references(p, error))
-        return false;
-    for (guint i = 0; i < p->nodes->len; i++) {
-        struct blockdev_node *n = g_ptr_array_index(p->nodes, i), *bottom;
-
-        if (n->referenced)
-            continue;
-        bottom = bottom_node(p, n, error);
-        if (!bottom)
-            return false;
-        drive_of_node(p, n, bottom);
-        tops++;
-    }
-    return tops || opt_error(error, "-blockdev: the nodes stand on each other in a ring");
-}
-
 /* ---- which device has which drive ---- */
 
 static struct drive_config *find_drive(struct parser *p, const char *id)
@@ -496,25 +396,47 @@ static struct drive_config *find_drive(struct parser *p, const char *id)
     return NULL;
 }
 
+/* A -blockdev node becomes a drive when a device takes it. */
+static struct drive_config *drive_of_node(struct parser *p, const char *name)
+{
+    struct drive_config *d;
+
+    if (!find_blockdev(p, name))
+        return NULL;
+    d = add_drive(p, -1, -1, -1);
+    last_place(p)->snapshot_given = true;
+    d->interface = DRIVE_IF_NONE;
+    d->id = g_strdup(name);
+    d->node = g_strdup(name);
+    return d;
+}
+
+static bool takes_drive(const struct device_config *dev, bool *needs_one)
+{
+    *needs_one = !strcmp(dev->driver, "ide-hd");
+    return *needs_one || !strcmp(dev->driver, "ide-cd") || !strcmp(dev->driver, "floppy");
+}
+
 static bool join_device(struct parser *p, const struct device_config *dev, GError **error)
 {
     const char *id = g_hash_table_lookup(dev->props, "drive");
     struct drive_config *d;
+    bool needs_one;
 
-    if (strcmp(dev->driver, "ide-hd"))
+    if (!takes_drive(dev, &needs_one) || (!id && !needs_one))
         return true;
     if (!id)
         return opt_error(error, "-device %s: drive= is missing", dev->driver);
     d = find_drive(p, id);
-    if (!d && p->nodes && find_node(p, id))
-        return opt_error(error, "-device %s,drive=%s: another node stands on that one", dev->driver,
-                         id);
+    if (!d)
+        d = drive_of_node(p, id);
     if (!d)
         return opt_error(error, "-device %s,drive=%s: no -drive or -blockdev has that id",
                          dev->driver, id);
     if (d->interface != DRIVE_IF_NONE || d->used_by_device)
         return opt_error(error, "-device %s,drive=%s: that drive is in use%s", dev->driver, id,
                          d->used_by_device ? "" : "; give it if=none");
+    d->cd |= !strcmp(dev->driver, "ide-cd");
     d->used_by_device = true;
     return true;
 }
@@ -523,13 +445,13 @@ bool finish_drives(struct parser *p, GError **error)
 {
     struct vm_config *c = p->config;
 
-    if (!finish_nodes(p, error) || !place_drives(p, error))
+    if (!finish_blockdevs(p, error) || !place_drives(p, error))
         return false;
     for (guint i = 0; i < c->drives->len; i++) {
         struct drive_config *d = g_ptr_array_index(c->drives, i);
         const struct drive_place *place = g_ptr_array_index(p->places, i);
 
-        if (p->snapshot_all && !place->snapshot_given)
+        if (p->snapshot_all && !place->snapshot_given && !d->cd)
             d->snapshot = true;
     }
     for (guint i = 0; i < c->devices->len; i++) {

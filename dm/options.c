@@ -105,16 +105,17 @@ static const struct opt_desc action_subs[] = {
 
 static const struct opt_desc drive_subs[] = {
     {.name = "file", .type = OPT_STRING, .help = "disk image or block device"},
-    {.name = "format", .type = OPT_ENUM, .values = "raw|null-co", .help = "image format",
-     .fallback = "raw"},
-    {.name = "driver", .type = OPT_ENUM, .values = "raw|null-co", .alias_of = "format"},
+    {.name = "format", .type = OPT_STRING, .help = "image format: raw, qcow2 ... (-blockdev help)",
+     .fallback = "raw, if nothing else is recognized"},
+    {.name = "driver", .type = OPT_STRING, .alias_of = "format"},
     {.name = "if", .type = OPT_ENUM, .values = "ide|none", .help = "none: for a -device to use",
      .fallback = "ide"},
     {.name = "index", .type = OPT_NUMBER, .min = 0, .max = 3, .help = "bus * 2 + unit",
      .fallback = "the first free"},
     {.name = "bus", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "IDE channel"},
     {.name = "unit", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "0 master, 1 slave"},
-    {.name = "media", .type = OPT_ENUM, .values = "disk", .help = "CD drives come later"},
+    {.name = "media", .type = OPT_ENUM, .values = "disk|cdrom", .help = "hard disk or CD",
+     .fallback = "disk"},
     {.name = "id", .type = OPT_STRING, .help = "its name", .fallback = "ide0-hd0 ..."},
     {.name = "cache", .type = OPT_ENUM,
      .values = "writeback|none|writethrough|directsync|unsafe", .help = "host cache",
@@ -138,10 +139,15 @@ static const struct opt_desc drive_subs[] = {
     {.name = "serial", .type = OPT_STRING, .max = 20, .help = "serial number the guest sees"},
     {.name = "discard", .type = OPT_ENUM, .values = "ignore|off|unmap|on",
      .help = "give space back that the guest discards", .fallback = "ignore"},
-    {.name = "detect-zeroes", .type = OPT_ENUM, .values = "off",
-     .help = "zeroes are written as such"},
+    {.name = "detect-zeroes", .type = OPT_ENUM, .values = "off|on|unmap",
+     .help = "written zeroes are stored as holes (unmap: their space is given back)",
+     .fallback = "off"},
     {.name = "size", .type = OPT_SIZE, .help = "of format=null-co"},
-    {.name = "read-zeroes", .type = OPT_BOOL, .help = "of format=null-co: on"},
+    {.name = "throttling.*", .type = OPT_STRING,
+     .help = "limits: iops-total, iops-read, iops-write, bps-total, bps-read, bps-write, each also "
+             "-max and -max-length; iops-size; group"},
+    {.name = "file.*", .type = OPT_STRING, .help = "options of the file's driver: file.driver=nbd,..."},
+    {.name = "backing.*", .type = OPT_STRING, .help = "options of what is behind the image"},
     OPT_END,
 };
 
@@ -222,13 +228,14 @@ static const struct option_spec specs[] = {
     {"hdb", SECTION_DISK, ARG_WORD, "FILE", "IDE disk 1", NULL, NULL, NULL, apply_hd, NULL},
     {"hdc", SECTION_DISK, ARG_WORD, "FILE", "IDE disk 2", NULL, NULL, NULL, apply_hd, NULL},
     {"hdd", SECTION_DISK, ARG_WORD, "FILE", "IDE disk 3", NULL, NULL, NULL, apply_hd, NULL},
-    {"drive", SECTION_DISK, ARG_LIST, "file=FILE[,NAME=VALUE...]", "a disk", NULL, drive_subs,
+    {"drive", SECTION_DISK, ARG_PAIRS, "file=FILE[,NAME=VALUE...]", "a disk", NULL, drive_subs,
      "drive",
      apply_drive, NULL},
     {"blockdev", SECTION_DISK, ARG_JSON, "driver=DRIVER,node-name=NAME[,NAME=VALUE...]",
-     "a block node: raw, file, host_device or null-co; the topmost is a drive", "driver", NULL,
-         NULL,
-     apply_blockdev, NULL},
+     "a block node for a -device's drive=, or for a node above it; -blockdev help lists the drivers",
+     "driver", NULL, NULL, apply_blockdev, list_node_drivers},
+    {"cdrom", SECTION_DISK, ARG_WORD, "FILE", "CD in the drive ide1-cd0 (the secondary master)", NULL,
+     NULL, NULL, apply_cdrom, NULL},
     {"snapshot", SECTION_DISK, ARG_NONE, NULL, "snapshot=on for every -drive", NULL, NULL, NULL,
      apply_snapshot, NULL},
 
@@ -349,7 +356,6 @@ static const struct {
     bool takes_arg;
     const char *hint;
 } refused[] = {
-    {"cdrom", true, "not supported yet: CD drives come later; -hda FILE works for disks"},
     {"fda", true, "not supported yet: floppy drives come later; -hda FILE works for disks"},
     {"fdb", true, "not supported yet: floppy drives come later; -hda FILE works for disks"},
     {"pflash", true, "not supported: use -bios FILE"},

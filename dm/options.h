@@ -20,6 +20,7 @@ enum option_arg {
     ARG_NONE,
     ARG_WORD, /* taken as it is */
     ARG_LIST, /* "k=v,k=v", checked against subs */
+    ARG_PAIRS, /* the same, but apply() checks use->pairs: there may be more than in subs */
     ARG_JSON, /* the same, or a JSON object */
 };
 
@@ -66,6 +67,7 @@ void list_accels(FILE *out);
 void list_cpus(FILE *out);
 void list_displays(FILE *out);
 void list_chardevs(FILE *out);
+void list_node_drivers(FILE *out);
 
 /* A -chardev back end's sub-options as a table (free with g_free); NULL: unknown back end. */
 struct opt_desc *chardev_descs(const char *backend);
@@ -75,7 +77,6 @@ struct parser {
     struct vm_config *config;
     bool done;            /* help or version was printed */
     GPtrArray *places;    /* struct drive_place *, beside config->drives */
-    GPtrArray *nodes;     /* struct blockdev_node * */
     GPtrArray *objects;   /* char *: ids */
     bool snapshot_all, machine_accel, accel_given, serial_given, parallel_given, monitor_given;
     bool display_given, cdrom_asked;
@@ -93,8 +94,13 @@ option_apply_fn apply_accepted, apply_object, apply_version, apply_help, apply_h
 bool finish_machine(struct parser *p, GError **error);
 
 /* config_drive.c: disks and block nodes */
-option_apply_fn apply_drive, apply_hd, apply_snapshot, apply_blockdev;
+option_apply_fn apply_drive, apply_hd, apply_cdrom, apply_snapshot, apply_blockdev;
 bool finish_drives(struct parser *p, GError **error); /* after the devices are known */
+/* config_blockdev.c */
+bool finish_blockdevs(struct parser *p, GError **error); /* puts them in order */
+struct blockdev_config *find_blockdev(struct parser *p, const char *name);
+/* Pairs as block/node.h's flat options, checked: names, types, words. NULL with error. */
+GHashTable *blockdev_options(const char *what, GPtrArray *pairs, GError **error);
 void parser_free_drives(struct parser *p);
 
 /* config_device.c: devices, character back ends, monitors, displays */

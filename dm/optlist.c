@@ -94,6 +94,21 @@ static bool flatten(const char *what, GPtrArray *pairs, const char *prefix, Json
                     GError **error);
 
 static bool flatten_member(const char *what, GPtrArray *pairs, char *name, JsonNode *node,
+                           GError **error);
+
+/* As the dotted form counts: "inject-error.0.event". */
+static bool flatten_list(const char *what, GPtrArray *pairs, const char *prefix, JsonArray *array,
+                         GError **error)
+{
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        if (!flatten_member(what, pairs, g_strdup_printf("%s.%u", prefix, i),
+                            json_array_get_element(array, i), error))
+            return false;
+    }
+    return true;
+}
+
+static bool flatten_member(const char *what, GPtrArray *pairs, char *name, JsonNode *node,
                            GError **error)
 {
     g_autofree char *owned = name;
@@ -105,7 +120,7 @@ static bool flatten_member(const char *what, GPtrArray *pairs, char *name, JsonN
     if (JSON_NODE_HOLDS_OBJECT(node))
         return flatten(what, pairs, name, json_node_get_object(node), error);
     if (JSON_NODE_HOLDS_ARRAY(node))
-        return opt_error(error, "%s: member '%s': a list is not supported here", what, name);
+        return flatten_list(what, pairs, name, json_node_get_array(node), error);
     if (JSON_NODE_HOLDS_NULL(node))
         value = g_strdup("");
     else if (json_node_get_value_type(node) == G_TYPE_STRING)
@@ -137,9 +152,15 @@ static bool flatten(const char *what, GPtrArray *pairs, const char *prefix, Json
     return true;
 }
 
-GPtrArray *opt_pairs_from_json(const char *what, const char *text, GError **error)
+GPtrArray *opt_pairs_from_object(const char *what, JsonObject *object, GError **error)
 {
     g_autoptr(GPtrArray) pairs = g_ptr_array_new_with_free_func(free_pair);
+
+    return flatten(what, pairs, NULL, object, error) ? g_steal_pointer(&pairs) : NULL;
+}
+
+GPtrArray *opt_pairs_from_json(const char *what, const char *text, GError **error)
+{
     g_autoptr(JsonNode) node = NULL;
     g_autoptr(GError) why = NULL;
 
@@ -152,8 +173,7 @@ GPtrArray *opt_pairs_from_json(const char *what, const char *text, GError **erro
         opt_error(error, "%s: a JSON object is expected", what);
         return NULL;
     }
-    return flatten(what, pairs, NULL, json_node_get_object(node), error) ? g_steal_pointer(&pairs)
-                                                                         : NULL;
+    return opt_pairs_from_object(what, json_node_get_object(node), error);
 }
 
 char *opt_pairs_steal(GPtrArray *pairs, const char *name)

@@ -44,8 +44,9 @@ struct opt_pair {
  */
 GPtrArray *opt_pairs_from_text(const char *what, const char *text, const char *implied,
                                GError **error);
-/* The same from a JSON object; nested names are joined with dots: "cache.direct". */
+/* The same from a JSON object; nested names are joined with dots: "cache.direct", lists count from 0. */
 GPtrArray *opt_pairs_from_json(const char *what, const char *text, GError **error);
+GPtrArray *opt_pairs_from_object(const char *what, JsonObject *object, GError **error);
 /* Takes the last pair of this name out and returns its value (g_free); NULL: there is none. */
 char *opt_pairs_steal(GPtrArray *pairs, const char *name);
 /* Takes all pairs "PREFIXname" out, as pairs "name"; NULL: there are none. */

@@ -242,7 +242,7 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
 }
 
 /* The events that dm/vm.c sends. */
-static const char *const events[] = {"BLOCK_IO_ERROR", "POWERDOWN", "RESET", "RESUME", "SHUTDOWN",
+static const char *const events[] = {"BLOCK_IO_ERROR", "DEVICE_TRAY_MOVED", "POWERDOWN", "RESET", "RESUME", "SHUTDOWN",
                                      "STOP"};
 
 static JsonNode *query_events(struct vm *vm, JsonObject *args, GError **error)
@@ -316,44 +316,55 @@ static const struct qmp_arg typename_args[] = {{"typename", QMP_STRING, false, N
 static const struct qmp_arg option_args[] = {{"option", QMP_STRING, true, NULL}, {0}};
 
 static const struct qmp_command commands[] = {
-    {"qmp_capabilities", NULL, capabilities_args, false}, /* run by the monitor itself */
-    {"query-version", query_version, NULL, false},
-    {"query-commands", query_commands, NULL, false},
-    {"query-events", query_events, NULL, false},
-    {"query-qmp-schema", query_qmp_schema, NULL, false},
-    {"query-command-line-options", query_command_line_options, option_args, false},
-    {"query-status", query_status, NULL, false},
-    {"query-name", query_name, NULL, false},
-    {"query-uuid", query_uuid, NULL, false},
-    {"query-kvm", query_kvm, NULL, false},
-    {"query-target", query_target, NULL, false},
-    {"query-machines", query_machines, NULL, false},
-    {"query-cpus-fast", query_cpus_fast, NULL, false},
-    {"query-chardev", query_chardev, NULL, false},
-    {"query-iothreads", query_iothreads, NULL, false},
-    {"qom-list-types", qom_list_types, qom_list_types_args, false},
-    {"device-list-properties", device_list_properties, typename_args, false},
-    {"stop", do_stop, NULL, true},
-    {"cont", do_cont, NULL, true},
-    {"system_reset", do_reset, NULL, true},
-    {"system_powerdown", do_powerdown, NULL, true},
-    {"screendump", do_screendump, screendump_args, true},
-    {"quit", do_quit, NULL, false},
+    {"qmp_capabilities", NULL, capabilities_args, false, false}, /* run by the monitor itself */
+    {"query-version", query_version, NULL, false, false},
+    {"query-commands", query_commands, NULL, false, false},
+    {"query-events", query_events, NULL, false, false},
+    {"query-qmp-schema", query_qmp_schema, NULL, false, false},
+    {"query-command-line-options", query_command_line_options, option_args, false, false},
+    {"query-status", query_status, NULL, false, false},
+    {"query-name", query_name, NULL, false, false},
+    {"query-uuid", query_uuid, NULL, false, false},
+    {"query-kvm", query_kvm, NULL, false, false},
+    {"query-target", query_target, NULL, false, false},
+    {"query-machines", query_machines, NULL, false, false},
+    {"query-cpus-fast", query_cpus_fast, NULL, false, false},
+    {"query-chardev", query_chardev, NULL, false, false},
+    {"query-iothreads", query_iothreads, NULL, false, false},
+    {"qom-list-types", qom_list_types, qom_list_types_args, false, false},
+    {"device-list-properties", device_list_properties, typename_args, false, false},
+    {"stop", do_stop, NULL, true, false},
+    {"cont", do_cont, NULL, true, false},
+    {"system_reset", do_reset, NULL, true, false},
+    {"system_powerdown", do_powerdown, NULL, true, false},
+    {"screendump", do_screendump, screendump_args, true, false},
+    {"quit", do_quit, NULL, false, false},
 };
 
 const struct qmp_command *qmp_commands(unsigned *count)
 {
-    *count = G_N_ELEMENTS(commands);
-    return commands;
+    static const struct qmp_table base = {commands, G_N_ELEMENTS(commands)};
+    static const struct qmp_table *const tables[] = {&base, &qmp_block_table};
+    static GArray *all;
+
+    if (!all) {
+        all = g_array_new(FALSE, FALSE, sizeof(struct qmp_command));
+        for (unsigned i = 0; i < G_N_ELEMENTS(tables); i++)
+            g_array_append_vals(all, tables[i]->rows, tables[i]->count);
+    }
+    *count = all->len;
+    return (const struct qmp_command *)(void *)all->data;
 }
 
 static JsonNode *query_commands(struct vm *vm, JsonObject *args, GError **error)
 {
     JsonArray *array = json_array_new();
+    unsigned count;
+    const struct qmp_command *c = qmp_commands(&count);
 
     (void)vm, (void)args, (void)error;
-    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
-        add_named(array, commands[i].name);
+    for (unsigned i = 0; i < count; i++)
+        add_named(array, c[i].name);
     return json_node_of_array(array);
 }
 
@@ -402,6 +413,8 @@ static JsonNode *query_qmp_schema(struct vm *vm, JsonObject *args, GError **erro
     static const char *const builtins[][2] = {
         {"str", "string"}, {"int", "int"}, {"bool", "boolean"}, {"any", "value"}};
     JsonArray *schema = json_array_new();
+    unsigned count;
+    const struct qmp_command *c = qmp_commands(&count);
 
     (void)vm, (void)args, (void)error;
     for (unsigned i = 0; i < G_N_ELEMENTS(builtins); i++)
@@ -410,14 +423,14 @@ static JsonNode *query_qmp_schema(struct vm *vm, JsonObject *args, GError **erro
     json_object_set_string_member(add_schema(schema, "[any]", "array"), "element-type", "any");
     json_object_set_array_member(add_schema(schema, "object-any", "object"), "members",
                                  json_array_new());
-    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
-        g_autofree char *type = g_strdup_printf("%s-arg", commands[i].name);
-        JsonObject *o = add_schema(schema, commands[i].name, "command");
+    for (unsigned i = 0; i < count; i++) {
+        g_autofree char *type = g_strdup_printf("%s-arg", c[i].name);
+        JsonObject *o = add_schema(schema, c[i].name, "command");
 
-        json_object_set_string_member(o, "arg-type", commands[i].args ? type : "object-any");
+        json_object_set_string_member(o, "arg-type", c[i].args ? type : "object-any");
         json_object_set_string_member(o, "ret-type", "any");
-        if (commands[i].args)
-            add_argument_types(schema, &commands[i], type);
+        if (c[i].args)
+            add_argument_types(schema, &c[i], type);
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(events); i++)
         json_object_set_string_member(add_schema(schema, events[i], "event"), "arg-type",
@@ -468,7 +481,7 @@ static bool check_arguments(const struct qmp_command *c, JsonObject *args, GErro
 {
     g_autoptr(GList) members = json_object_get_members(args);
 
-    for (GList *m = members; m; m = m->next) {
+    for (GList *m = members; m && !c->open_args; m = m->next) {
         const struct qmp_arg *a = c->args;
 
         while (a && a->name && strcmp(a->name, m->data))
@@ -490,6 +503,8 @@ JsonNode *qmp_run(struct vm *vm, const char *name, JsonNode *arguments, GError *
 {
     g_autoptr(JsonObject) empty = json_object_new();
     JsonObject *args = empty;
+    unsigned count;
+    const struct qmp_command *all = qmp_commands(&count);
 
     if (arguments && !JSON_NODE_HOLDS_OBJECT(arguments)) {
         g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR,
@@ -498,8 +513,8 @@ JsonNode *qmp_run(struct vm *vm, const char *name, JsonNode *arguments, GError *
     }
     if (arguments)
         args = json_node_get_object(arguments);
-    for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
-        const struct qmp_command *c = &commands[i];
+    for (unsigned i = 0; i < count; i++) {
+        const struct qmp_command *c = &all[i];
 
         if (strcmp(c->name, name) || !c->run)
             continue;

@@ -38,8 +38,17 @@ struct qmp_command {
     JsonNode *(*run)(struct vm *vm, JsonObject *args, GError **error);
     const struct qmp_arg *args; /* NULL: none */
     bool needs_machine;         /* refused under -machine none */
+    bool open_args;             /* members beside those of args are run()'s to judge */
 };
 
+/* A file's rows. */
+struct qmp_table {
+    const struct qmp_command *rows;
+    unsigned count;
+};
+extern const struct qmp_table qmp_block_table; /* qmp_block.c */
+
+/* All rows of all tables. */
 const struct qmp_command *qmp_commands(unsigned *count);
 
 /* Looks the command up, checks its arguments (may be NULL) against the table, runs it. */

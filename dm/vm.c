@@ -7,9 +7,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "block/node.h"
 #include "block/open.h"
 #include "dm/backends.h"
 #include "dm/irq.h"
+#include "dm/json.h"
 #include "dm/kvm.h"
 #include "dm/log.h"
 #include "dm/loop.h"
@@ -296,17 +298,28 @@ static void io_error(void *opaque, struct block *blk, bool write, bool nospace, 
 {
     struct vm *vm = opaque;
     JsonObject *data = json_object_new();
-    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+    struct image *root = block_root(blk);
 
     json_object_set_string_member(data, "device", block_name(blk));
+    if (root)
+        json_object_set_string_member(data, "node-name", root->node_name);
     json_object_set_string_member(data, "operation", write ? "write" : "read");
     json_object_set_string_member(data, "action", block_error_action(blk, write, nospace));
     json_object_set_boolean_member(data, "nospace", nospace);
     json_object_set_string_member(data, "reason", reason);
-    json_node_take_object(node, data);
-    monitor_event(vm, "BLOCK_IO_ERROR", node);
+    monitor_event(vm, "BLOCK_IO_ERROR", json_node_of_object(data));
     if (stopped)
         vm_stop(vm, RUN_IO_ERROR);
+}
+
+static void tray_moved(void *opaque, struct block *blk)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_string_member(data, "device", block_name(blk));
+    json_object_set_string_member(data, "id", block_device_id(blk));
+    json_object_set_boolean_member(data, "tray-open", block_tray_open(blk));
+    monitor_event(opaque, "DEVICE_TRAY_MOVED", json_node_of_object(data));
 }
 
 /* ---- looking ---- */
@@ -526,6 +539,7 @@ struct vm *vm_new(const struct vm_config *config, GError **error)
     if (!vm->backends || !choose_accel(vm, bare, error) || !build_world(vm, error))
         goto fail;
     block_set_stop_hook(io_error, vm);
+    block_set_tray_hook(tray_moved, vm);
     if (!bare && !build_machine(vm, error))
         goto fail;
     if (!build_vcpus(vm, error) || !build_qtest(vm, error) || !build_monitors(vm, error))

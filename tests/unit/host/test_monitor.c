@@ -287,7 +287,8 @@ static void commands(void **state)
     expect("{\"event\":\"RESUME\"}");
     expect("{\"return\":{}}");
     send("{\"execute\":\"query-events\",\"id\":1}");
-    expect("{\"return\":[{\"name\":\"BLOCK_IO_ERROR\"},{\"name\":\"POWERDOWN\"},"
+    expect("{\"return\":[{\"name\":\"BLOCK_IO_ERROR\"},{\"name\":\"DEVICE_TRAY_MOVED\"},"
+           "{\"name\":\"POWERDOWN\"},"
            "{\"name\":\"RESET\"},{\"name\":\"RESUME\"},{\"name\":\"SHUTDOWN\"},"
            "{\"name\":\"STOP\"}],\"id\":1}");
     expect_error("{\"execute\":\"query-command-line-options\",\"arguments\":{\"option\":\"x\"}}",

@@ -72,6 +72,13 @@ static void finish(void)
     g_clear_pointer(&message, g_free);
 }
 
+static const char *blockdev(guint i, const char *option)
+{
+    assert_true(i < c.blockdevs->len);
+    return g_hash_table_lookup(((struct blockdev_config *)g_ptr_array_index(c.blockdevs, i))->opts,
+                               option);
+}
+
 static const struct drive_config *drive(guint i)
 {
     assert_true(i < c.drives->len);
@@ -275,19 +282,31 @@ static void drive_flags(void **state)
     assert_true(drive(0)->snapshot && !drive(1)->snapshot && drive(2)->snapshot);
     finish();
     accept("-drive driver=null-co,size=1G,read-zeroes=on,if=none,id=n");
-    assert_string_equal(drive(0)->file, "null-co://");
+    assert_null(drive(0)->file);
     assert_true(drive(0)->size_bytes == 1ull << 30);
+    assert_string_equal(g_hash_table_lookup(drive(0)->node_options, "read-zeroes"), "on");
+
+    accept("-drive file=a,file.locking=off,detect-zeroes=unmap,backing.driver=raw,bps_rd=5,"
+           "throttling.iops-total=9 -cdrom x.iso -drive media=cdrom,if=none,id=e");
+    assert_false(drive(0)->locking);
+    assert_string_equal(g_hash_table_lookup(drive(0)->node_options, "detect-zeroes"), "unmap");
+    assert_string_equal(g_hash_table_lookup(drive(0)->node_options, "backing.driver"), "raw");
+    assert_string_equal(g_hash_table_lookup(drive(0)->throttle, "bps-read"), "5");
+    assert_string_equal(g_hash_table_lookup(drive(0)->throttle, "iops-total"), "9");
+    assert_string_equal(drive(1)->id, "ide1-cd0");
+    assert_true(drive(1)->cd && drive(1)->readonly && drive(2)->cd && !drive(2)->file);
     finish();
     refuse("-drive file=a,aio=native", "-drive aio=native|cache=none");
     refuse("-drive file=a,aio=io_uring", "-drive aio=io_uring|threads");
     refuse("-drive file=a,cache=foo", "-drive cache=foo|writeback");
-    refuse("-drive file=a,format=qcow2", "-drive format=qcow2|raw");
+    refuse("-drive file=a,format=dmg", "-drive format=dmg|qemu-img convert");
+    refuse("-drive file=a,format=rwa", "-drive format=rwa|raw works");
     refuse("-drive file=a,if=floppy", "-drive if=floppy|ide");
     refuse("-drive file=a,if=virtio", "-drive if=virtio|ide");
-    refuse("-drive file=a,media=cdrom", "-drive media=cdrom");
-    refuse("-drive file=a,detect-zeroes=on", "-drive detect-zeroes=on|off");
+    refuse("-drive file=a,media=tape", "-drive media=tape|cdrom");
+    refuse("-cdrom a -hdc b", "index 2|already");
     refuse("-drive file=a,rerror=enospc", "-drive rerror=enospc");
-    refuse("-drive file=a,bps=1", "-drive bps|unknown sub-option");
+    refuse("-drive file=a,bpsx=1", "-drive bpsx|unknown sub-option");
     refuse("-drive file=a,readonly=maybe", "-drive readonly=maybe|on or off");
     refuse("-drive nosuch.img", "-drive nosuch.img|file=nosuch.img");
     refuse("-drive if=ide", "-drive|file=");
@@ -307,20 +326,22 @@ static void blockdevs(void **state)
            "\"discard\":\"unmap\"}' -device ide-hd,drive=f");
     assert_int_equal(c.drives->len, 1);
     assert_string_equal(drive(0)->id, "f");
-    assert_string_equal(drive(0)->file, "file:/a:b,.raw");
-    assert_string_equal(drive(0)->format, "raw");
+    assert_string_equal(drive(0)->node, "f");
     assert_int_equal(drive(0)->interface, DRIVE_IF_NONE);
-    assert_true(drive(0)->cache_direct && drive(0)->aio_native && drive(0)->discard);
-    assert_true(drive(0)->used_by_device && !drive(0)->readonly);
-    finish();
-    /* one option, the text form, the node below inside; the device stands first */
-    accept("-device ide-hd,drive=d -blockdev "
-           "driver=raw,node-name=d,read-only=on,file.driver=host_device,file.filename=/dev/x");
-    assert_string_equal(drive(0)->file, "host_device:/dev/x");
-    assert_true(drive(0)->readonly);
-    finish();
-    refuse("-blockdev '{\"driver\":\"qcow2\",\"node-name\":\"f\",\"file\":\"s\"}'",
-           "-blockdev qcow2|not supported yet");
+    assert_true(drive(0)->used_by_device);
+    assert_string_equal(blockdev(0, "filename"), "/a:b,.raw");
+    assert_string_equal(blockdev(0, "aio"), "native");
+    assert_string_equal(blockdev(1, "file"), "s");
+
+    /* The dotted form; in any order: what stands on another comes after it. */
+    accept("-device ide-hd,drive=d -blockdev driver=raw,node-name=d,file=e -blockdev "
+           "driver=raw,node-name=e,read-only=on,file.driver=host_device,file.filename=/dev/x");
+    assert_string_equal(blockdev(0, "node-name"), "e");
+    assert_string_equal(blockdev(0, "file.filename"), "/dev/x");
+    assert_string_equal(blockdev(1, "node-name"), "d");
+
+    refuse("-blockdev '{\"driver\":\"dmg\",\"node-name\":\"f\",\"file\":\"s\"}'",
+           "-blockdev dmg|qemu-img convert");
     refuse("-blockdev driver=raw,node-name=f,file=s", "-blockdev f|'s'");
     refuse("-blockdev driver=raw,node-name=a,file=b -blockdev driver=raw,node-name=b,file=a",
            "-blockdev|ring");
@@ -331,11 +352,7 @@ static void blockdevs(void **state)
            "'filename'|string");
     refuse("-blockdev '{\"driver\":\"file\",\"node-name\":\"a\",\"filename\":\"x\",\"read-only\":\"on\"}'",
            "'read-only'|boolean");
-    refuse("-blockdev driver=file,node-name=a,filename=x -blockdev driver=raw,node-name=b,file=a "
-           "-blockdev driver=raw,node-name=c,file=a", "-blockdev c|in use");
     refuse("-blockdev driver=file,node-name=a,filename=x -snapshot", "-snapshot|-blockdev");
-    refuse("-blockdev driver=file,node-name=a,filename=x -blockdev driver=raw,node-name=b,file=a "
-           "-device ide-hd,drive=a", "-device ide-hd|another node");
 }
 
 /* ---- devices ---- */
@@ -359,13 +376,28 @@ static void devices(void **state)
     assert_int_equal(c.globals->len, 2);
     assert_true(drive(0)->used_by_device && chardev("n")->used);
     finish();
+    accept("-device '{\"driver\":\"cmd646-ide\",\"id\":\"ctl\",\"secondary\":true,\"addr\":\"0x5\"}' "
+           "-device isa-ide,iobase=0x1e8,iobase2=0x3ee,irq=11 -drive file=a,if=none,id=x "
+           "-device ide-hd,drive=x,bus=ctl.1,unit=1,rotation_rate=7200,logical_block_size=512,"
+           "physical_block_size=4k,discard_granularity=0,bios-chs-trans=lba,lcyls=100,lheads=16,"
+           "lsecs=63,share-rw=off");
+    assert_string_equal(prop(0, "secondary"), "on");
+    assert_string_equal(prop(1, "iobase2"), "1006");
+    assert_string_equal(prop(2, "bus"), "ctl.1");
+    assert_string_equal(prop(2, "physical_block_size"), "4096");
+    finish();
     refuse("-device e1000", "-device e1000|not supported yet|network|-device help");
     refuse("-device ide-cd", "-device ide-cd|ide-hd");
     refuse("-device nonsense", "-device nonsense|no such device|-device help");
     refuse("-device PIIX3", "-device PIIX3|part of the machine");
     refuse("-device ''", "-device|driver is missing");
     refuse("-device ide-hd,drive=x,unit=2", "-device ide-hd unit=2|0 to 1");
-    refuse("-device ide-hd,drive=x,lcyls=2", "-device ide-hd lcyls|unknown");
+    refuse("-device ide-hd,drive=x,bogus=2", "-device ide-hd bogus|unknown");
+    refuse("-device ide-hd,drive=x,lheads=256", "-device ide-hd lheads|0 to 255");
+    refuse("-device ide-hd,drive=x,bios-chs-trans=x", "-device ide-hd bios-chs-trans|rechs");
+    refuse("-device ide-hd,drive=x,share-rw=on", "-device ide-hd share-rw|only off");
+    refuse("-device cmd646-ide,secondary=2", "-device cmd646-ide secondary|on");
+    refuse("-device isa-ide,irq=2", "-device isa-ide irq|3 to 15");
     refuse("-device ide-hd", "-device ide-hd|drive=");
     refuse("-device ide-hd,drive=x", "-device ide-hd|drive=x");
     refuse("-drive file=a,if=none,id=x -device ide-hd,drive=x -device ide-hd,drive=x", "in use");
@@ -530,7 +562,7 @@ static void process_words(void **state)
 static void refused_by_name(void **state)
 {
     static const char *const names[] = {
-        "cdrom", "fda", "fdb", "pflash", "curses", "spice", "usb", "usbdevice", "smbios", "no-acpi",
+        "fda", "fdb", "pflash", "curses", "spice", "usb", "usbdevice", "smbios", "no-acpi",
         "k", "add-fd", "incoming", "loadvm", "numa", "mem-path", "fw_cfg", "tpmdev", "fsdev",
         "virtfs", "iscsi", "watchdog-action", "icount", "gdb", "s", "d", "D", "trace", "L",
         "readconfig", "compat", "runas", "chroot", "set", "g", "sd", "seed", "plugin", "acpitable",
@@ -593,8 +625,8 @@ static void libvirt_run(void **state)
     assert_true(m->control && c.no_shutdown && c.boot_strict);
     assert_string_equal(g_hash_table_lookup(chardev("charmonitor")->opts, "fd"), "24");
     assert_string_equal(prop(0, "drive"), "libvirt-3-format");
-    assert_string_equal(drive(0)->file, "file:/a.raw");
-    assert_false(drive(0)->discard); /* only the layer below asks for it */
+    assert_string_equal(drive(0)->node, "libvirt-3-format");
+    assert_string_equal(blockdev(0, "filename"), "/a.raw");
     assert_string_equal(c.name, "f4");
     finish();
 }
