@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * HAZARDS Q-19. A qcow2 image whose writer died at any moment: no corruption, at most leaks, and all that
+ * a flush acknowledged is there.
+ *   kill: a process writes, flushes, says so, and is killed -9. QCOW2_KILLS=n (default 20).
+ *   power: the writes that a load made are replayed up to each point, and from those since the last sync
+ *   any subset. QCOW2_CUTS=n subsets per load (default 400).
+ *   faults: a write or sync of the file fails at each point, then the image goes on or is closed.
+ */
+#include "qcow2_util.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#define DISK_BYTES (4u << 20)
+#define SECTORS (DISK_BYTES / 512)
+
+/*
+ * Each sector carries its own number and the serial number of the write that made it, so that what is
+ * found can be told: not older than the last one before an acknowledged flush, not newer than the last
+ * one started, and the sector's own.
+ */
+static void stamp(uint8_t *sector, uint32_t number, uint32_t serial)
+{
+    uint32_t v[2] = { number ^ 0x5a5a5a5a, serial };
+
+    for (unsigned i = 0; i < 64; i++)
+        memcpy(sector + 8 * i, v, 8);
+}
+
+/* The serial number in it (0: never written, or zeroed); false: it is torn or another sector's. */
+static bool read_stamp(const uint8_t *sector, uint32_t number, uint32_t *serial)
+{
+    uint32_t v[2];
+
+    memcpy(v, sector, 8);
+    *serial = v[1];
+    if (memcmp(sector, sector + 8, 504))
+        return false;
+    return v[0] == (number ^ 0x5a5a5a5a) || (v[0] == 0 && v[1] == 0);
+}
+
+struct load {
+    struct image *img;
+    uint64_t rng;
+    uint32_t serial;
+    /* Per sector, the oldest serial that may be found, and whether zeroes may be (a zeroing since). */
+    uint32_t *newest;      /* last write started; 0 after a zeroing */
+    uint32_t *safe;        /* at the last acknowledged flush */
+    bool *maybe_zero;      /* zeroed or discarded since that flush, or zero then */
+    uint32_t *zeroed;      /* the step at which it was last zeroed; */
+    uint32_t step;
+};
+
+static void load_init(struct load *l, uint64_t seed)
+{
+    *l = (struct load){ .rng = seed * 0x9e3779b97f4a7c15ull + 12345 };
+    l->newest = g_new0(uint32_t, SECTORS);
+    l->safe = g_new0(uint32_t, SECTORS);
+    l->maybe_zero = g_new0(bool, SECTORS);
+    l->zeroed = g_new0(uint32_t, SECTORS);
+    memset(l->maybe_zero, 1, SECTORS);
+}
+
+static void load_clear(struct load *l)
+{
+    g_free(l->newest);
+    g_free(l->safe);
+    g_free(l->maybe_zero);
+    g_free(l->zeroed);
+}
+
+/* One step; the order of random numbers is the same with and without an image. flush: 1 if it was one. */
+static int load_step(struct load *l, bool *flush)
+{
+    static uint8_t buf[256 * 512];
+    uint32_t first = (uint32_t)below(&l->rng, SECTORS);
+    uint32_t n = (uint32_t)at_most(SECTORS - first, 1 + below(&l->rng, below(&l->rng, 4) ? 16 : 255));
+    unsigned what = (unsigned)below(&l->rng, 16);
+    int err = 0;
+
+    l->step++;
+    *flush = what == 0;
+    if (what == 0)
+        return l->img ? l->img->ops->flush(l->img) : 0;
+    if (what <= 2) {
+        for (uint32_t i = first; i < first + n; i++) {
+            l->newest[i] = 0;
+            l->maybe_zero[i] = true;
+            l->zeroed[i] = l->step;
+        }
+        if (what == 1)
+            return l->img ? l->img->ops->discard(l->img, first * 512ull, n * 512ull) : 0;
+        return l->img ? image_write_zeroes(l->img, first * 512ull, n * 512ull, below(&l->rng, 2))
+                      : (below(&l->rng, 2), 0);
+    }
+    l->serial++;
+    for (uint32_t i = 0; i < n; i++) {
+        l->newest[first + i] = l->serial;
+        stamp(buf + i * 512, first + i, l->serial);
+    }
+    if (l->img)
+        err = image_write(l->img, first * 512ull, buf, n * 512ull);
+    return err;
+}
+
+/* A flush that came back: what was newest is safe. A discard may have left the old data. */
+static void load_acknowledge(struct load *l)
+{
+    for (uint32_t i = 0; i < SECTORS; i++) {
+        if (l->newest[i]) {
+            l->safe[i] = l->newest[i];
+            l->maybe_zero[i] = false;
+        }
+    }
+}
+
+/* What a reader finds in the image at `img`. */
+static void load_verify(const struct load *l, struct image *img)
+{
+    g_autofree uint8_t *got = g_malloc(DISK_BYTES);
+    uint32_t serial;
+
+    assert_int_equal(image_read(img, 0, got, DISK_BYTES), 0);
+    for (uint32_t i = 0; i < SECTORS; i++) {
+        if (!read_stamp(got + i * 512ull, i, &serial))
+            fail_msg("sector %u is torn or another one's", i);
+        if (serial > l->serial)
+            fail_msg("sector %u is from the future: %u", i, serial);
+        if (serial == 0 ? !l->maybe_zero[i] : serial < l->safe[i])
+            fail_msg("sector %u lost what a flush acknowledged: %u, not %u", i, serial, l->safe[i]);
+    }
+}
+
+/* ---- kill -9 ---- */
+
+static const char *const layouts[] = {
+    "-o cluster_size=512",
+    "-o cluster_size=4096",
+    "-o cluster_size=65536",
+    "-o cluster_size=65536,compat=0.10",
+    "-o cluster_size=1024,refcount_bits=1",
+    "-o cluster_size=2M,lazy_refcounts=on",
+};
+
+static void writer_process(const char *name, uint64_t seed, int out)
+{
+    struct load l;
+    struct image *img = open_image(name, "discard=unmap", "l2-cache-size=16k", NULL);
+
+    load_init(&l, seed);
+    l.img = img;
+    for (uint32_t step = 1;; step++) {
+        bool flush;
+
+        if (load_step(&l, &flush))
+            _exit(3);
+        if (flush && write(out, &step, sizeof(step)) != sizeof(step))
+            _exit(4);
+    }
+}
+
+/* Its last acknowledged step. */
+static uint32_t run_and_kill(const char *name, uint64_t seed, unsigned after_us)
+{
+    uint32_t step, last = 0;
+    int pipes[2], status;
+    pid_t pid;
+
+    assert_int_equal(pipe(pipes), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        close(pipes[0]);
+        writer_process(name, seed, pipes[1]);
+        _exit(0);
+    }
+    close(pipes[1]);
+    g_usleep(after_us);
+    kill(pid, SIGKILL);
+    while (read(pipes[0], &step, sizeof(step)) == sizeof(step))
+        last = step;
+    close(pipes[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!WIFSIGNALED(status))
+        fail_msg("the writer ended by itself: status 0x%x", status);
+    return last;
+}
+
+/* The same steps without an image, with what may be known of them. */
+static void replay_knowledge(struct load *l, uint64_t seed, uint32_t acknowledged)
+{
+    load_init(l, seed);
+    for (uint32_t step = 1; step <= acknowledged; step++) {
+        bool flush;
+
+        load_step(l, &flush);
+        if (flush)
+            load_acknowledge(l);
+    }
+    for (unsigned more = 0; more < 20000; more++) { /* what it may have done after that */
+        bool flush;
+
+        load_step(l, &flush);
+    }
+}
+
+static void test_kill(void **state)
+{
+    unsigned rounds = from_env("QCOW2_KILLS", 20), flushed = 0;
+    uint64_t rng = 4711;
+
+    (void)state;
+    for (unsigned i = 0; i < rounds; i++) {
+        uint64_t seed = from_env("QCOW2_SEED", 1) * 100000ull + i;
+        struct image *img;
+        struct load l;
+        uint32_t last;
+
+        must("rm -f a.qcow2 && qemu-img create -q -f qcow2 %s a.qcow2 %u",
+             layouts[i % G_N_ELEMENTS(layouts)], DISK_BYTES);
+        last = run_and_kill("a.qcow2", seed, (unsigned)(20000 + below(&rng, 200000)));
+        flushed += last > 0;
+        expect_no_corruption("a.qcow2");
+        replay_knowledge(&l, seed, last);
+        img = open_image("a.qcow2", "read-only=on", NULL);
+        load_verify(&l, img);
+        image_unref(img);
+        load_clear(&l);
+    }
+    print_message("%u kills, %u of them after a flush\n", rounds, flushed);
+    assert_true(flushed > rounds / 2); /* else it shows nothing */
+}
+
+/* ---- power cut ---- */
+
+static struct mem *new_mem_image(unsigned cluster, unsigned refcount_bits, unsigned version)
+{
+    struct mem *m = mem_new(NULL, 0);
+    GError *error = NULL;
+
+    if (!qcow2_create(&m->img,
+                      &(struct qcow2_create_options){ .bytes = DISK_BYTES, .cluster_bytes = cluster,
+                                                      .refcount_bits = refcount_bits,
+                                                      .version = version }, &error))
+        fail_msg("%s", error->message);
+    return m;
+}
+
+/* A flush's place in the log, and what was known when it came back. */
+struct mark {
+    guint ops;
+    struct load known;
+};
+
+static void copy_load(struct load *to, const struct load *from)
+{
+    *to = *from;
+    to->newest = g_memdup2(from->newest, SECTORS * 4);
+    to->safe = g_memdup2(from->safe, SECTORS * 4);
+    to->maybe_zero = g_memdup2(from->maybe_zero, SECTORS);
+    to->zeroed = g_memdup2(from->zeroed, SECTORS * 4);
+}
+
+static void apply_op(struct mem *m, const struct mem_op *op)
+{
+    struct iovec iov = { op->data, op->bytes };
+
+    if (op->bytes)
+        assert_int_equal(mem_write(&m->img, op->off, &iov, 1, false), 0);
+}
+
+/*
+ * The image after a cut before op `end`: all up to the last sync before it, of the later ones those that
+ * `rng` picks (none: a plain prefix is wanted).
+ */
+static struct mem *cut(const void *base, uint64_t base_bytes, const GArray *log, guint end,
+                       uint64_t *rng)
+{
+    struct mem *m = mem_new(base, base_bytes);
+    guint sync = 0;
+
+    for (guint i = 0; i < end; i++) {
+        if (!g_array_index(log, struct mem_op, i).bytes)
+            sync = i;
+    }
+    for (guint i = 0; i < end; i++) {
+        if (i < sync || !rng || below(rng, 2))
+            apply_op(m, &g_array_index(log, struct mem_op, i));
+    }
+    return m;
+}
+
+/* No corruption by our own count, and what was acknowledged is there. Every eighth: the oracle, too. */
+static void verify_cut(struct mem *m, const struct load *known, unsigned serial)
+{
+    struct qcow2_check_result result;
+    GError *error = NULL;
+    struct image *img;
+
+    if (serial % 64 == 0) {
+        g_autofree char *path = path_of("cut.qcow2");
+
+        assert_true(g_file_set_contents(path, (char *)m->data, (gssize)m->img.bytes, NULL));
+        expect_no_corruption("cut.qcow2");
+    }
+    img = mem_open(m, false, true, NULL, &error); /* for writing: overlapping tables are refused */
+    if (!img)
+        fail_msg("%s", error->message);
+    assert_int_equal(qcow2_check(img, false, &result), 0);
+    if (result.corruptions)
+        fail_msg("%" PRIu64 " corruptions", result.corruptions);
+    load_verify(known, img);
+    image_unref(img);
+}
+
+static void power_cuts(unsigned cluster, unsigned refcount_bits, unsigned version, uint64_t seed)
+{
+    struct mem *m = new_mem_image(cluster, refcount_bits, version);
+    uint64_t base_bytes = m->img.bytes, rng = seed * 77 + 5;
+    g_autofree void *base = g_memdup2(m->data, base_bytes);
+    GArray *marks = g_array_new(FALSE, FALSE, sizeof(struct mark));
+    unsigned cuts = from_env("QCOW2_CUTS", 400);
+    struct load l;
+    struct image *img;
+    struct mark mark;
+
+    m->record = true;
+    load_init(&l, seed);
+    copy_load(&mark.known, &l);
+    mark.ops = 0;
+    g_array_append_val(marks, mark);
+    image_ref(&m->img);
+    img = l.img = mem_open(m, false, true, NULL, NULL);
+    for (unsigned i = 0; i < 300; i++) {
+        bool flush;
+
+        assert_int_equal(load_step(&l, &flush), 0);
+        if (flush) {
+            load_acknowledge(&l);
+            mark.ops = m->log->len;
+            copy_load(&mark.known, &l);
+            g_array_append_val(marks, mark);
+        }
+    }
+    assert_true(marks->len > 5);
+    image_unref(img);
+    for (unsigned i = 0; i < cuts; i++) {
+        guint end = (guint)below(&rng, m->log->len + 1);
+        const struct mark *known = &g_array_index(marks, struct mark, 0);
+        struct mem *after;
+
+        for (guint k = 0; k < marks->len && g_array_index(marks, struct mark, k).ops <= end; k++)
+            known = &g_array_index(marks, struct mark, k);
+        ((struct mark *)known)->known.serial = l.serial;
+        after = cut(base, base_bytes, m->log, end, i % 4 ? &rng : NULL);
+        /* A sector zeroed after the flush may be zero in the cut. */
+        {
+            struct load merged;
+
+            copy_load(&merged, &known->known);
+            for (uint32_t s = 0; s < SECTORS; s++)
+                merged.maybe_zero[s] |= l.zeroed[s] > merged.step;
+            verify_cut(after, &merged, i);
+            load_clear(&merged);
+        }
+    }
+    for (guint k = 0; k < marks->len; k++)
+        load_clear(&g_array_index(marks, struct mark, k).known);
+    g_array_free(marks, TRUE);
+    load_clear(&l);
+    image_unref(&m->img);
+}
+
+static void test_power_cut_512(void **state)
+{
+    (void)state;
+    power_cuts(512, 16, 3, 1);
+    power_cuts(512, 64, 3, 2);
+}
+
+static void test_power_cut_4096(void **state)
+{
+    (void)state;
+    power_cuts(4096, 16, 3, 3);
+    power_cuts(4096, 1, 3, 4);
+    power_cuts(4096, 16, 2, 5);
+}
+
+static void test_power_cut_64k(void **state)
+{
+    (void)state;
+    power_cuts(65536, 16, 3, 6);
+}
+
+/* ---- failing files ---- */
+
+/* The n-th write or sync fails: an error comes back, nothing that a later flush acknowledges is lost. */
+static void fault_at(unsigned cluster, uint64_t n)
+{
+    struct mem *m = new_mem_image(cluster, 16, 3);
+    struct qcow2_check_result result;
+    struct load l;
+    struct image *img;
+
+    load_init(&l, n);
+    image_ref(&m->img);
+    img = l.img = mem_open(m, false, true, NULL, NULL);
+    m->ops = 0;
+    m->fail_at = n;
+    for (unsigned i = 0; i < 150; i++) {
+        bool flush;
+        int err = load_step(&l, &flush);
+
+        assert_true(err == 0 || err == EIO);
+        if (flush && !err)
+            load_acknowledge(&l);
+    }
+    image_unref(img);
+    m->fail_at = 0;
+    img = mem_open(m, false, true, NULL, NULL);
+    assert_non_null(img);
+    assert_int_equal(qcow2_check(img, false, &result), 0);
+    assert_int_equal(result.corruptions, 0);
+    image_unref(img);
+    load_clear(&l);
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; n < 120; n++) {
+        fault_at(512, n);
+        fault_at(4096, n);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_kill, empty_dir),
+        cmocka_unit_test_setup(test_power_cut_512, empty_dir),
+        cmocka_unit_test_setup(test_power_cut_4096, empty_dir),
+        cmocka_unit_test_setup(test_power_cut_64k, empty_dir),
+        cmocka_unit_test_setup(test_faults, empty_dir),
+    };
+
+    if (!have_oracle()) {
+        puts("no qemu-img: apt-get install qemu-utils");
+        return 77;
+    }
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
