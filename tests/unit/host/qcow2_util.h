@@ -153,6 +153,12 @@ static inline void make_image(const char *name, const struct qcow2_create_option
     image_release(file, true);
 }
 
+/* MIN() would draw twice. */
+static inline uint64_t at_most(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* ---- a file in memory, which remembers what was done to it ---- */
 
 #define MEM_MAX (64u << 20)
@@ -245,10 +251,13 @@ static inline int mem_write(struct image *img, uint64_t off, const struct iovec 
         iov_get(&cur, m->data + off, bytes);
         img->bytes = MAX(img->bytes, off + bytes);
     }
-    if (!err && m->record && bytes) {
-        struct mem_op op = { off, bytes, g_memdup2(m->data + off, bytes) };
+    /* A sector is written whole or not at all; more than that no disk promises. */
+    for (uint64_t at = off; !err && m->record && at < off + bytes;) {
+        struct mem_op op = { at, at_most(off + bytes - at, 512 - at % 512), NULL };
 
+        op.data = g_memdup2(m->data + at, op.bytes);
         g_array_append_val(m->log, op);
+        at += op.bytes;
     }
     pthread_mutex_unlock(&m->lock);
     return err || !stable ? err : mem_flush_op(img);
@@ -351,12 +360,6 @@ static inline uint64_t next_random(uint64_t *state)
 static inline uint64_t below(uint64_t *state, uint64_t n)
 {
     return n ? next_random(state) % n : 0;
-}
-
-/* MIN() would draw twice. */
-static inline uint64_t at_most(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
 }
 
 static inline void fill_random(uint64_t *state, uint8_t *p, size_t n)
