@@ -42,6 +42,7 @@ static bool read_stamp(const uint8_t *sector, uint32_t number, uint32_t *serial)
 
 struct load {
     struct image *img;
+    uint32_t first, sectors; /* its part of the disk */
     uint64_t rng;
     uint32_t serial;
     /* Per sector, the oldest serial that may be found, and whether zeroes may be (a zeroing since). */
@@ -52,9 +53,11 @@ struct load {
     uint32_t step;
 };
 
-static void load_init(struct load *l, uint64_t seed)
+/* part of parts: threads have a part each. */
+static void load_init(struct load *l, uint64_t seed, unsigned part, unsigned parts)
 {
-    *l = (struct load){ .rng = seed * 0x9e3779b97f4a7c15ull + 12345 };
+    *l = (struct load){ .rng = (seed * 16 + part) * 0x9e3779b97f4a7c15ull + 12345,
+                        .first = SECTORS / parts * part, .sectors = SECTORS / parts };
     l->newest = g_new0(uint32_t, SECTORS);
     l->safe = g_new0(uint32_t, SECTORS);
     l->maybe_zero = g_new0(bool, SECTORS);
@@ -73,9 +76,9 @@ static void load_clear(struct load *l)
 /* One step; the order of random numbers is the same with and without an image. flush: 1 if it was one. */
 static int load_step(struct load *l, bool *flush)
 {
-    static uint8_t buf[256 * 512];
-    uint32_t first = (uint32_t)below(&l->rng, SECTORS);
-    uint32_t n = (uint32_t)at_most(SECTORS - first, 1 + below(&l->rng, below(&l->rng, 4) ? 16 : 255));
+    static __thread uint8_t buf[256 * 512];
+    uint32_t first = l->first + (uint32_t)below(&l->rng, l->sectors);
+    uint32_t n = (uint32_t)at_most(l->first + l->sectors - first, 1 + below(&l->rng, below(&l->rng, 4) ? 16 : 255));
     unsigned what = (unsigned)below(&l->rng, 16);
     int err = 0;
 
@@ -122,7 +125,7 @@ static void load_verify(const struct load *l, struct image *img)
     uint32_t serial;
 
     assert_int_equal(image_read(img, 0, got, DISK_BYTES), 0);
-    for (uint32_t i = 0; i < SECTORS; i++) {
+    for (uint32_t i = l->first; i < l->first + l->sectors; i++) {
         if (!read_stamp(got + i * 512ull, i, &serial))
             fail_msg("sector %u is torn or another one's", i);
         if (serial > l->serial)
@@ -143,27 +146,56 @@ static const char *const layouts[] = {
     "-o cluster_size=2M,lazy_refcounts=on",
 };
 
-static void writer_process(const char *name, uint64_t seed, int out)
-{
-    struct load l;
-    struct image *img = open_image(name, "discard=unmap", "l2-cache-size=16k", NULL);
+#define THREADS 4
 
-    load_init(&l, seed);
-    l.img = img;
-    for (uint32_t step = 1;; step++) {
+struct writer {
+    struct load l;
+    unsigned part;
+    int out;
+};
+
+struct acknowledgement {
+    uint32_t part, step;
+};
+
+static void *writer_thread(void *opaque)
+{
+    struct writer *w = opaque;
+
+    for (;;) {
+        struct acknowledgement ack = { w->part, w->l.step + 1 };
         bool flush;
 
-        if (load_step(&l, &flush))
+        if (load_step(&w->l, &flush))
             _exit(3);
-        if (flush && write(out, &step, sizeof(step)) != sizeof(step))
+        if (flush && write(w->out, &ack, sizeof(ack)) != sizeof(ack))
             _exit(4);
     }
+    return NULL;
 }
 
-/* Its last acknowledged step. */
-static uint32_t run_and_kill(const char *name, uint64_t seed, unsigned after_us)
+static void writer_process(const char *name, uint64_t seed, unsigned threads, int out)
 {
-    uint32_t step, last = 0;
+    static struct writer w[THREADS];
+    struct image *img = open_image(name, "discard=unmap", "l2-cache-size=16k", NULL);
+    pthread_t thread;
+
+    for (unsigned i = 0; i < threads; i++) {
+        load_init(&w[i].l, seed, i, threads);
+        w[i].l.img = img;
+        w[i].part = i;
+        w[i].out = out;
+        if (i > 0 && pthread_create(&thread, NULL, writer_thread, &w[i]))
+            _exit(5);
+    }
+    writer_thread(&w[0]);
+}
+
+/* The last acknowledged steps of its threads. */
+static void run_and_kill(const char *name, uint64_t seed, unsigned threads, unsigned after_us,
+                         uint32_t last[THREADS])
+{
+    struct acknowledgement ack;
     int pipes[2], status;
     pid_t pid;
 
@@ -172,25 +204,24 @@ static uint32_t run_and_kill(const char *name, uint64_t seed, unsigned after_us)
     assert_true(pid >= 0);
     if (pid == 0) {
         close(pipes[0]);
-        writer_process(name, seed, pipes[1]);
+        writer_process(name, seed, threads, pipes[1]);
         _exit(0);
     }
     close(pipes[1]);
     g_usleep(after_us);
     kill(pid, SIGKILL);
-    while (read(pipes[0], &step, sizeof(step)) == sizeof(step))
-        last = step;
+    memset(last, 0, THREADS * sizeof(last[0]));
+    while (read(pipes[0], &ack, sizeof(ack)) == sizeof(ack))
+        last[ack.part] = ack.step;
     close(pipes[0]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (!WIFSIGNALED(status))
         fail_msg("the writer ended by itself: status 0x%x", status);
-    return last;
 }
 
 /* The same steps without an image, with what may be known of them. */
-static void replay_knowledge(struct load *l, uint64_t seed, uint32_t acknowledged)
+static void replay_knowledge(struct load *l, uint32_t acknowledged)
 {
-    load_init(l, seed);
     for (uint32_t step = 1; step <= acknowledged; step++) {
         bool flush;
 
@@ -205,29 +236,39 @@ static void replay_knowledge(struct load *l, uint64_t seed, uint32_t acknowledge
     }
 }
 
+static unsigned kill_once(unsigned i, unsigned threads, uint64_t *rng)
+{
+    uint64_t seed = from_env("QCOW2_SEED", 1) * 100000ull + i;
+    uint32_t last[THREADS];
+    struct image *img;
+    unsigned flushed = 0;
+
+    must("rm -f a.qcow2 && qemu-img create -q -f qcow2 %s a.qcow2 %u",
+         layouts[i % G_N_ELEMENTS(layouts)], DISK_BYTES);
+    run_and_kill("a.qcow2", seed, threads, (unsigned)(20000 + below(rng, 200000)), last);
+    expect_no_corruption("a.qcow2");
+    img = open_image("a.qcow2", "read-only=on", NULL);
+    for (unsigned part = 0; part < threads; part++) {
+        struct load l;
+
+        flushed |= last[part] > 0;
+        load_init(&l, seed, part, threads);
+        replay_knowledge(&l, last[part]);
+        load_verify(&l, img);
+        load_clear(&l);
+    }
+    image_unref(img);
+    return flushed;
+}
+
 static void test_kill(void **state)
 {
     unsigned rounds = from_env("QCOW2_KILLS", 20), flushed = 0;
     uint64_t rng = 4711;
 
     (void)state;
-    for (unsigned i = 0; i < rounds; i++) {
-        uint64_t seed = from_env("QCOW2_SEED", 1) * 100000ull + i;
-        struct image *img;
-        struct load l;
-        uint32_t last;
-
-        must("rm -f a.qcow2 && qemu-img create -q -f qcow2 %s a.qcow2 %u",
-             layouts[i % G_N_ELEMENTS(layouts)], DISK_BYTES);
-        last = run_and_kill("a.qcow2", seed, (unsigned)(20000 + below(&rng, 200000)));
-        flushed += last > 0;
-        expect_no_corruption("a.qcow2");
-        replay_knowledge(&l, seed, last);
-        img = open_image("a.qcow2", "read-only=on", NULL);
-        load_verify(&l, img);
-        image_unref(img);
-        load_clear(&l);
-    }
+    for (unsigned i = 0; i < rounds; i++)
+        flushed += kill_once(i, i % 2 ? THREADS : 1, &rng);
     print_message("%u kills, %u of them after a flush\n", rounds, flushed);
     assert_true(flushed > rounds / 2); /* else it shows nothing */
 }
@@ -326,7 +367,7 @@ static void power_cuts(unsigned cluster, unsigned refcount_bits, unsigned versio
     struct mark mark;
 
     m->record = true;
-    load_init(&l, seed);
+    load_init(&l, seed, 0, 1);
     copy_load(&mark.known, &l);
     mark.ops = 0;
     g_array_append_val(marks, mark);
@@ -403,7 +444,7 @@ static void fault_at(unsigned cluster, uint64_t n)
     struct load l;
     struct image *img;
 
-    load_init(&l, n);
+    load_init(&l, n, 0, 1);
     image_ref(&m->img);
     img = l.img = mem_open(m, false, true, NULL, NULL);
     m->ops = 0;
