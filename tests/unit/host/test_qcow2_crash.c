@@ -294,6 +294,14 @@ struct mark {
     struct load known;
 };
 
+/* A thread's load, and its flushes. */
+struct part {
+    struct load l;
+    struct mem *m;
+    GArray *marks; /* of struct mark */
+    unsigned steps;
+};
+
 static void copy_load(struct load *to, const struct load *from)
 {
     *to = *from;
@@ -332,14 +340,28 @@ static struct mem *cut(const void *base, uint64_t base_bytes, const GArray *log,
     return m;
 }
 
-/* No corruption by our own count, and what was acknowledged is there. Every eighth: the oracle, too. */
-static void verify_cut(struct mem *m, const struct load *known, unsigned serial)
+/* The last of its flushes that came back before the cut. A sector zeroed after it may be zero. */
+static void known_at(const struct part *p, guint end, struct load *known)
+{
+    const struct mark *last = &g_array_index(p->marks, struct mark, 0);
+
+    for (guint k = 0; k < p->marks->len && g_array_index(p->marks, struct mark, k).ops <= end; k++)
+        last = &g_array_index(p->marks, struct mark, k);
+    copy_load(known, &last->known);
+    known->serial = p->l.serial;
+    for (uint32_t s = 0; s < SECTORS; s++)
+        known->maybe_zero[s] |= p->l.zeroed[s] > known->step;
+}
+
+/* No corruption by our own count, sometimes the oracle's, and what was acknowledged is there. */
+static void verify_cut(struct mem *m, const struct part *parts, unsigned threads, guint end,
+                       bool oracle)
 {
     struct qcow2_check_result result;
     GError *error = NULL;
     struct image *img;
 
-    if (serial % 64 == 0) {
+    if (oracle) {
         g_autofree char *path = path_of("cut.qcow2");
 
         assert_true(g_file_set_contents(path, (char *)m->data, (gssize)m->img.bytes, NULL));
@@ -351,87 +373,125 @@ static void verify_cut(struct mem *m, const struct load *known, unsigned serial)
     assert_int_equal(qcow2_check(img, false, &result), 0);
     if (result.corruptions)
         fail_msg("%" PRIu64 " corruptions", result.corruptions);
-    load_verify(known, img);
+    for (unsigned i = 0; i < threads; i++) {
+        struct load known;
+
+        known_at(&parts[i], end, &known);
+        load_verify(&known, img);
+        load_clear(&known);
+    }
     image_unref(img);
 }
 
-static void power_cuts(unsigned cluster, unsigned refcount_bits, unsigned version, uint64_t seed)
+static void add_mark(struct part *p)
+{
+    struct mark mark;
+
+    pthread_mutex_lock(&p->m->lock);
+    mark.ops = p->m->log->len;
+    pthread_mutex_unlock(&p->m->lock);
+    copy_load(&mark.known, &p->l);
+    g_array_append_val(p->marks, mark);
+}
+
+static void *run_part(void *opaque)
+{
+    struct part *p = opaque;
+
+    for (unsigned i = 0; i < p->steps; i++) {
+        bool flush;
+
+        if (load_step(&p->l, &flush))
+            return p;
+        if (flush) {
+            load_acknowledge(&p->l);
+            add_mark(p);
+        }
+    }
+    return NULL;
+}
+
+static void run_parts(struct mem *m, struct part *parts, unsigned threads, uint64_t seed)
+{
+    pthread_t thread[THREADS];
+    struct image *img;
+
+    m->record = true;
+    image_ref(&m->img);
+    img = mem_open(m, false, true, NULL, NULL);
+    for (unsigned i = 0; i < threads; i++) {
+        struct part *p = &parts[i];
+
+        *p = (struct part){ .m = m, .steps = 300 };
+        p->marks = g_array_new(FALSE, FALSE, sizeof(struct mark));
+        load_init(&p->l, seed, i, threads);
+        p->l.img = img;
+        add_mark(p);
+        g_array_index(p->marks, struct mark, 0).ops = 0;
+        assert_int_equal(pthread_create(&thread[i], NULL, run_part, p), 0);
+    }
+    for (unsigned i = 0; i < threads; i++) {
+        void *failed;
+
+        pthread_join(thread[i], &failed);
+        assert_null(failed);
+        assert_true(parts[i].marks->len > 2);
+    }
+    image_unref(img);
+}
+
+static void power_cuts(unsigned cluster, unsigned refcount_bits, unsigned version, unsigned threads,
+                       uint64_t seed)
 {
     struct mem *m = new_mem_image(cluster, refcount_bits, version);
     uint64_t base_bytes = m->img.bytes, rng = seed * 77 + 5;
     g_autofree void *base = g_memdup2(m->data, base_bytes);
-    GArray *marks = g_array_new(FALSE, FALSE, sizeof(struct mark));
     unsigned cuts = from_env("QCOW2_CUTS", 400);
-    struct load l;
-    struct image *img;
-    struct mark mark;
+    struct part parts[THREADS];
 
-    m->record = true;
-    load_init(&l, seed, 0, 1);
-    copy_load(&mark.known, &l);
-    mark.ops = 0;
-    g_array_append_val(marks, mark);
-    image_ref(&m->img);
-    img = l.img = mem_open(m, false, true, NULL, NULL);
-    for (unsigned i = 0; i < 300; i++) {
-        bool flush;
-
-        assert_int_equal(load_step(&l, &flush), 0);
-        if (flush) {
-            load_acknowledge(&l);
-            mark.ops = m->log->len;
-            copy_load(&mark.known, &l);
-            g_array_append_val(marks, mark);
-        }
-    }
-    assert_true(marks->len > 5);
-    image_unref(img);
+    run_parts(m, parts, threads, seed);
     for (unsigned i = 0; i < cuts; i++) {
         guint end = (guint)below(&rng, m->log->len + 1);
-        const struct mark *known = &g_array_index(marks, struct mark, 0);
-        struct mem *after;
 
-        for (guint k = 0; k < marks->len && g_array_index(marks, struct mark, k).ops <= end; k++)
-            known = &g_array_index(marks, struct mark, k);
-        ((struct mark *)known)->known.serial = l.serial;
-        after = cut(base, base_bytes, m->log, end, i % 4 ? &rng : NULL);
-        /* A sector zeroed after the flush may be zero in the cut. */
-        {
-            struct load merged;
-
-            copy_load(&merged, &known->known);
-            for (uint32_t s = 0; s < SECTORS; s++)
-                merged.maybe_zero[s] |= l.zeroed[s] > merged.step;
-            verify_cut(after, &merged, i);
-            load_clear(&merged);
-        }
+        verify_cut(cut(base, base_bytes, m->log, end, i % 4 ? &rng : NULL), parts, threads, end,
+                   i % 64 == 0);
     }
-    for (guint k = 0; k < marks->len; k++)
-        load_clear(&g_array_index(marks, struct mark, k).known);
-    g_array_free(marks, TRUE);
-    load_clear(&l);
+    for (unsigned i = 0; i < threads; i++) {
+        for (guint k = 0; k < parts[i].marks->len; k++)
+            load_clear(&g_array_index(parts[i].marks, struct mark, k).known);
+        g_array_free(parts[i].marks, TRUE);
+        load_clear(&parts[i].l);
+    }
     image_unref(&m->img);
 }
 
 static void test_power_cut_512(void **state)
 {
     (void)state;
-    power_cuts(512, 16, 3, 1);
-    power_cuts(512, 64, 3, 2);
+    power_cuts(512, 16, 3, 1, 1);
+    power_cuts(512, 64, 3, 1, 2);
 }
 
 static void test_power_cut_4096(void **state)
 {
     (void)state;
-    power_cuts(4096, 16, 3, 3);
-    power_cuts(4096, 1, 3, 4);
-    power_cuts(4096, 16, 2, 5);
+    power_cuts(4096, 16, 3, 1, 3);
+    power_cuts(4096, 1, 3, 1, 4);
+    power_cuts(4096, 16, 2, 1, 5);
 }
 
 static void test_power_cut_64k(void **state)
 {
     (void)state;
-    power_cuts(65536, 16, 3, 6);
+    power_cuts(65536, 16, 3, 1, 6);
+}
+
+static void test_power_cut_threads(void **state)
+{
+    (void)state;
+    power_cuts(512, 16, 3, THREADS, 7);
+    power_cuts(4096, 16, 3, THREADS, 8);
+    power_cuts(65536, 16, 3, THREADS, 9);
 }
 
 /* ---- failing files ---- */
@@ -483,6 +543,7 @@ int main(void)
         cmocka_unit_test_setup(test_power_cut_512, empty_dir),
         cmocka_unit_test_setup(test_power_cut_4096, empty_dir),
         cmocka_unit_test_setup(test_power_cut_64k, empty_dir),
+        cmocka_unit_test_setup(test_power_cut_threads, empty_dir),
         cmocka_unit_test_setup(test_faults, empty_dir),
     };
 
