@@ -119,6 +119,7 @@ struct block *block_new(const struct block_options *opt, struct image *image, GE
 void block_destroy(struct block *blk)
 {
     LIST_REMOVE(blk, link);
+    throttle_leave(blk->throttle);
     if (blk->aio)
         aio_close(blk->aio);
     image_release(blk->image, blk->writes);
@@ -213,8 +214,26 @@ bool block_wait_not_running(struct block *blk, int timeout_ms)
     return true;
 }
 
-/* Waits until that disk, or with NULL every one, is quiet. */
-static bool wait_quiet(struct block *blk, int timeout_ms)
+/* A drain does not wait for limits: what they kept starts now. */
+static void set_undelayed(struct block *only, bool on)
+{
+    struct block *blk;
+
+    LIST_FOREACH(blk, &block_all, link) {
+        if (only && blk != only)
+            continue;
+        pthread_mutex_lock(&blk->mutex);
+        if (on)
+            blk->undelayed++;
+        else if (blk->undelayed > 0) /* else: came meanwhile */
+            blk->undelayed--;
+        pthread_mutex_unlock(&blk->mutex);
+        if (on && blk->throttle)
+            block_pump(blk);
+    }
+}
+
+static bool wait_for_quiet(struct block *blk, int timeout_ms)
 {
     int64_t deadline = now_ms() + timeout_ms;
 
@@ -229,6 +248,17 @@ static bool wait_quiet(struct block *blk, int timeout_ms)
         loop_wait((int)left);
     }
     return true;
+}
+
+/* Waits until that disk, or with NULL every one, is quiet. */
+static bool wait_quiet(struct block *blk, int timeout_ms)
+{
+    bool quiet;
+
+    set_undelayed(blk, true);
+    quiet = wait_for_quiet(blk, timeout_ms);
+    set_undelayed(blk, false);
+    return quiet;
 }
 
 bool block_wait_quiet(struct block *blk, int timeout_ms)

@@ -120,6 +120,7 @@ bool block_tray_request(struct block *blk, bool open, bool force)
     enter_drive(blk);
     done = blk->drive_ops->tray_request(blk->drive, open, force);
     leave_drive(blk);
+    tray_notice(NULL, blk); /* now: the next request may move it back */
     return done;
 }
 

@@ -81,6 +81,7 @@ struct vm_config {
     int boot_splash_time_ms, boot_reboot_timeout_ms; /* -1: not given */
     GPtrArray *drives;   /* struct drive_config */
     GPtrArray *blockdevs; /* struct blockdev_config, in the order in which they can be opened */
+    GPtrArray *tls_creds; /* struct tls_creds (block/tlscreds.h), of -object */
     GPtrArray *chardevs; /* struct chardev_config */
     GPtrArray *devices;  /* struct device_config */
     GPtrArray *globals;  /* struct device_config: driver and one property (-global) */

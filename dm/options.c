@@ -209,7 +209,7 @@ static const struct option_spec specs[] = {
     {"global", SECTION_MACHINE, ARG_WORD, "DRIVER.PROPERTY=VALUE",
      "a default for all devices of a kind", NULL, NULL, "global", apply_global, NULL},
     {"object", SECTION_MACHINE, ARG_JSON, "TYPE,id=ID[,NAME=VALUE...]",
-     "defines an object; only secret, which nothing uses yet", "qom-type", NULL, NULL, apply_object,
+     "defines an object: secret (nothing uses it yet), tls-creds-x509, tls-creds-psk", "qom-type", NULL, NULL, apply_object,
      NULL},
     {"name", SECTION_MACHINE, ARG_LIST, "[guest=]NAME[,NAME=VALUE...]", "names the VM", "guest",
      name_subs, "name", apply_name, NULL},

@@ -18,23 +18,30 @@ const char *const ata_state_names[ATA_STATES] = {
     [ATA_IDLE] = "idle",           [ATA_PIO_IN] = "pio-in",     [ATA_PIO_OUT] = "pio-out",
     [ATA_READING] = "reading",     [ATA_WRITING] = "writing",   [ATA_VERIFYING] = "verifying",
     [ATA_FLUSHING] = "flushing",   [ATA_DMA_WAIT] = "dma-wait", [ATA_DMA_RUN] = "dma-run",
-    [ATA_SLEEP] = "sleep",         [ATA_RESET] = "reset",
+    [ATA_SLEEP] = "sleep",         [ATA_RESET] = "reset",       [ATA_TRIM_DATA] = "trim-data",
+    [ATA_TRIMMING] = "trimming",   [ATA_SELF_TEST] = "self-test",
+    [ATA_PACKET] = "packet",
 };
 
 /* From each state, the states that may follow. RESET may follow each (SRST), IDLE too (reset). */
-static const uint16_t ata_moves[ATA_STATES] = {
+static const uint32_t ata_moves[ATA_STATES] = {
     [ATA_IDLE] = ATA_BIT(PIO_IN) | ATA_BIT(PIO_OUT) | ATA_BIT(READING) | ATA_BIT(VERIFYING) |
-                 ATA_BIT(FLUSHING) | ATA_BIT(DMA_WAIT),
+                 ATA_BIT(FLUSHING) | ATA_BIT(DMA_WAIT) | ATA_BIT(TRIM_DATA) | ATA_BIT(SELF_TEST) |
+                 ATA_BIT(PACKET),
     [ATA_PIO_IN] = ATA_BIT(PIO_IN) | ATA_BIT(READING),
-    [ATA_PIO_OUT] = ATA_BIT(WRITING),
-    [ATA_READING] = ATA_BIT(READING) | ATA_BIT(PIO_IN),
+    [ATA_PIO_OUT] = ATA_BIT(WRITING) | ATA_BIT(PIO_OUT),
+    [ATA_READING] = ATA_BIT(READING) | ATA_BIT(PIO_IN) | ATA_BIT(DMA_WAIT),
     [ATA_WRITING] = ATA_BIT(WRITING) | ATA_BIT(PIO_OUT),
     [ATA_VERIFYING] = ATA_BIT(VERIFYING),
     [ATA_FLUSHING] = ATA_BIT(FLUSHING) | ATA_BIT(SLEEP),
-    [ATA_DMA_WAIT] = ATA_BIT(DMA_RUN),
+    [ATA_DMA_WAIT] = ATA_BIT(DMA_RUN) | ATA_BIT(DMA_WAIT) | ATA_BIT(READING),
     [ATA_DMA_RUN] = ATA_BIT(DMA_WAIT),
     [ATA_SLEEP] = 0,
     [ATA_RESET] = 0,
+    [ATA_TRIM_DATA] = ATA_BIT(TRIMMING),
+    [ATA_TRIMMING] = ATA_BIT(TRIMMING),
+    [ATA_SELF_TEST] = 0,
+    [ATA_PACKET] = ATA_BIT(PIO_IN) | ATA_BIT(PIO_OUT) | ATA_BIT(READING) | ATA_BIT(DMA_WAIT),
 };
 
 bool ata_move_allowed(enum ata_state from, enum ata_state to)
@@ -47,11 +54,15 @@ void ata_set_state(struct ata_drive *d, enum ata_state state)
     if (!ata_move_allowed(d->state, state))
         d->illegal_moves++;
     d->state = state;
+    if (state == ATA_IDLE)
+        ata_power_idle(d);
 }
 
 uint8_t ata_status(const struct ata_drive *d)
 {
-    const uint8_t ready = ATA_STATUS_DRDY | ATA_STATUS_DSC;
+    /* 9.12: a packet device that was reset shows DRDY when it has got a command. */
+    const uint8_t ready =
+        d->kind == ATA_KIND_CD && !d->cd.ready ? 0 : ATA_STATUS_DRDY | ATA_STATUS_DSC;
 
     if (d->kind == ATA_KIND_NONE)
         return 0;
@@ -59,12 +70,16 @@ uint8_t ata_status(const struct ata_drive *d)
     case ATA_PIO_IN:
     case ATA_PIO_OUT:
     case ATA_DMA_WAIT:
+    case ATA_TRIM_DATA:
+    case ATA_PACKET:
         return ready | ATA_STATUS_DRQ;
     case ATA_READING:
     case ATA_WRITING:
     case ATA_VERIFYING:
     case ATA_FLUSHING:
     case ATA_DMA_RUN:
+    case ATA_TRIMMING:
+    case ATA_SELF_TEST:
         return ready | ATA_STATUS_BSY;
     case ATA_RESET:
         return ATA_STATUS_BSY;
@@ -119,9 +134,23 @@ void ata_fail_at(struct ata_drive *d, uint8_t error, uint64_t lba)
     ata_abort(d, error);
 }
 
+void ata_media_error(struct ata_drive *d, uint8_t error, uint64_t lba)
+{
+    ata_fail_at(d, error, lba);
+    if (d->kind == ATA_KIND_DISK)
+        ata_smart_error(d);
+}
+
 /* ---- requests to the host ---- */
 
 static void host_done(struct block_req *req, int err);
+
+static bool wants_fua(const struct ata_drive *d)
+{
+    const struct ata_command *cmd = ata_find_command(d->command, d->kind);
+
+    return cmd && cmd->flags & ATA_CMD_FUA;
+}
 
 static struct block_req *new_request(struct ata_drive *d, enum block_op op, uint64_t sector,
                                      uint32_t sectors, int iov_max)
@@ -132,6 +161,7 @@ static struct block_req *new_request(struct ata_drive *d, enum block_op op, uint
     req->sector = sector;
     req->sectors = sectors;
     req->iovcnt = iov_max;
+    req->fua = op == BLOCK_WRITE && wants_fua(d);
     req->lock = d->dev->lock;
     req->done = host_done;
     req->opaque = d;
@@ -143,6 +173,12 @@ static void submit(struct ata_drive *d, struct block_req *req, enum ata_state st
     ata_set_state(d, state);
     d->req = req;
     block_submit(d->blk, req);
+}
+
+void ata_submit_plain(struct ata_drive *d, enum block_op op, uint64_t sector, uint32_t sectors,
+                      enum ata_state state)
+{
+    submit(d, new_request(d, op, sector, sectors, 0), state);
 }
 
 /*
@@ -174,6 +210,26 @@ static void cancel_request(struct ata_drive *d)
         block_abandon(d->req);
     d->req = NULL;
     d->resume_pending = false;
+}
+
+bool ata_submit_read(struct ata_drive *d, uint64_t sector, uint32_t sectors)
+{
+    return submit_copy(d, ATA_READING, BLOCK_READ, sector, sectors, NULL);
+}
+
+void ata_submit_dma_read(struct ata_drive *d, uint64_t sector)
+{
+    struct bmdma *bm = d->bm;
+    struct block_req *req =
+        new_request(d, BLOCK_READ, sector, (uint32_t)(bm->iov_bytes / SECTOR), bm->iovcnt);
+
+    memcpy(req->iov, bm->iov, (size_t)bm->iovcnt * sizeof(bm->iov[0]));
+    submit(d, req, ATA_DMA_RUN);
+}
+
+void ata_cancel(struct ata_drive *d)
+{
+    cancel_request(d);
 }
 
 static uint32_t min_sectors(uint32_t a, uint32_t b)
@@ -230,7 +286,7 @@ static void read_failed(struct ata_drive *d)
         read_ready(d);
         return;
     }
-    ata_fail_at(d, ATA_ERROR_UNC, d->xfer_lba + d->chunk_done / SECTOR);
+    ata_media_error(d, ATA_ERROR_UNC, d->xfer_lba + d->chunk_done / SECTOR);
 }
 
 static void read_chunk(struct ata_drive *d)
@@ -280,6 +336,8 @@ static void pio_in_block_taken(struct ata_drive *d)
 
 size_t ata_data_read(struct ata_drive *d, void *buf, size_t bytes)
 {
+    if (ata_is_packet(d))
+        return atapi_data_read(d, buf, bytes);
     if (d->state != ATA_PIO_IN)
         return 0;
     if (bytes > d->block_end - d->buf_pos)
@@ -314,7 +372,7 @@ static void write_step(struct ata_drive *d)
 static void write_done(struct ata_drive *d, uint32_t bytes, int err)
 {
     if (err && (d->probing || d->chunk_bytes == SECTOR)) {
-        ata_fail_at(d, ATA_ERROR_ABRT, d->xfer_lba + d->chunk_done / SECTOR);
+        ata_media_error(d, ATA_ERROR_ABRT, d->xfer_lba + d->chunk_done / SECTOR);
         return;
     }
     if (err)
@@ -337,11 +395,14 @@ static void write_done(struct ata_drive *d, uint32_t bytes, int err)
 
 static void pio_out_block_given(struct ata_drive *d)
 {
+    ata_data_fn own = ata_data_function(d);
     uint32_t block = (uint32_t)d->block_sectors * SECTOR;
 
     if (d->block_end < d->chunk_bytes) {
         d->block_end = min_sectors(d->block_end + block, d->chunk_bytes);
         d->intrq = true;
+    } else if (own) {
+        own(d);
     } else {
         write_step(d);
     }
@@ -349,6 +410,8 @@ static void pio_out_block_given(struct ata_drive *d)
 
 size_t ata_data_write(struct ata_drive *d, const void *buf, size_t bytes)
 {
+    if (ata_is_packet(d))
+        return atapi_data_write(d, buf, bytes);
     if (d->state != ATA_PIO_OUT)
         return 0;
     if (bytes > d->block_end - d->buf_pos)
@@ -373,7 +436,7 @@ static void verify_step(struct ata_drive *d)
 static void verify_done(struct ata_drive *d, uint32_t bytes, int err)
 {
     if (err && bytes == SECTOR) {
-        ata_fail_at(d, ATA_ERROR_UNC, d->xfer_lba);
+        ata_media_error(d, ATA_ERROR_UNC, d->xfer_lba);
         return;
     }
     if (err) {
@@ -390,7 +453,7 @@ static void verify_done(struct ata_drive *d, uint32_t bytes, int err)
 
 void ata_begin_flush(struct ata_drive *d)
 {
-    submit(d, new_request(d, BLOCK_FLUSH, 0, 0, 0), ATA_FLUSHING);
+    ata_submit_plain(d, BLOCK_FLUSH, 0, 0, ATA_FLUSHING);
 }
 
 static void flush_done(struct ata_drive *d, int err)
@@ -437,7 +500,7 @@ static void dma_failed(struct ata_drive *d, size_t bytes)
         return;
     }
     bmdma_end(d->bm);
-    ata_fail_at(d, dma_to_memory(d) ? ATA_ERROR_UNC : ATA_ERROR_ABRT, d->xfer_lba);
+    ata_media_error(d, dma_to_memory(d) ? ATA_ERROR_UNC : ATA_ERROR_ABRT, d->xfer_lba);
 }
 
 static void dma_step_ended(struct ata_drive *d, int err)
@@ -496,6 +559,11 @@ static void dma_step(struct ata_drive *d, bool may_try)
 
 void ata_dma_go(struct ata_drive *d)
 {
+    ata_trim_data(d);
+    if (ata_is_packet(d)) {
+        atapi_dma_go(d);
+        return;
+    }
     for (unsigned n = 0; d->state == ATA_DMA_WAIT && bmdma_active(d->bm); n++)
         dma_step(d, n < DMA_TRIES);
 }
@@ -538,18 +606,31 @@ void ata_begin_transfer(struct ata_drive *d, enum ata_protocol protocol)
         ata_dma_go(d);
         break;
     case ATA_NONDATA:
+    case ATA_TRIM:
+    case ATA_PACKET_COMMAND:
         break;
     }
 }
 
-void ata_begin_answer(struct ata_drive *d)
+static void one_sector(struct ata_drive *d)
 {
     d->xfer_left = 0;
     d->block_sectors = 1;
     d->chunk_bytes = SECTOR;
     first_block(d);
+}
+
+void ata_begin_answer(struct ata_drive *d)
+{
+    one_sector(d);
     ata_set_state(d, ATA_PIO_IN);
     d->intrq = true;
+}
+
+void ata_begin_data_out(struct ata_drive *d)
+{
+    one_sector(d);
+    ata_set_state(d, ATA_PIO_OUT);
 }
 
 static void host_done(struct block_req *req, int err)
@@ -558,6 +639,12 @@ static void host_done(struct block_req *req, int err)
     uint32_t bytes = req->sectors * SECTOR;
 
     d->req = NULL;
+    if (ata_is_packet(d)) {
+        atapi_host_done(d, req, err);
+        block_req_free(req);
+        d->changed(d->opaque);
+        return;
+    }
     if (d->state == ATA_READING && !err)
         memcpy(d->buf + d->chunk_done, req->iov[0].iov_base, bytes);
     block_req_free(req);
@@ -578,6 +665,9 @@ static void host_done(struct block_req *req, int err)
     case ATA_DMA_RUN:
         dma_done(d, err);
         break;
+    case ATA_TRIMMING:
+        ata_trim_done(d, err);
+        break;
     default: /* no request is under way in the other states */
         break;
     }
@@ -588,7 +678,7 @@ static void host_done(struct block_req *req, int err)
 
 void ata_set_defaults(struct ata_drive *d)
 {
-    d->cyls = d->default_cyls;
+    d->cyls = ata_cylinders(d, d->default_heads, d->default_secs);
     d->heads = d->default_heads;
     d->secs = d->default_secs;
     d->multiple = 16;
@@ -601,14 +691,26 @@ void ata_set_defaults(struct ata_drive *d)
         block_set_write_cache(d->blk, d->write_cache);
 }
 
+void ata_put_signature(struct ata_drive *d)
+{
+    d->hob = (struct ata_taskfile){ 0 };
+    d->tf = (struct ata_taskfile){ .count = 1, .lba_low = 1 };
+    if (d->kind == ATA_KIND_CD) {
+        d->tf.lba_mid = 0x14;
+        d->tf.lba_high = 0xeb;
+    }
+}
+
 void ata_diagnose(struct ata_drive *d)
 {
     if (d->kind == ATA_KIND_NONE)
         return;
-    d->hob = (struct ata_taskfile){ 0 };
-    d->tf = (struct ata_taskfile){ .count = 1, .lba_low = 1 }; /* the signature, 9.12 */
+    ata_put_signature(d);
+    if (d->kind == ATA_KIND_CD)
+        atapi_interface_reset(d);
     d->error = 0x01; /* this device passed; device 1 passed or is not there */
     d->err = false;
+    d->command = 0; /* READ NATIVE MAX ADDRESS was not the command before the next one */
 }
 
 static void back_to_idle(struct ata_drive *d)
@@ -617,25 +719,36 @@ static void back_to_idle(struct ata_drive *d)
     d->device = 0;
     d->intrq = false;
     d->xfer_left = 0;
-    d->power = ATA_POWER_ACTIVE;
     ata_set_state(d, ATA_IDLE);
 }
 
 void ata_hard_reset(struct ata_drive *d)
 {
     cancel_request(d);
+    ata_test_abort(d, ATA_TEST_RESET);
+    ata_power_stop(d);
     d->standby_timer = 0;
+    d->power = ATA_POWER_ACTIVE;
+    ata_max_power_on(d);
+    memset(d->buf, 0, SECTOR);
     d->revert_on_reset = true;
     d->probing = false;
     ata_set_defaults(d);
     back_to_idle(d);
+    if (d->kind == ATA_KIND_CD)
+        atapi_hard_reset(d);
 }
 
 void ata_srst_begin(struct ata_drive *d)
 {
     ata_dma_stop(d);
     cancel_request(d);
+    ata_test_abort(d, ATA_TEST_RESET);
+    if (d->kind == ATA_KIND_CD)
+        atapi_interface_reset(d);
     d->intrq = false;
+    if (d->state == ATA_SLEEP)
+        d->power = ATA_POWER_STANDBY;
     ata_set_state(d, ATA_RESET);
 }
 
@@ -651,9 +764,14 @@ void ata_srst_end(struct ata_drive *d)
 void ata_loaded(struct ata_drive *d)
 {
     cancel_request(d);
+    if (d->kind == ATA_KIND_CD)
+        atapi_loaded(d);
     d->resume_pending = d->state == ATA_READING || d->state == ATA_WRITING ||
                         d->state == ATA_VERIFYING || d->state == ATA_FLUSHING ||
-                        d->state == ATA_DMA_RUN;
+                        d->state == ATA_DMA_RUN || d->state == ATA_TRIMMING ||
+                        d->state == ATA_SELF_TEST;
+    ata_test_loaded(d);
+    ata_power_loaded(d);
     if (d->blk && block_write_cache(d->blk) != d->write_cache)
         block_set_write_cache(d->blk, d->write_cache);
 }
@@ -663,6 +781,11 @@ void ata_resume(struct ata_drive *d)
     if (!d->resume_pending)
         return;
     d->resume_pending = false;
+    if (ata_is_packet(d)) {
+        atapi_resume(d);
+        d->changed(d->opaque);
+        return;
+    }
     switch ((enum ata_state)d->state) {
     case ATA_READING:
         read_step(d);
@@ -674,11 +797,17 @@ void ata_resume(struct ata_drive *d)
         verify_step(d);
         break;
     case ATA_FLUSHING:
-        submit(d, new_request(d, BLOCK_FLUSH, 0, 0, 0), ATA_FLUSHING);
+        ata_begin_flush(d);
         break;
     case ATA_DMA_RUN:
         ata_set_state(d, ATA_DMA_WAIT);
         ata_dma_go(d);
+        break;
+    case ATA_TRIMMING:
+        ata_trim_resume(d);
+        break;
+    case ATA_SELF_TEST:
+        ata_test_resume(d);
         break;
     default:
         break;
@@ -716,7 +845,7 @@ static bool set_geometry(struct ata_drive *d, const struct ide_drive_config *cfg
         return false;
     }
     if (!cyls) {
-        cyls = d->sectors / (heads * secs);
+        cyls = d->native_sectors / (heads * secs);
         cyls = cyls > 16383 ? 16383 : cyls < 1 ? 1 : cyls;
     }
     d->default_cyls = (uint16_t)cyls;
@@ -725,10 +854,45 @@ static bool set_geometry(struct ata_drive *d, const struct ide_drive_config *cfg
     return true;
 }
 
+/* What IDENTIFY can say of the medium. */
+static bool set_medium(struct ata_drive *d, const struct ide_drive_config *cfg, char *why,
+                       size_t why_size)
+{
+    uint32_t blocks = cfg->physical_block_bytes / SECTOR;
+
+    if (cfg->physical_block_bytes % SECTOR || blocks & (blocks - 1) || blocks > 1u << 15) {
+        snprintf(why, why_size, "physical blocks: 512 bytes times a power of two up to 32768");
+        return false;
+    }
+    while (blocks > 1u << d->physical_log2)
+        d->physical_log2++;
+    if ((cfg->rotation_rate > 1 && cfg->rotation_rate <= 0x0400) || cfg->rotation_rate == 0xffff) {
+        snprintf(why, why_size, "rotation rate: 0, 1 (does not rotate) or 1025 to 65534 a minute");
+        return false;
+    }
+    d->rotation_rate = cfg->rotation_rate;
+    d->trim = cfg->trim && d->bm;
+    return true;
+}
+
+static bool init_disk(struct ata_drive *d, const struct ide_drive_config *cfg, char *why,
+                      size_t why_size)
+{
+    d->native_sectors = block_sectors(d->blk);
+    if (d->native_sectors > ATA_LBA48_SECTORS)
+        d->native_sectors = ATA_LBA48_SECTORS;
+    ata_max_init(d);
+    if (!set_geometry(d, cfg, why, why_size) || !set_medium(d, cfg, why, why_size))
+        return false;
+    ata_smart_init(d);
+    return true;
+}
+
 bool ata_init(struct ata_drive *d, struct device *dev, const struct ide_drive_config *cfg,
               unsigned unit, unsigned number, struct bmdma *bm, char *why, size_t why_size)
 {
     char serial[sizeof(d->serial)];
+    const char *model;
 
     d->dev = dev;
     d->unit = unit;
@@ -736,23 +900,31 @@ bool ata_init(struct ata_drive *d, struct device *dev, const struct ide_drive_co
     if (!cfg || !cfg->blk)
         return true;
     d->blk = cfg->blk;
-    d->kind = ATA_KIND_DISK;
+    d->kind = cfg->cd ? ATA_KIND_CD : ATA_KIND_DISK;
+    model = cfg->cd ? "KVM-DM DVD-ROM" : "KVM-DM HARDDISK";
     d->wwn = cfg->wwn;
-    d->default_write_cache = cfg->write_cache;
-    d->sectors = block_sectors(d->blk);
-    if (d->sectors > ATA_LBA48_SECTORS)
-        d->sectors = ATA_LBA48_SECTORS;
+    d->default_write_cache = cfg->cd ? block_write_cache(d->blk) : cfg->write_cache;
     snprintf(serial, sizeof(serial), "KD%05u", number + 1);
-    return copy_string(d->serial, sizeof(d->serial), cfg->serial ? cfg->serial : serial,
-                       "serial number", why, why_size) &&
-           copy_string(d->model, sizeof(d->model), cfg->model ? cfg->model : "KVM-DM HARDDISK",
-                       "model", why, why_size) &&
-           copy_string(d->version, sizeof(d->version), cfg->version ? cfg->version : "1.0",
-                       "firmware version", why, why_size) &&
-           set_geometry(d, cfg, why, why_size);
+    if (!copy_string(d->serial, sizeof(d->serial), cfg->serial ? cfg->serial : serial,
+                     "serial number", why, why_size) ||
+        !copy_string(d->model, sizeof(d->model), cfg->model ? cfg->model : model, "model", why,
+                     why_size) ||
+        !copy_string(d->version, sizeof(d->version), cfg->version ? cfg->version : "1.0",
+                     "firmware version", why, why_size))
+        return false;
+    if (!cfg->cd && !init_disk(d, cfg, why, why_size))
+        return false;
+    ata_power_init(d);
+    if (cfg->cd)
+        atapi_init(d);
+    return true;
 }
 
 void ata_fini(struct ata_drive *d)
 {
     cancel_request(d);
+    ata_test_stop(d);
+    ata_power_stop(d);
+    if (d->kind == ATA_KIND_CD)
+        atapi_fini(d);
 }

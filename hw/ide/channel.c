@@ -123,6 +123,9 @@ static void diagnose(struct ide_channel *ch)
         ata_diagnose(d);
         d->intrq = d->kind != ATA_KIND_NONE && i == 0;
     }
+    /* A sleeping device 1 does not answer, so device 0 takes it for a broken one (9.10, table 26). */
+    if (ch->drive[1].state == ATA_SLEEP && ch->drive[0].state == ATA_IDLE)
+        ch->drive[0].error |= 0x80;
 }
 
 static void write_register(struct ide_channel *ch, unsigned reg, uint8_t value)
@@ -130,7 +133,9 @@ static void write_register(struct ide_channel *ch, unsigned reg, uint8_t value)
     struct ata_drive *d = selected(ch);
 
     ch->control &= ~IDE_CONTROL_HOB; /* 7.9: any write to the command block */
-    if (ch->control & IDE_CONTROL_SRST || ata_busy_or_drq(d))
+    if (ch->control & IDE_CONTROL_SRST)
+        return;
+    if (ata_busy_or_drq(d) && !(reg == REG_COMMAND && ata_takes_when_busy(d, value)))
         return;
     if (reg != REG_COMMAND) {
         write_taskfile(&ch->drive[0], reg, value);

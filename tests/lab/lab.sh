@@ -88,7 +88,7 @@ many_places="ide.0:0 ide.0:1 ide.1:0 ide.1:1 a.0:0 a.0:1 a.1:0 a.1:1 b.0:0 b.0:1
 # make_disks: an image per place, each of another size; $many is the emulator's options for them
 make_disks()
 {
-    many="-device cmd646-ide,id=a,addr=5 -device cmd646-ide,id=b,addr=9 -device cmd646-ide,id=c,addr=13"
+    many="-device cmd646-ide,id=a,addr=5 -device cmd646-ide,id=b,addr=9 -device cmd646-ide,id=c,addr=0xd"
     many="$many -device isa-ide,id=isa,iobase=0x1e8,iobase2=0x3ee,irq=11"
     n=10
     for place in $many_places; do
@@ -112,6 +112,7 @@ prepare()
     make_disks
     if [ -n "${EMU:-}" ]; then
         emulator="$EMU -accel kvm"
+        JOBS=$(echo "$JOBS" | sed 's/disks//') # QEMU for the PC, as Debian builds it, has no cmd646-ide
     else
         # A copy, for its path may be hidden in there.
         cp "$KVM_DM" "$share/kvm-dm" || exit

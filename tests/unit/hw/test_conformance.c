@@ -692,6 +692,51 @@ static struct device *make_isa_ide(struct rig *rig)
     return isa_ide_new(&rig->fe->env, "ide", &cfg, why, sizeof(why));
 }
 
+/* A disc drive whose tray and media the events move, and a disk. */
+static struct device *make_isa_cd(struct rig *rig)
+{
+    struct isa_ide_config cfg = {.iobase = 0x1f0, .ctlbase = 0x3f6, .irq = rig_irq(rig, 14)};
+
+    cfg.drive[0] = (struct ide_drive_config){.blk = make_disk(rig, 0, 400), .cd = true};
+    cfg.drive[1] = (struct ide_drive_config){.blk = make_disk(rig, 1, 100)};
+    return isa_ide_new(&rig->fe->env, "ide", &cfg, why, sizeof(why));
+}
+
+static void event_cd(struct rig *rig, struct rng *rng)
+{
+    struct block *blk = rig->extra[EXTRA_FIRST];
+
+    switch (rng_below(rng, 8)) {
+    case 0:
+        fake_block_tray_request(blk, rng_below(rng, 2), rng_below(rng, 2));
+        break;
+    case 1:
+        while (fake_block_complete(blk)) /* a medium changes when nothing is under way */
+            ;
+        fake_block_set_medium(blk, rng_below(rng, 3), 100 + rng_below(rng, 300));
+        break;
+    default:
+        event_ide(rig, rng);
+    }
+}
+
+static void copy_disc(struct rig *to, struct rig *from)
+{
+    struct block *a = to->extra[EXTRA_FIRST], *b = from->extra[EXTRA_FIRST];
+    uint8_t data[BLOCK_SECTOR_BYTES];
+
+    if (block_has_medium(a) != block_has_medium(b) || block_sectors(a) != block_sectors(b))
+        fake_block_set_medium(a, block_has_medium(b), block_sectors(b));
+    for (unsigned n = 0; n < 2; n++) {
+        a = to->extra[EXTRA_FIRST + n];
+        b = from->extra[EXTRA_FIRST + n];
+        for (uint64_t sector = 0; sector < block_sectors(b); sector++) {
+            fake_block_peek(b, sector, data);
+            fake_block_poke(a, sector, data);
+        }
+    }
+}
+
 static struct device *make_piix_ide(struct rig *rig)
 {
     struct piix3_ide_config cfg = {.irq = {rig_irq(rig, 14), rig_irq(rig, 15)}};
@@ -812,6 +857,8 @@ static const struct conform_row rows[] = {
      .event = event_pm, .copy_outside = copy_bridge},
     {.name = "isa-ide", .make = make_isa_ide, .unmake = unmake_isa_ide, .event = event_ide,
      .settle = settle_ide, .copy_outside = copy_disks},
+    {.name = "isa-ide with a CD drive", .make = make_isa_cd, .unmake = unmake_isa_ide,
+     .event = event_cd, .settle = settle_ide, .copy_outside = copy_disc},
     {.name = "piix3-ide", .make = make_piix_ide, .prepare = prepare_piix_ide,
      .unmake = unmake_piix_ide, .event = event_ide, .settle = settle_ide,
      .copy_outside = copy_disks},
