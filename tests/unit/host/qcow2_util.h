@@ -147,7 +147,6 @@ static inline void make_image(const char *name, const struct qcow2_create_option
     file = node_open(opts, NULL, &error);
     if (!file || !image_use(file, true, &error))
         fail_msg("%s", error->message);
-    file->flags.growable = true;
     if (!qcow2_create(file, opt, &error))
         fail_msg("%s", error->message);
     image_release(file, true);

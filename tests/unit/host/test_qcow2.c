@@ -534,18 +534,18 @@ static void *write_part(void *opaque)
     return NULL;
 }
 
-static void test_threads(void **state)
+/* direct: with O_DIRECT, whose blocks may be larger than our clusters. */
+static void run_threads(const char *direct)
 {
     static const unsigned clusters[] = { 512, 4096, 65536 };
 
-    (void)state;
     for (unsigned k = 0; k < G_N_ELEMENTS(clusters); k++) {
         struct writer w[8];
         pthread_t threads[8];
         struct twin t;
 
         must("qemu-img create -q -f qcow2 -o cluster_size=%u a.qcow2 8M", clusters[k]);
-        twin_init(&t, open_image("a.qcow2", "discard=unmap", "l2-cache-size=64k", NULL), k);
+        twin_init(&t, open_image("a.qcow2", "discard=unmap", "l2-cache-size=64k", direct, NULL), k);
         for (unsigned i = 0; i < 8; i++) {
             w[i] = (struct writer){ t.img, t.bytes, (uint64_t)i << 20, (uint64_t)(i + 1) << 20, i + 1, 0 };
             assert_int_equal(pthread_create(&threads[i], NULL, write_part, &w[i]), 0);
@@ -557,6 +557,18 @@ static void test_threads(void **state)
         check_range(&t, 0, t.size);
         twin_end(&t, "a.qcow2");
     }
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    run_threads("cache.direct=off");
+}
+
+static void test_threads_direct(void **state)
+{
+    (void)state;
+    run_threads("cache.direct=on");
 }
 
 /* ---- the way for the kernel's AIO ---- */
@@ -632,7 +644,9 @@ int main(void)
         cmocka_unit_test_setup(test_grow, empty_dir),              cmocka_unit_test_setup(test_tables_grow, empty_dir),
         cmocka_unit_test_setup(test_dirty_is_repaired, empty_dir), cmocka_unit_test_setup(test_corrupt_is_not_written, empty_dir),
         cmocka_unit_test_setup(test_refused_by_name, empty_dir),   cmocka_unit_test_setup(test_autoclear, empty_dir),
-        cmocka_unit_test_setup(test_threads, empty_dir),           cmocka_unit_test_setup(test_map, empty_dir),
+        cmocka_unit_test_setup(test_threads, empty_dir),
+        cmocka_unit_test_setup(test_threads_direct, empty_dir),
+        cmocka_unit_test_setup(test_map, empty_dir),
         cmocka_unit_test_setup(test_status, empty_dir),
     };
 
