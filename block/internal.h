@@ -136,10 +136,10 @@ struct block {
     unsigned undelayed;               /* limits count but do not delay: a drain waits for it */
     bool closed; /* close gave up waiting: the last request frees it */
     struct block_stats stats;
-    LIST_ENTRY(block) link;
+    TAILQ_ENTRY(block) link;
 };
 
-LIST_HEAD(block_list, block);
+TAILQ_HEAD(block_list, block);
 extern struct block_list block_all; /* main loop's thread */
 
 /* A new disk on an image (NULL: none); takes the caller's reference, also on failure. */

@@ -277,7 +277,7 @@ struct block *block_lookup(const char *name)
 {
     struct block *blk;
 
-    LIST_FOREACH(blk, &block_all, link) {
+    TAILQ_FOREACH(blk, &block_all, link) {
         if (blk->closed || !*name)
             continue;
         if (!strcmp(blk->name, name) || !strcmp(blk->device_id, name) ||

@@ -504,7 +504,8 @@ static void test_vmdk_packed(void **state)
     static const struct {
         unsigned at;
         uint8_t flip;
-    } wrong[] = { { 0, 0x80 }, { 7, 1 }, { 8, 0x10 }, { 11, 0x40 }, { 12, 0xff }, { 40, 1 } };
+    /* marker: sector (8 bytes), length (4); then the packed bytes with their own checksum */
+    } wrong[] = { { 0, 0x80 }, { 7, 1 }, { 9, 0x04 }, { 11, 0x40 }, { 12, 0xff }, { 40, 1 } };
     gsize bytes;
     uint8_t *data = slurp("stream.vmdk", &bytes), got[4096];
     gsize first = (data[64] | (gsize)data[65] << 8) * 512; /* behind the overhead */

@@ -172,11 +172,13 @@ static void test_walk(void **state)
             assert_int_equal(in8(fi, LBA2), 0xeb);
         }
     }
+    /* No event leads a packet drive into a state of disks alone. */
     for (unsigned s = 0; s < ATA_STATES; s++) {
-        bool disks = s == ATA_WRITING || s == ATA_VERIFYING || s == ATA_TRIM_DATA ||
-                     s == ATA_TRIMMING || s == ATA_SELF_TEST;
+        bool ours = false;
 
-        assert_int_equal(seen[s] > 0, !disks);
+        for (unsigned stage = 0; stage < STAGES; stage++)
+            ours |= stages[stage].state == s;
+        assert_int_equal(seen[s] > 0, ours);
     }
     fake_ide_free(fi);
 }
