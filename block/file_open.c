@@ -35,7 +35,7 @@ static int open_failed(GError **error, const char *path, int err, int flags)
                     "its file system has no O_DIRECT; use cache=writeback instead of cache=none");
     else if ((err == EACCES || err == EROFS || err == EPERM) && (flags & O_ACCMODE) == O_RDWR)
         block_error(error, err, path,
-                    "cannot be written: %s; readonly=on or snapshot=on needs no more "
+                    "cannot be written: %s; snapshot=on (or readonly=on, for a CD) needs no more "
                     "than reading",
                     g_strerror(err));
     else

@@ -30,9 +30,9 @@ struct block_options {
     /* A path, "file:PATH", "nbd://...": what node_parse_filename() takes. */
     const char *file;
     /*
-     * A driver ("raw", "qcow2", "null-co"), or NULL: raw too, but refused if the first bytes look like
-     * an image format, because somebody forgot to state it. Content never selects a format (HAZARDS
-     * Q-01).
+     * A driver ("raw", "qcow2", "null-co"), or NULL: by the file's name (.qcow2, .vmdk, .vdi, .vhd), else
+     * raw, but refused if the first bytes look like an image format, because somebody forgot to state
+     * it. Content never selects a format (HAZARDS Q-01).
      */
     const char *format;
     bool readonly;
