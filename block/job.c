@@ -1,0 +1,729 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "block/job.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include "block/image.h"
+
+#define CONCLUDE_AGAIN_MS 50
+#define STACK_BYTES (256u << 10)
+
+static LIST_HEAD(, job) jobs = LIST_HEAD_INITIALIZER(jobs);
+static unsigned jobs_count;
+static struct {
+    job_hook_fn fn;
+    void *opaque;
+} hook;
+
+/* ---- states ---- */
+
+static const char *const status_names[JOB_STATUSES] = {
+    [JOB_UNDEFINED] = "undefined", [JOB_CREATED] = "created",   [JOB_RUNNING] = "running",
+    [JOB_PAUSED] = "paused",       [JOB_READY] = "ready",       [JOB_STANDBY] = "standby",
+    [JOB_WAITING] = "waiting",     [JOB_PENDING] = "pending",   [JOB_ABORTING] = "aborting",
+    [JOB_CONCLUDED] = "concluded", [JOB_NULL] = "null",
+};
+
+#define TO(status) (1u << JOB_##status)
+static const uint16_t status_next[JOB_STATUSES] = {
+    [JOB_UNDEFINED] = TO(CREATED),
+    [JOB_CREATED] = TO(RUNNING) | TO(ABORTING) | TO(NULL),
+    [JOB_RUNNING] = TO(PAUSED) | TO(READY) | TO(WAITING) | TO(ABORTING),
+    [JOB_PAUSED] = TO(RUNNING),
+    [JOB_READY] = TO(STANDBY) | TO(WAITING) | TO(ABORTING),
+    [JOB_STANDBY] = TO(READY),
+    [JOB_WAITING] = TO(PENDING) | TO(ABORTING),
+    [JOB_PENDING] = TO(CONCLUDED) | TO(ABORTING),
+    [JOB_ABORTING] = TO(CONCLUDED),
+    [JOB_CONCLUDED] = TO(NULL),
+};
+
+#define WORKING (TO(CREATED) | TO(RUNNING) | TO(PAUSED) | TO(READY) | TO(STANDBY))
+static const struct {
+    const char *name;
+    uint16_t from;
+} verbs[JOB_VERBS] = {
+    [JOB_VERB_CANCEL] = { "cancel", WORKING | TO(WAITING) | TO(PENDING) },
+    [JOB_VERB_PAUSE] = { "pause", WORKING },
+    [JOB_VERB_RESUME] = { "resume", WORKING },
+    [JOB_VERB_SET_SPEED] = { "set-speed", WORKING },
+    [JOB_VERB_COMPLETE] = { "complete", TO(READY) },
+    [JOB_VERB_FINALIZE] = { "finalize", TO(PENDING) },
+    [JOB_VERB_DISMISS] = { "dismiss", TO(CONCLUDED) },
+};
+
+const char *job_status_name(enum job_status status)
+{
+    return status_names[status];
+}
+
+void job_set_hook(job_hook_fn fn, void *opaque)
+{
+    hook.fn = fn;
+    hook.opaque = opaque;
+}
+
+static void tell(struct job *job, enum job_event event, bool read, const char *action)
+{
+    if (hook.fn && (event == JOB_EVENT_STATUS || job->ops->block))
+        hook.fn(hook.opaque, job, event, read, action);
+}
+
+/* The only place that assigns a status. */
+static void job_move(struct job *job, enum job_status to)
+{
+    /* No peer can cause it: a bug of this file. */
+    if (!(status_next[job->status] & (1u << to)))
+        g_error("job %s: %s -> %s", job->id, status_names[job->status], status_names[to]);
+    job->status = to;
+    tell(job, JOB_EVENT_STATUS, false, NULL);
+}
+
+bool job_may(struct job *job, enum job_verb verb, GError **error)
+{
+    if (verbs[verb].from & (1u << job->status))
+        return true;
+    g_set_error(error, block_error_quark(), EBUSY,
+                "Job '%s' in state '%s' cannot accept command verb '%s'", job->id,
+                status_names[job->status], verbs[verb].name);
+    return false;
+}
+
+bool job_on_error_parse(const char *word, enum job_on_error *out)
+{
+    static const char *const words[] = { "report", "ignore", "stop", "enospc", "auto" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (!strcmp(word, words[i])) {
+            *out = i == 4 ? JOB_ON_ERROR_REPORT : i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the list ---- */
+
+struct job *job_find(const char *id)
+{
+    struct job *job;
+
+    LIST_FOREACH(job, &jobs, link) {
+        if (!strcmp(job->id, id))
+            return job;
+    }
+    return NULL;
+}
+
+void job_foreach(void (*fn)(void *opaque, struct job *job), void *opaque)
+{
+    struct job *job, *next;
+
+    for (job = LIST_FIRST(&jobs); job; job = next) {
+        next = LIST_NEXT(job, link);
+        fn(opaque, job);
+    }
+}
+
+static bool check_id(const char *id, GError **error)
+{
+    bool good = g_ascii_isalpha(*id) && strlen(id) <= 127;
+
+    for (const char *p = id; *p; p++)
+        good &= g_ascii_isalnum(*p) || strchr("-._", *p);
+    if (!good)
+        g_set_error(error, block_error_quark(), EINVAL, "Invalid job ID '%.60s'", id);
+    else if (job_find(id))
+        g_set_error(error, block_error_quark(), EEXIST, "Job ID '%s' already in use", id);
+    else if (jobs_count >= JOBS_MAX)
+        g_set_error(error, block_error_quark(), EAGAIN,
+                    "There are %d jobs already; dismiss those that have ended", JOBS_MAX);
+    else
+        return true;
+    return false;
+}
+
+static void set_up_cond(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+bool job_init(struct job *job, const struct job_ops *ops, const char *id, GError **error)
+{
+    if (!check_id(id, error)) {
+        g_free(job);
+        return false;
+    }
+    job->ops = ops;
+    job->id = g_strdup(id);
+    job->refs = 1;
+    pthread_mutex_init(&job->mutex, NULL);
+    set_up_cond(&job->ended_cond);
+    LIST_INSERT_HEAD(&jobs, job, link);
+    jobs_count++;
+    job_move(job, JOB_CREATED);
+    return true;
+}
+
+static void job_unref(struct job *job)
+{
+    if (__atomic_sub_fetch(&job->refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    pthread_cond_destroy(&job->ended_cond);
+    pthread_mutex_destroy(&job->mutex);
+    g_free(job->error);
+    g_free(job->id);
+    g_free(job);
+}
+
+static void job_gone(struct job *job)
+{
+    job_move(job, JOB_NULL);
+    LIST_REMOVE(job, link);
+    jobs_count--;
+    job_unref(job);
+}
+
+void job_discard(struct job *job)
+{
+    if (job->ops->free)
+        job->ops->free(job);
+    job_gone(job);
+}
+
+/* ---- the end ---- */
+
+static void job_finish(struct job *job);
+
+static gboolean finish_again(gpointer opaque)
+{
+    struct job *job = opaque;
+
+    job->timer = false;
+    job_finish(job);
+    job_unref(job);
+    return G_SOURCE_REMOVE;
+}
+
+static void finish_later(struct job *job)
+{
+    if (job->timer)
+        return;
+    job->timer = true;
+    __atomic_add_fetch(&job->refs, 1, __ATOMIC_ACQ_REL);
+    g_timeout_add(CONCLUDE_AGAIN_MS, finish_again, job);
+}
+
+static bool is_good(struct job *job)
+{
+    bool good;
+
+    pthread_mutex_lock(&job->mutex);
+    good = !job->err && !job->cancel;
+    pthread_mutex_unlock(&job->mutex);
+    return good;
+}
+
+/* From pending or aborting; the thread has ended. */
+static void job_finish(struct job *job)
+{
+    bool good = is_good(job), cancelled;
+
+    if (job->status == JOB_CONCLUDED || job->concluding)
+        return;
+    job->concluding = true; /* conclude() waits for disks, which may report errors meanwhile */
+    if (job->ops->conclude && !job->ops->conclude(job, good)) {
+        job->concluding = false;
+        finish_later(job);
+        return;
+    }
+    pthread_mutex_lock(&job->mutex);
+    cancelled = job->cancelled = job->cancel;
+    if (job->err && !job->error && !cancelled)
+        job->error = g_strdup(g_strerror(job->err));
+    pthread_mutex_unlock(&job->mutex);
+    tell(job, cancelled ? JOB_EVENT_CANCELLED : JOB_EVENT_COMPLETED, false, NULL);
+    job_move(job, JOB_CONCLUDED);
+    if (!job->manual_dismiss)
+        job_gone(job);
+}
+
+/* Leaves a pause without the thread being asked: it is to end, or has. */
+static void leave_pause(struct job *job)
+{
+    if (job->status == JOB_PAUSED)
+        job_move(job, JOB_RUNNING);
+    if (job->status == JOB_STANDBY)
+        job_move(job, JOB_READY);
+}
+
+static void job_abort(struct job *job)
+{
+    leave_pause(job);
+    if (job->status != JOB_ABORTING) {
+        job_move(job, JOB_ABORTING);
+        if (job->ops->release)
+            job->ops->release(job);
+    }
+}
+
+static void job_ended(struct job *job)
+{
+    if (!is_good(job)) {
+        job_abort(job);
+        job_finish(job);
+        return;
+    }
+    if (job->status == JOB_PENDING)
+        return;
+    leave_pause(job);
+    job_move(job, JOB_WAITING);
+    job_move(job, JOB_PENDING);
+    if (job->manual_finalize)
+        tell(job, JOB_EVENT_PENDING, false, NULL);
+    else
+        job_finish(job);
+}
+
+/* ---- what the thread has to say ---- */
+
+static bool take_error(struct job *job, bool *read, const char **action)
+{
+    bool any;
+
+    pthread_mutex_lock(&job->mutex);
+    any = job->errors_count > 0;
+    if (any) {
+        *read = job->errors[0].read;
+        *action = job->errors[0].action;
+        memmove(&job->errors[0], &job->errors[1],
+                --job->errors_count * sizeof(job->errors[0]));
+    }
+    pthread_mutex_unlock(&job->mutex);
+    return any;
+}
+
+static void follow_pause(struct job *job, bool parked)
+{
+    if (parked && job->status == JOB_RUNNING)
+        job_move(job, JOB_PAUSED);
+    if (parked && job->status == JOB_READY)
+        job_move(job, JOB_STANDBY);
+}
+
+/* Main loop: catches up with the thread. */
+static void job_follow(struct job *job)
+{
+    bool read, parked, ended, ready;
+    const char *action;
+
+    if (job->status == JOB_CONCLUDED || job->status == JOB_NULL)
+        return;
+    while (take_error(job, &read, &action))
+        tell(job, JOB_EVENT_ERROR, read, action);
+    pthread_mutex_lock(&job->mutex);
+    ready = job->ready && !job->ready_told;
+    job->ready_told |= ready;
+    parked = job->parked && job->user_paused && !job->cancel;
+    ended = job->ended;
+    pthread_mutex_unlock(&job->mutex);
+    if (ready && job->status == JOB_RUNNING) {
+        job_move(job, JOB_READY);
+        tell(job, JOB_EVENT_READY, false, NULL);
+    }
+    if (ended)
+        job_ended(job);
+    else
+        follow_pause(job, parked);
+}
+
+static gboolean job_notice(gpointer opaque)
+{
+    job_follow(opaque);
+    job_unref(opaque);
+    return G_SOURCE_REMOVE;
+}
+
+static void notify_by(struct job *job) /* takes a reference that is there */
+{
+    g_idle_add_full(G_PRIORITY_DEFAULT, job_notice, job, NULL);
+}
+
+/* Any thread. */
+static void notify(struct job *job)
+{
+    __atomic_add_fetch(&job->refs, 1, __ATOMIC_ACQ_REL);
+    notify_by(job);
+}
+
+/* ---- start ---- */
+
+static void *job_thread(void *opaque)
+{
+    struct job *job = opaque;
+    int err = job->ops->run(job);
+
+    pthread_mutex_lock(&job->mutex);
+    job->err = err;
+    job->ended = true;
+    pthread_cond_broadcast(&job->ended_cond);
+    pthread_mutex_unlock(&job->mutex);
+    notify_by(job);
+    return NULL;
+}
+
+/* Signals are for the other threads. */
+static int start_thread(struct job *job)
+{
+    pthread_attr_t attr;
+    sigset_t all, old;
+    pthread_t thread;
+    int err;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    err = pthread_create(&thread, &attr, job_thread, job);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attr);
+    return err;
+}
+
+void job_start(struct job *job)
+{
+    int err;
+
+    job->started = true;
+    job_move(job, JOB_RUNNING);
+    __atomic_add_fetch(&job->refs, 1, __ATOMIC_ACQ_REL); /* the thread's */
+    err = start_thread(job);
+    if (!err)
+        return;
+    pthread_mutex_lock(&job->mutex);
+    job->err = err;
+    job->ended = true;
+    pthread_mutex_unlock(&job->mutex);
+    notify_by(job);
+}
+
+/* ---- verbs ---- */
+
+static void wake(struct job *job)
+{
+    if (job->ops->wake)
+        job->ops->wake(job);
+}
+
+static bool has_ended(struct job *job)
+{
+    bool ended;
+
+    pthread_mutex_lock(&job->mutex);
+    ended = job->ended;
+    pthread_mutex_unlock(&job->mutex);
+    return ended;
+}
+
+bool job_cancel(struct job *job, GError **error)
+{
+    if (job->status == JOB_ABORTING)
+        return true;
+    if (!job_may(job, JOB_VERB_CANCEL, error))
+        return false;
+    if (!job->started) {
+        job_discard(job);
+        return true;
+    }
+    pthread_mutex_lock(&job->mutex);
+    job->cancel = true;
+    job->user_paused = job->io_stopped = false;
+    pthread_mutex_unlock(&job->mutex);
+    wake(job);
+    job_abort(job);
+    if (has_ended(job))
+        job_finish(job);
+    return true;
+}
+
+bool job_user_pause(struct job *job, GError **error)
+{
+    bool already;
+
+    if (!job_may(job, JOB_VERB_PAUSE, error))
+        return false;
+    pthread_mutex_lock(&job->mutex);
+    already = job->user_paused;
+    job->user_paused = true;
+    pthread_mutex_unlock(&job->mutex);
+    if (already) {
+        g_set_error(error, block_error_quark(), EBUSY, "Job is already paused");
+        return false;
+    }
+    wake(job);
+    return true;
+}
+
+bool job_user_resume(struct job *job, GError **error)
+{
+    bool was;
+
+    if (!job_may(job, JOB_VERB_RESUME, error))
+        return false;
+    pthread_mutex_lock(&job->mutex);
+    was = job->user_paused;
+    job->user_paused = job->io_stopped = job->parked = false;
+    pthread_mutex_unlock(&job->mutex);
+    if (!was) {
+        g_set_error(error, block_error_quark(), EINVAL, "Can't resume a job that was not paused");
+        return false;
+    }
+    leave_pause(job);
+    wake(job);
+    return true;
+}
+
+bool job_set_speed(struct job *job, uint64_t bytes_per_s, GError **error)
+{
+    if (!job_may(job, JOB_VERB_SET_SPEED, error))
+        return false;
+    pthread_mutex_lock(&job->mutex);
+    job->speed = bytes_per_s;
+    job->slice_ns = 0;
+    pthread_mutex_unlock(&job->mutex);
+    wake(job);
+    return true;
+}
+
+bool job_complete(struct job *job, GError **error)
+{
+    if (!job_may(job, JOB_VERB_COMPLETE, error))
+        return false;
+    if (job->ops->complete)
+        return job->ops->complete(job, error);
+    g_set_error(error, block_error_quark(), ENOTSUP,
+                "The active block job '%s' cannot be completed", job->id);
+    return false;
+}
+
+bool job_finalize(struct job *job, GError **error)
+{
+    if (!job_may(job, JOB_VERB_FINALIZE, error))
+        return false;
+    if (!job->finalized) {
+        job->finalized = true;
+        job_finish(job);
+    }
+    return true;
+}
+
+bool job_dismiss(struct job *job, GError **error)
+{
+    if (!job_may(job, JOB_VERB_DISMISS, error))
+        return false;
+    job_gone(job);
+    return true;
+}
+
+/* ---- waiting ---- */
+
+static bool wait_ended(struct job *job, int64_t deadline_us)
+{
+    struct timespec t = { deadline_us / 1000000, deadline_us % 1000000 * 1000 };
+    bool ended;
+    int rc = 0;
+
+    pthread_mutex_lock(&job->mutex);
+    while (!job->ended && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&job->ended_cond, &job->mutex, &t);
+    ended = job->ended;
+    pthread_mutex_unlock(&job->mutex);
+    return ended;
+}
+
+static bool finish_now(struct job *job, int64_t deadline_us)
+{
+    while (job->status != JOB_CONCLUDED && job->status != JOB_NULL) {
+        job_follow(job);
+        if (job->status == JOB_PENDING) /* not when it had been cancelled before */
+            job_finish(job);
+        if (job->status == JOB_CONCLUDED || job->status == JOB_NULL)
+            break;
+        if (g_get_monotonic_time() > deadline_us)
+            return false;
+        g_usleep(1000);
+    }
+    return true;
+}
+
+bool job_cancel_wait(struct job *job, int timeout_ms)
+{
+    int64_t deadline_us = g_get_monotonic_time() + timeout_ms * 1000ll;
+    bool good;
+
+    __atomic_add_fetch(&job->refs, 1, __ATOMIC_ACQ_REL);
+    job_cancel(job, NULL);
+    good = job->status == JOB_CONCLUDED || job->status == JOB_NULL ||
+           (wait_ended(job, deadline_us) && finish_now(job, deadline_us));
+    job_unref(job);
+    return good;
+}
+
+bool jobs_cancel_all(int timeout_ms)
+{
+    int64_t deadline_us = g_get_monotonic_time() + timeout_ms * 1000ll;
+    struct job *job, *next;
+    bool good = true;
+
+    for (job = LIST_FIRST(&jobs); job; job = next) {
+        next = LIST_NEXT(job, link);
+        job_cancel(job, NULL); /* all at once, so that they end side by side */
+    }
+    for (job = LIST_FIRST(&jobs); job; job = next) {
+        int64_t left_ms = (deadline_us - g_get_monotonic_time()) / 1000;
+
+        next = LIST_NEXT(job, link);
+        if (!job_cancel_wait(job, (int)MAX(left_ms, 0))) {
+            g_printerr("kvm-dm: job %s: its I/O does not answer; left alone\n", job->id);
+            good = false;
+        }
+    }
+    return good;
+}
+
+void job_look(struct job *job, struct job_view *out)
+{
+    pthread_mutex_lock(&job->mutex);
+    *out = (struct job_view){
+        .current = job->current, .total = job->total, .speed = job->speed,
+        .paused = job->user_paused, .io_failed = job->io_stopped, .ready = job->ready_told,
+        .busy = !job->ended && !job->parked, .error = g_strdup(job->error),
+    };
+    pthread_mutex_unlock(&job->mutex);
+}
+
+/* ---- the thread's side ---- */
+
+enum job_turn job_poll(struct job *job)
+{
+    enum job_turn turn;
+    bool tell_it;
+
+    pthread_mutex_lock(&job->mutex);
+    turn = job->cancel ? JOB_CANCEL : job->user_paused ? JOB_PAUSE : JOB_GO_ON;
+    tell_it = turn == JOB_PAUSE && !job->parked;
+    job->parked = turn == JOB_PAUSE;
+    pthread_mutex_unlock(&job->mutex);
+    if (tell_it)
+        notify(job);
+    return turn;
+}
+
+bool job_io_stopped(struct job *job)
+{
+    bool stopped;
+
+    pthread_mutex_lock(&job->mutex);
+    stopped = job->io_stopped;
+    pthread_mutex_unlock(&job->mutex);
+    return stopped;
+}
+
+void job_progress(struct job *job, uint64_t done_bytes)
+{
+    pthread_mutex_lock(&job->mutex);
+    job->current += done_bytes;
+    pthread_mutex_unlock(&job->mutex);
+}
+
+void job_add_total(struct job *job, uint64_t bytes)
+{
+    pthread_mutex_lock(&job->mutex);
+    job->total += bytes;
+    pthread_mutex_unlock(&job->mutex);
+}
+
+static int64_t now_ns(void)
+{
+    return g_get_monotonic_time() * 1000;
+}
+
+int64_t job_throttle_ns(struct job *job, uint64_t done_bytes)
+{
+    int64_t now = now_ns(), wait = 0;
+
+    pthread_mutex_lock(&job->mutex);
+    if (job->speed) {
+        double cost = (double)done_bytes / (double)job->speed * 1e9;
+
+        job->slice_ns = MAX(job->slice_ns, now) + (int64_t)MIN(cost, 1e15);
+        wait = job->slice_ns - now;
+    }
+    pthread_mutex_unlock(&job->mutex);
+    return wait;
+}
+
+int64_t job_throttle_left_ns(struct job *job)
+{
+    int64_t wait;
+
+    pthread_mutex_lock(&job->mutex);
+    wait = job->speed ? job->slice_ns - now_ns() : 0;
+    pthread_mutex_unlock(&job->mutex);
+    return MAX(wait, 0);
+}
+
+static bool is_nospace(int err)
+{
+    return err == ENOSPC || err == EDQUOT || err == EFBIG;
+}
+
+bool job_error(struct job *job, bool read, int err, enum job_on_error policy)
+{
+    bool stop = policy == JOB_ON_ERROR_STOP || (policy == JOB_ON_ERROR_ENOSPC && is_nospace(err));
+    bool ignore = policy == JOB_ON_ERROR_IGNORE;
+
+    pthread_mutex_lock(&job->mutex);
+    if (job->errors_count < JOB_ERRORS_MAX) {
+        job->errors[job->errors_count].read = read;
+        job->errors[job->errors_count++].action = stop ? "stop" : ignore ? "ignore" : "report";
+    }
+    if (stop && !job->cancel)
+        job->user_paused = job->io_stopped = true;
+    pthread_mutex_unlock(&job->mutex);
+    notify(job);
+    return stop || ignore;
+}
+
+void job_set_ready(struct job *job)
+{
+    pthread_mutex_lock(&job->mutex);
+    job->ready = true;
+    pthread_mutex_unlock(&job->mutex);
+    notify(job);
+}
+
+void job_fail(struct job *job, const char *format, ...)
+{
+    va_list args;
+    char *text;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    pthread_mutex_lock(&job->mutex);
+    if (!job->error)
+        job->error = g_steal_pointer(&text);
+    pthread_mutex_unlock(&job->mutex);
+    g_free(text);
+}
