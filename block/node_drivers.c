@@ -5,10 +5,11 @@
 #include <sys/stat.h>
 
 #include "block/drivers.h"
+#include "block/qcow2.h"
 
 static const struct node_driver *const drivers[] = {
     &file_driver,    &host_device_driver, &host_cdrom_driver,
-    &null_co_driver, &raw_driver,
+    &null_co_driver, &raw_driver,         &qcow2_driver,
 };
 
 const struct node_driver *const *node_drivers(unsigned *count)
@@ -43,7 +44,6 @@ const struct node_option node_common_options[] = {
 static const struct {
     const char *name, *why;
 } refusals[] = {
-    { "qcow2", "not yet" },
     { "qcow", "qemu-img convert makes qcow2 of it" },
     { "qed", "qemu-img convert makes qcow2 of it" },
     { "vmdk", "not yet" },

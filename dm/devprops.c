@@ -21,7 +21,9 @@ static const struct opt_desc isa_serial_props[] = {
 static const struct opt_desc ide_hd_props[] = {
     {.name = "drive", .type = OPT_STRING,
      .help = "id of the -drive, or node-name of the -blockdev"},
-    {.name = "bus", .type = OPT_ENUM, .values = "ide.0|ide.1", .help = "channel"},
+    {.name = "bus", .type = OPT_STRING,
+     .help = "channel: ide.0, ide.1; X.0, X.1 of a controller with id=X",
+     .fallback = "the first with room"},
     {.name = "unit", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "0 master, 1 slave",
      .fallback = "the first free"},
     {.name = "bootindex", .type = OPT_NUMBER, .min = -1, .max = INT32_MAX,
@@ -35,10 +37,47 @@ static const struct opt_desc ide_hd_props[] = {
     {.name = "heads", .type = OPT_NUMBER, .min = 0, .max = 16, .help = "heads", .fallback = "0"},
     {.name = "secs", .type = OPT_NUMBER, .min = 0, .max = 255, .help = "sectors per track",
      .fallback = "0"},
+    {.name = "bios-chs-trans", .type = OPT_ENUM, .values = "auto|none|lba|large|rechs",
+     .help = "how the BIOS translates the geometry", .fallback = "auto"},
+    {.name = "lcyls", .type = OPT_NUMBER, .min = 0, .max = 1024,
+     .help = "cylinders as the BIOS tells them; 0: by translation", .fallback = "0"},
+    {.name = "lheads", .type = OPT_NUMBER, .min = 0, .max = 255, .help = "heads as the BIOS tells them",
+     .fallback = "0"},
+    {.name = "lsecs", .type = OPT_NUMBER, .min = 0, .max = 63,
+     .help = "sectors per track as the BIOS tells them", .fallback = "0"},
+    {.name = "rotation_rate", .type = OPT_NUMBER, .min = 0, .max = 65534,
+     .help = "rotations per minute; 1: does not rotate; 0: not said", .fallback = "0"},
+    {.name = "logical_block_size", .type = OPT_SIZE, .min = 512, .max = 32768,
+     .help = "bytes; 512 is the only one that IDE has", .fallback = "512"},
+    {.name = "physical_block_size", .type = OPT_SIZE, .min = 512, .max = 2097152,
+     .help = "bytes, a power of two", .fallback = "512"},
+    {.name = "discard_granularity", .type = OPT_SIZE, .min = 0, .max = 2147483647,
+     .help = "bytes: 512; 0: no TRIM", .fallback = "512"},
+    {.name = "share-rw", .type = OPT_ENUM, .values = "off",
+     .help = "others may write to the image"},
     {.name = "write-cache", .type = OPT_ENUM, .values = "auto|on|off",
      .help = "volatile write cache shown to the guest", .fallback = "auto"},
     {.name = "werror", .type = OPT_STRING, .refusal = "give werror= to -drive"},
     {.name = "rerror", .type = OPT_STRING, .refusal = "give rerror= to -drive"},
+    OPT_END,
+};
+
+static const struct opt_desc cmd646_props[] = {
+    {.name = "addr", .type = OPT_STRING, .help = "PCI slot: 0x3", .fallback = "the first free"},
+    {.name = "secondary", .type = OPT_BOOL, .help = "its second channel is there", .fallback = "on"},
+    PROP_BUS("pci.0"),
+    OPT_END,
+};
+
+static const struct opt_desc isa_ide_props[] = {
+    {.name = "iobase", .type = OPT_NUMBER, .min = 8, .max = 0xfff8,
+     .help = "first of the 8 ports of the command block",
+     .fallback = "the next free of 0x1e8, 0x168"},
+    {.name = "iobase2", .type = OPT_NUMBER, .min = 1, .max = 0xffff, .help = "control port",
+     .fallback = "iobase + 0x206"},
+    {.name = "irq", .type = OPT_NUMBER, .min = 3, .max = 15, .help = "interrupt line",
+     .fallback = "by iobase: 11, 10"},
+    PROP_BUS("isa.0"),
     OPT_END,
 };
 
@@ -92,9 +131,11 @@ static const struct opt_desc kvm_pit_props[] = {
 static const struct opt_desc no_props[] = {OPT_END};
 
 static const struct device_desc devices[] = {
+    {"cmd646-ide", "pci-device", "PCI", "CMD PCI-0646, two more IDE channels", true, cmd646_props},
     {"ide-hd", "ide-device", "IDE", "ATA hard disk", true, ide_hd_props},
     {"isa-debug-exit", "isa-device", "ISA", "port that ends the process", true, debug_exit_props},
     {"isa-debugcon", "isa-device", "ISA", "port that prints characters", true, debugcon_props},
+    {"isa-ide", "isa-device", "ISA", "one more IDE channel, without DMA", true, isa_ide_props},
     {"isa-serial", "isa-device", "ISA", "serial port, 16550A", true, isa_serial_props},
     {"isa-vga", "isa-device", "ISA", "standard VGA for machine isapc", true, isa_vga_props},
     {"VGA", "pci-device", "PCI", "standard VGA with Bochs extensions", true, vga_props},
@@ -106,7 +147,6 @@ static const struct device_desc devices[] = {
     {"i440FX", "pci-device", "PCI", "host bridge's PCI function", false, no_props},
     {"PIIX3", "pci-device", "PCI", "PCI to ISA bridge", false, no_props},
     {"piix3-ide", "pci-device", "PCI", "IDE controller with bus master", false, no_props},
-    {"isa-ide", "isa-device", "ISA", "IDE controller of machine isapc", false, no_props},
     {"i8042", "isa-device", "ISA", "keyboard and mouse controller", false, no_props},
     {"i8257", "isa-device", "ISA", "DMA controller registers", false, no_props},
     {"mc146818rtc", "isa-device", "ISA", "clock and CMOS memory", false, no_props},

@@ -15,6 +15,11 @@
 #define MIB (1024u * 1024u)
 #define MAX_BIOS_BYTES (16 * MIB)
 
+struct boot_entry {
+    int index;
+    char *path;
+};
+
 /* ---- images ---- */
 
 static char *find_rom(const char *name)
@@ -102,32 +107,95 @@ static void cmos_memory(struct firmware *fw)
     cmos(fw, 0x5d, high / (64 * KIB) >> 16);
 }
 
-/* Type 47 disks: geometry at 0x1b (first) and 0x24 (second), translation of four at 0x39. */
+/* ---- disks ---- */
+
+#define CMOS_POSITIONS 16 /* 0x39 to 0x3c; SeaBIOS reads on, into what is something else */
+
+void firmware_init(struct firmware *fw)
+{
+    fw->disks = g_array_new(FALSE, FALSE, sizeof(struct firmware_disk));
+    fw->boot = g_array_new(FALSE, FALSE, sizeof(struct boot_entry));
+}
+
+void firmware_clear(struct firmware *fw)
+{
+    for (guint i = 0; i < fw->boot->len; i++)
+        g_free(g_array_index(fw->boot, struct boot_entry, i).path);
+    g_array_free(fw->boot, TRUE);
+    g_array_free(fw->disks, TRUE);
+    kernel_clear(&fw->kernel);
+}
+
+/* What LBA translation makes of a size: 63 sectors per track, heads by size, at most 1024 cylinders. */
+static void set_lba_geometry(struct firmware_disk *d)
+{
+    uint64_t tracks = d->sectors / 63;
+
+    d->lsecs = 63;
+    d->lheads = 16;
+    while (d->lheads < 128 && tracks / 1024 > d->lheads)
+        d->lheads *= 2;
+    if (tracks / 1024 > d->lheads)
+        d->lheads = 255;
+    d->lcyls = (uint32_t)CLAMP(tracks / d->lheads, 1, 1024);
+}
+
+bool firmware_add_disk(struct firmware *fw, const struct firmware_disk *disk, GError **error)
+{
+    struct firmware_disk d = *disk;
+    bool small = d.cyls <= 1024 && d.heads <= 16 && d.secs <= 63;
+
+    if (d.auto_translation)
+        d.translation = small ? FIRMWARE_CHS_NONE : FIRMWARE_CHS_LBA;
+    if (!d.cd && d.position >= CMOS_POSITIONS && !d.lcyls) {
+        if (d.translation != FIRMWARE_CHS_LBA && !small) {
+            g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                        "%s: bios-chs-trans: the BIOS can be told that of the first %d places only; "
+                        "give lcyls=, lheads= and lsecs=", d.boot_path, CMOS_POSITIONS);
+            return false;
+        }
+        if (d.translation == FIRMWARE_CHS_LBA)
+            set_lba_geometry(&d);
+        else
+            d.lcyls = d.cyls, d.lheads = d.heads, d.lsecs = d.secs;
+    }
+    g_array_append_val(fw->disks, d);
+    return true;
+}
+
+/* Type 47 disks: geometry at 0x1b (first) and 0x24 (second). */
+static void cmos_geometry(struct firmware *fw, const struct firmware_disk *d)
+{
+    unsigned base = d->position ? 0x24 : 0x1b;
+
+    cmos(fw, 0x19 + d->position, 47);
+    cmos16(fw, base, d->cyls);
+    cmos(fw, base + 2, d->heads);
+    cmos16(fw, base + 3, 0xffff); /* no write precompensation */
+    cmos(fw, base + 5, 0xc0 | (d->heads > 8) << 3);
+    cmos16(fw, base + 6, d->cyls);
+    cmos(fw, base + 8, d->secs);
+}
+
+/* Who is there at 0x12, translations from 0x39 on, four to a byte. */
 static void cmos_disks(struct firmware *fw)
 {
-    unsigned types = 0, translation = 0;
+    unsigned types = 0, translation[CMOS_POSITIONS / 4] = {0};
 
-    for (unsigned i = 0; i < FIRMWARE_DISKS; i++) {
-        const struct firmware_disk *d = &fw->disks[i];
-        unsigned base = i ? 0x24 : 0x1b;
-        bool small = d->cyls <= 1024 && d->heads <= 16 && d->secs <= 63;
+    for (guint i = 0; i < fw->disks->len; i++) {
+        const struct firmware_disk *d = &g_array_index(fw->disks, struct firmware_disk, i);
 
-        if (!d->present)
+        if (d->cd || d->position >= CMOS_POSITIONS)
             continue;
-        translation |= (small ? 0u : 1u) << i * 2;
-        if (i > 1)
+        translation[d->position / 4] |= (unsigned)d->translation << d->position % 4 * 2;
+        if (d->position > 1)
             continue;
-        types |= i ? 0x0f : 0xf0;
-        cmos(fw, 0x19 + i, 47);
-        cmos16(fw, base, d->cyls);
-        cmos(fw, base + 2, d->heads);
-        cmos16(fw, base + 3, 0xffff); /* no write precompensation */
-        cmos(fw, base + 5, 0xc0 | (d->heads > 8) << 3);
-        cmos16(fw, base + 6, d->cyls);
-        cmos(fw, base + 8, d->secs);
+        types |= d->position ? 0x0f : 0xf0;
+        cmos_geometry(fw, d);
     }
     cmos(fw, 0x12, types);
-    cmos(fw, 0x39, translation);
+    for (unsigned i = 0; i < CMOS_POSITIONS / 4; i++)
+        cmos(fw, 0x39 + i, translation[i]);
 }
 
 /* 'a' .. 'd' and 'n' as SeaBIOS numbers them. */
@@ -202,32 +270,58 @@ static void describe_uuid(struct firmware *fw)
     fw_cfg_add_bytes(fw->fw_cfg, FW_CFG_UUID, bytes, sizeof(bytes));
 }
 
+bool firmware_add_boot(struct firmware *fw, const char *path, int bootindex, GError **error)
+{
+    struct boot_entry entry = {bootindex, NULL};
+
+    for (guint i = 0; i < fw->boot->len; i++) {
+        if (g_array_index(fw->boot, struct boot_entry, i).index == bootindex) {
+            g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                        "The bootindex %d has already been used", bootindex);
+            return false;
+        }
+    }
+    entry.path = g_strdup(path);
+    g_array_append_val(fw->boot, entry);
+    return true;
+}
+
 static int by_bootindex(const void *a, const void *b)
 {
-    const struct firmware_disk *x = *(const void *const *)a, *y = *(const void *const *)b;
+    const struct boot_entry *x = a, *y = b;
 
-    return x->bootindex - y->bootindex;
+    return x->index < y->index ? -1 : x->index > y->index;
 }
 
 static void describe_boot_order(struct firmware *fw, bool kernel)
 {
     g_autoptr(GString) list = g_string_new(kernel ? "/rom@genroms/kvm-dm-kernel.bin\n" : "");
-    const struct firmware_disk *sorted[FIRMWARE_DISKS];
-    unsigned n = 0;
 
-    for (unsigned i = 0; i < FIRMWARE_DISKS; i++) {
-        if (fw->disks[i].present && fw->disks[i].bootindex >= 0)
-            sorted[n++] = &fw->disks[i];
-    }
-    qsort(sorted, n, sizeof(sorted[0]), by_bootindex);
-    for (unsigned i = 0; i < n; i++)
-        g_string_append_printf(list, "%s\n", sorted[i]->boot_path);
+    g_array_sort(fw->boot, by_bootindex);
+    for (guint i = 0; i < fw->boot->len; i++)
+        g_string_append_printf(list, "%s\n", g_array_index(fw->boot, struct boot_entry, i).path);
     if (fw->config->boot_strict && list->len)
         g_string_append(list, "HALT");
     else if (list->len)
         g_string_truncate(list, list->len - 1);
     if (list->len)
         fw_cfg_add_file(fw->fw_cfg, "bootorder", list->str, list->len + 1);
+}
+
+/* "PATH CYLINDERS HEADS SECTORS" per line: geometries that INT 13h is to tell. */
+static void describe_geometry(struct firmware *fw)
+{
+    g_autoptr(GString) list = g_string_new("");
+
+    for (guint i = 0; i < fw->disks->len; i++) {
+        const struct firmware_disk *d = &g_array_index(fw->disks, struct firmware_disk, i);
+
+        if (d->lcyls && *d->boot_path)
+            g_string_append_printf(list, "%s%s %u %u %u", list->len ? "\n" : "", d->boot_path,
+                                   d->lcyls, d->lheads, d->lsecs);
+    }
+    if (list->len)
+        fw_cfg_add_file(fw->fw_cfg, "bios-geometry", list->str, list->len + 1);
 }
 
 static void describe_boot_menu(struct firmware *fw)
@@ -288,6 +382,7 @@ bool firmware_describe(struct firmware *fw, GError **error)
     fw_cfg_add_file(d, "etc/system-states", system_states, sizeof(system_states));
     describe_boot_menu(fw);
     describe_boot_order(fw, c->kernel != NULL);
+    describe_geometry(fw);
     if (!c->kernel)
         return true;
     if (!kernel_load(c->kernel, c->initrd, c->append, memory_low_bytes(fw->memory), &fw->kernel,

@@ -10,7 +10,6 @@
 #include "hw/acpi/piix4_pm.h"
 #include "hw/device.h"
 #include "hw/dma/i8237.h"
-#include "hw/ide/isa_ide.h"
 #include "hw/ide/piix_ide.h"
 #include "hw/input/i8042.h"
 #include "hw/misc/elcr.h"
@@ -75,6 +74,8 @@ static int64_t rtc_base(const struct vm_config *c)
  *   0e9           debug console, if asked for  -       100000000-       RAM above 4 GiB
  *   170-177,376   IDE channel 1                15
  *   1f0-1f7,3f6   IDE channel 0                14
+ *   168-16f,36e   IDE, if asked for            10
+ *   1e8-1ef,3ee   IDE, if asked for            11
  *   1ce,1cf       Bochs VBE                    -
  *   2e8 2f8 3e8 3f8  UARTs                     3 3 4 4
  *   3b0-3df       VGA                          -
@@ -116,7 +117,7 @@ static bool build_instead_of_kvm(struct machine *m)
 }
 
 /* The PCI part: 440FX host bridge at 00.0, PIIX3 at 01.0 (ISA), 01.1 (IDE), 01.3 (PM), VGA at 02.0. */
-static bool build_pci(struct machine *m, const struct ide_slots *s)
+static bool build_pci(struct machine *m)
 {
     const struct dev_env *env = m->parts.env;
     struct irq_fabric *irq = m->parts.irq;
@@ -131,53 +132,40 @@ static bool build_pci(struct machine *m, const struct ide_slots *s)
         .com2 = machine_has_serial(m, 1),
     };
     struct piix3_ide_config ide = {.irq = {irq_fabric_pin(irq, 14), irq_fabric_pin(irq, 15)}};
+    struct ide_controller *own = g_ptr_array_index(m->ide, 0);
 
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 4; i++) {
         intx[i] = irq_fabric_pirq(irq, i);
-    memcpy(ide.drive, s->drive, sizeof(ide.drive));
+        ide.drive[i] = own->bus[i / 2].drive[i % 2];
+    }
     m->bus = pci_bus_new(env, intx);
     if (!machine_keep(m, i440fx_new(m->bus, env, "i440fx", &host, WHY)) ||
-        !machine_keep(m, piix3_new(m->bus, env, "piix3", &isa, WHY)) ||
-        !machine_keep(m, piix3_ide_new(m->bus, PCI_DEVFN(1, 1), env, "ide", &ide, WHY)))
+        !machine_keep(m, piix3_new(m->bus, env, "piix3", &isa, WHY)))
+        return false;
+    own->dev = piix3_ide_new(m->bus, PCI_DEVFN(1, 1), env, own->id, &ide, WHY);
+    if (!machine_keep(m, own->dev))
         return false;
     m->pm = piix4_pm_new(m->bus, env, "pm", &pm, WHY);
     return machine_keep(m, m->pm);
 }
 
-static bool build_isa_ide(struct machine *m, const struct ide_slots *s)
+static bool build_isa_ide(struct machine *m)
 {
-    static const struct {
-        uint16_t iobase, ctlbase;
-        unsigned irq;
-        const char *id;
-    } places[2] = {{0x1f0, 0x3f6, 14, "ide0"}, {0x170, 0x376, 15, "ide1"}};
-
-    for (unsigned i = 0; i < 2; i++) {
-        const struct isa_ide_config c = {
-            .iobase = places[i].iobase,
-            .ctlbase = places[i].ctlbase,
-            .irq = irq_fabric_pin(m->parts.irq, places[i].irq),
-            .drive = {s->drive[2 * i], s->drive[2 * i + 1]},
-        };
-
-        if (!machine_keep(m, isa_ide_new(m->parts.env, places[i].id, &c, WHY)))
-            return false;
-    }
-    return true;
+    return machine_make_isa_ide(m, g_ptr_array_index(m->ide, 0)) &&
+           machine_make_isa_ide(m, g_ptr_array_index(m->ide, 1));
 }
 
 static bool build(struct machine *m, GError **error)
 {
-    struct ide_slots slots;
-
-    if (!firmware_load(m->parts.memory, m->parts.config, error) || !machine_collect_drives(m, &slots, error))
+    if (!firmware_load(m->parts.memory, m->parts.config, error) || !machine_collect_ide(m, error) ||
+        !machine_collect_drives(m, error))
         return false;
     if (!m->pci)
         memory_set_isa(m->parts.memory);
     return build_isa(m) && build_instead_of_kvm(m) &&
-           (m->pci ? build_pci(m, &slots) : build_isa_ide(m, &slots)) &&
-           machine_add_vga(m, error) && machine_add_isa_devices(m, error) &&
-           firmware_describe(&m->firmware, error);
+           (m->pci ? build_pci(m) : build_isa_ide(m)) && machine_add_vga(m, error) &&
+           machine_add_ide(m, error) && machine_add_isa_devices(m, error) &&
+           machine_describe_disks(m, error) && firmware_describe(&m->firmware, error);
 }
 
 struct machine *machine_new(const struct machine_parts *parts, GError **error)
@@ -188,6 +176,7 @@ struct machine *machine_new(const struct machine_parts *parts, GError **error)
     m->parts = *parts;
     m->pci = strcmp(parts->config->machine, "isapc") != 0;
     m->devices = g_ptr_array_new();
+    firmware_init(&m->firmware);
     m->firmware.config = parts->config;
     m->firmware.memory = parts->memory;
     if (build(m, &local))
@@ -209,7 +198,8 @@ void machine_free(struct machine *m)
         device_free(g_ptr_array_index(m->devices, i));
     if (m->bus)
         pci_bus_free(m->bus);
-    kernel_clear(&m->firmware.kernel);
+    machine_free_ide(m);
+    firmware_clear(&m->firmware);
     g_ptr_array_free(m->devices, TRUE);
     g_free(m);
 }

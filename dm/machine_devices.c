@@ -84,8 +84,7 @@ static const struct device_config *find_vga_device(const struct machine *m)
     return NULL;
 }
 
-/* "0x3" or "3.0" or "0x1.0x2": slot and function. */
-static int parse_devfn(const char *addr)
+int machine_parse_devfn(const char *addr)
 {
     char *end;
     uint64_t slot = g_ascii_strtoull(addr, &end, 16), function = 0;
@@ -129,7 +128,7 @@ bool machine_add_vga(struct machine *m, GError **error)
     const struct device_config *d = find_vga_device(m);
     uint64_t mib = d ? device_number(m, d, "vgamem_mb", 16) : DEFAULT_VRAM_BYTES >> 20;
     const char *addr = d ? device_prop(m, d, "addr") : NULL;
-    int devfn = addr ? parse_devfn(addr) : (int)PCI_DEVFN(2, 0);
+    int devfn = addr ? machine_parse_devfn(addr) : (int)PCI_DEVFN(2, 0);
     struct vga_config c = {0};
     bool isa = !m->pci || (d && !strcmp(d->driver, "isa-vga"));
 

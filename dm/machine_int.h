@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of the machine share: machine.c has the boards, machine_drives.c who sits at which IDE
- * place, machine_devices.c what -device adds.
+ * What the files of the machine share: machine.c has the boards, machine_ide.c the IDE controllers and
+ * their buses, machine_drives.c who sits at which IDE place, machine_devices.c what -device adds.
  */
 #ifndef DM_MACHINE_INT_H
 #define DM_MACHINE_INT_H
@@ -19,6 +19,7 @@ struct machine {
     GPtrArray *devices; /* struct device *, in order of making; freed in reverse */
     struct pci_bus *bus;
     struct device *pm, *keyboard, *vga;
+    GPtrArray *ide; /* struct ide_controller *: the machine's own, then -device's in their order */
     struct firmware firmware;
     char why[200]; /* of the constructor that failed */
 };
@@ -36,14 +37,50 @@ uint64_t device_number(const struct machine *m, const struct device_config *d, c
 bool device_error(const struct device_config *d, GError **error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The drives of the two channels, by bus * 2 + unit. */
-struct ide_slots {
-    struct ide_drive_config drive[FIRMWARE_DISKS];
-    bool taken[FIRMWARE_DISKS];
+/* "0x3" or "3.0" or "0x1.0x2": slot and function as devfn; -2: not an address. */
+int machine_parse_devfn(const char *addr);
+
+/* ---- IDE ---- */
+
+/* A channel that -device can name, and what was placed on it. */
+struct ide_bus {
+    char *name; /* "ide.0"; "ctl.1" of a controller with id=ctl */
+    bool taken[2];
+    struct ide_drive_config drive[2];
+    struct firmware_disk disk[2]; /* what the BIOS is to be told of it; its place comes last */
+    int bootindex[2];             /* -1: none */
 };
 
-/* Places what -drive if=ide and -device ide-hd ask for, also for the firmware to know. */
-bool machine_collect_drives(struct machine *m, struct ide_slots *slots, GError **error);
+enum ide_kind { IDE_KIND_PIIX3, IDE_KIND_ISA, IDE_KIND_CMD646 };
+
+struct ide_controller {
+    enum ide_kind kind;
+    const struct device_config *config; /* NULL: the machine's own */
+    char *id;
+    struct device *dev;     /* NULL: not made yet */
+    unsigned first_channel; /* number of its first bus among all channels of the machine */
+    unsigned bus_count;     /* 1 or 2 */
+    struct ide_bus bus[2];
+    uint16_t iobase, iobase2; /* ISA only */
+    unsigned irq;
+};
+
+/*
+ * The steps, in order: buses get their names; drives their places; the boards make their own
+ * controllers; -device's are made; the firmware is told of the disks.
+ */
+bool machine_collect_ide(struct machine *m, GError **error);
+bool machine_collect_drives(struct machine *m, GError **error);
+bool machine_add_ide(struct machine *m, GError **error);
+bool machine_describe_disks(struct machine *m, GError **error);
+void machine_free_ide(struct machine *m);
+
+struct ide_bus *machine_ide_bus(const struct machine *m, const char *name); /* NULL: there is none */
+char *machine_ide_bus_names(const struct machine *m); /* "ide.0, ide.1"; g_free */
+/* The bus's controller is one that the BIOS can boot from by bootindex. */
+bool machine_ide_bootable(const struct machine *m, const struct ide_bus *bus);
+/* Makes an ISA channel's controller; false with m->why. */
+bool machine_make_isa_ide(struct machine *m, struct ide_controller *c);
 
 /* The display adapter, the -serial ports, and what -device and -debugcon add on the ISA bus. */
 bool machine_add_vga(struct machine *m, GError **error);

@@ -26,10 +26,17 @@ static struct ata_drive *selected(struct ide_channel *ch)
     return &ch->drive[ch->drive[0].device & ATA_DEVICE_DEV ? 1 : 0];
 }
 
+bool ide_channel_line(const struct ide_channel *ch)
+{
+    const struct ata_drive *d = &ch->drive[ch->drive[0].device & ATA_DEVICE_DEV ? 1 : 0];
+
+    return d->intrq && !(ch->control & IDE_CONTROL_NIEN);
+}
+
 /* The one place that drives the pin. */
 static void update_irq(struct ide_channel *ch)
 {
-    bool level = selected(ch)->intrq && !(ch->control & IDE_CONTROL_NIEN);
+    bool level = ide_channel_line(ch);
 
     if (ch->bm)
         bmdma_line(ch->bm, level);
@@ -223,8 +230,9 @@ static uint64_t control_read(void *chip, uint64_t off, unsigned size)
 {
     struct ide_channel *ch = chip;
 
-    (void)off;
     (void)size;
+    if (off != ch->control_off)
+        return 0xff; /* not the channel's: nobody drives the bus */
     return ata_status(selected(ch)); /* alternate status: leaves the interrupt alone */
 }
 
@@ -233,8 +241,9 @@ static void control_write(void *chip, uint64_t off, unsigned size, uint64_t valu
     struct ide_channel *ch = chip;
     bool was = ch->control & IDE_CONTROL_SRST, is = value & IDE_CONTROL_SRST;
 
-    (void)off;
     (void)size;
+    if (off != ch->control_off)
+        return;
     ch->control = (uint8_t)value & (IDE_CONTROL_NIEN | IDE_CONTROL_SRST | IDE_CONTROL_HOB);
     for (unsigned i = 0; i < 2 && was != is; i++) {
         if (is)
@@ -321,7 +330,7 @@ void ide_channel_loaded(struct ide_channel *ch)
         ata_loaded(&ch->drive[i]);
     if (ch->bm)
         bmdma_forget(ch->bm);
-    irq_pin_set(&ch->irq, selected(ch)->intrq && !(ch->control & IDE_CONTROL_NIEN));
+    irq_pin_set(&ch->irq, ide_channel_line(ch));
     if (ch->drive[0].resume_pending || ch->drive[1].resume_pending)
         vtimer_arm(&ch->resume, vclock_now_ns(ch->dev->env->clock));
 }
@@ -351,8 +360,9 @@ bool ide_channel_init(struct ide_channel *ch, struct device *dev,
     vtimer_init(&ch->resume, dev->env->clock, dev->lock, resume, ch);
     init_region(ch, &ch->command_block, ch->names[0], cfg->name, "cmd", cfg->iobase, 8,
                 &command_ops);
-    init_region(ch, &ch->control_block, ch->names[1], cfg->name, "ctl", cfg->ctlbase, 1,
-                &control_ops);
+    ch->control_off = cfg->native ? 2 : 0;
+    init_region(ch, &ch->control_block, ch->names[1], cfg->name, "ctl", cfg->ctlbase,
+                cfg->native ? 4 : 1, &control_ops);
     for (unsigned i = 0; i < 2; i++) {
         struct ata_drive *d = &ch->drive[i];
 

@@ -32,6 +32,7 @@ struct ide_channel {
     struct vtimer resume;  /* after a load: fires when the clock runs */
     struct io_region command_block, control_block;
     char names[2][48];     /* of the regions */
+    uint8_t control_off;   /* of the control port in its region */
     uint8_t control;       /* the device control register, write-only for the guest */
     struct ata_drive drive[2];
 };
@@ -44,8 +45,11 @@ struct ide_channel {
 
 struct ide_channel_config {
     const char *name;          /* "ide0": of the regions */
-    unsigned number;           /* 0, 1: for default serial numbers */
-    uint16_t iobase, ctlbase;  /* 0x1f0, 0x3f6 */
+    unsigned number;           /* in the machine, from 0: for default serial numbers */
+    uint16_t iobase, ctlbase;  /* 0x1f0, 0x3f6; of no account where a BAR places the ports */
+    /* The control block is the four ports of a BAR, the control port its third (PCI IDE Controller
+     * Specification 1.0, 2.4); else the one port. */
+    bool native;
     struct irq_pin irq;
     struct bmdma *bm;          /* NULL: no DMA */
     const struct ide_drive_config *drive[2]; /* NULL: absent */
@@ -66,6 +70,7 @@ void ide_channel_unmap(struct ide_channel *ch);
 void ide_channel_reset(struct ide_channel *ch);
 const char *ide_channel_check(const struct ide_channel *ch); /* invariants: for post_load and tests */
 void ide_channel_loaded(struct ide_channel *ch);
+bool ide_channel_line(const struct ide_channel *ch); /* the level of its pin, derived */
 
 /* The bus master's 8 registers, for the owner's window. */
 uint32_t ide_channel_bm_read(struct ide_channel *ch, unsigned off, unsigned size);

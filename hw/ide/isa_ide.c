@@ -61,7 +61,7 @@ struct device *isa_ide_new(const struct dev_env *env, const char *id,
     struct isa_ide *ide = calloc(1, sizeof(*ide));
     struct ide_channel_config channel = {
         .name = id,
-        .number = cfg->iobase == 0x170,
+        .number = cfg->number,
         .iobase = cfg->iobase,
         .ctlbase = cfg->ctlbase,
         .irq = cfg->irq,

@@ -7,7 +7,8 @@
 #include "hw/ide/ata.h"
 
 struct isa_ide_config {
-    uint16_t iobase, ctlbase; /* 0x1f0, 0x3f6 or 0x170, 0x376 */
+    uint16_t iobase, ctlbase; /* 0x1f0, 0x3f6; 0x170, 0x376; or where the machine has room: 0x1e8, 0x3ee */
+    unsigned number;          /* of the channel in the machine, from 0: for default serial numbers */
     struct irq_pin irq;
     struct ide_drive_config drive[2];
 };

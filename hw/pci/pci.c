@@ -402,6 +402,8 @@ uint32_t pci_function_read(struct pci_device *pci, unsigned off, unsigned size)
 
     if (!access_is_sane(off, size))
         return ALL_ONES(size);
+    if (pci->config_reading)
+        pci->config_reading(pci, off, size);
     for (unsigned i = 0; i < size; i++)
         v |= (uint32_t)pci->config[off + i] << i * 8;
     return v;
@@ -467,6 +469,7 @@ void pci_device_init(struct pci_device *pci, const struct device_class *cls,
     pci->intx_level = pci->intx_counted = false;
     pci->dma = (struct dma_port){&gated_dma, pci};
     pci->config_written = NULL;
+    pci->config_reading = NULL;
     set_header(pci, ids);
     set_header_masks(pci);
     memcpy(pci->config_reset, pci->config, sizeof(pci->config));

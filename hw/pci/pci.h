@@ -75,6 +75,9 @@ struct pci_device {
     struct dma_port dma; /* env->dma, gated by the bus master bit of the command register */
     /* Optional: after [off, off+size) was written and the common part has been done. Lock held. */
     void (*config_written)(struct pci_device *pci, unsigned off, unsigned size);
+    /* Optional: [off, off+size) is about to be read; brings config up to date where it shows registers
+     * that live elsewhere. Lock held. */
+    void (*config_reading)(struct pci_device *pci, unsigned off, unsigned size);
 };
 
 /* For the class's table of fields; `member` is the struct pci_device inside struct s. */

@@ -52,9 +52,10 @@ $(RESETS:%=$(G)/rom/reset-%.o): $(G)/rom/reset-%.o: tests/guest/rom/reset.S
 GUEST_ROMS := $(RESETS:%=$(G)/rom/reset-%.bin) $(G)/rom/idle.bin
 $(GUEST_ROMS:.bin=.elf): %.elf: %.o tests/guest/rom/rom.ld
 	$(GUEST_LD) -T tests/guest/rom/rom.ld -o $@ $<
-$(G)/rom/bootsect.elf: $(G)/rom/bootsect.o
+BOOT_SECTORS := $(G)/rom/bootsect.bin $(G)/rom/disks.bin
+$(BOOT_SECTORS:.bin=.elf): %.elf: %.o
 	$(GUEST_LD) -Ttext=0x7c00 -o $@ $<
-guests: $(GUEST_ROMS) $(G)/rom/bootsect.bin
+guests: $(GUEST_ROMS) $(BOOT_SECTORS)
 
 # ---- a multiboot kernel ----------------------------------------------------------------------
 MB_OBJS := $(addprefix $(G)/,mb/start.o mb/mb.o demo/console.o demo/crc32.o)

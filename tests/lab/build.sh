@@ -6,8 +6,11 @@
 # What the laboratory needs to see the host's files, and its /dev/kvm.
 outer_modules="virtio_pci 9pnet_virtio 9p kvm_amd"
 # What drives a PC's devices and a file system; what the kernel has built in is left out.
-inner_modules="ata_piix sd_mod sr_mod crc32c_generic ext4 psmouse evdev i2c_piix4
+inner_modules="ata_piix pata_cmd64x sd_mod sr_mod crc32c_generic ext4 psmouse evdev i2c_piix4
     button pcspkr bochs"
+
+# pata_legacy is loaded where a guest has ISA channels only; not every kernel has it.
+optional_modules="pata_legacy"
 
 # kernel_package: the name of the package that linux-image-amd64 stands for; nothing if unknown
 kernel_package()
@@ -48,6 +51,13 @@ fetch_kernel()
     cp "$lab"/tree/boot/vmlinuz-* "$lab/vmlinuz" || fail "no kernel in $deb"
     add_modules "$lab/outer" $outer_modules
     add_modules "$lab/inner" $inner_modules
+    mv "$lab/inner/lib/order" "$lab/inner/lib/order.first"
+    : >"$lab/inner/lib/order"
+    for name in $optional_modules; do
+        add_module "$lab/inner" "$name"
+    done
+    mv "$lab/inner/lib/order" "$lab/inner/lib/order.more"
+    mv "$lab/inner/lib/order.first" "$lab/inner/lib/order"
     rm -rf "$lab/tree"
     echo "$key" >"$lab/package"
 }

@@ -54,6 +54,12 @@ for job in $jobs; do
         cp disk.img "$share/disk.img"
         rm disk.img
         ;;
+    disks)
+        cp "$share"/many*.img .
+        linux disks 240 "lab=disks disks=18 acpi_irq_nobalance" $many </dev/null
+        cp many*.img "$share"
+        rm many*.img
+        ;;
     smp) linux smp 180 "lab=smp" -smp 2 </dev/null ;;
     memtest) run memtest "$memtest_s" -kernel "$memtest" -append console=ttyS0,115200 -m 32 </dev/null ;;
     esac

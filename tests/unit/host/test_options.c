@@ -376,13 +376,28 @@ static void devices(void **state)
     assert_int_equal(c.globals->len, 2);
     assert_true(drive(0)->used_by_device && chardev("n")->used);
     finish();
+    accept("-device '{\"driver\":\"cmd646-ide\",\"id\":\"ctl\",\"secondary\":true,\"addr\":\"0x5\"}' "
+           "-device isa-ide,iobase=0x1e8,iobase2=0x3ee,irq=11 -drive file=a,if=none,id=x "
+           "-device ide-hd,drive=x,bus=ctl.1,unit=1,rotation_rate=7200,logical_block_size=512,"
+           "physical_block_size=4k,discard_granularity=0,bios-chs-trans=lba,lcyls=100,lheads=16,"
+           "lsecs=63,share-rw=off");
+    assert_string_equal(prop(0, "secondary"), "on");
+    assert_string_equal(prop(1, "iobase2"), "1006");
+    assert_string_equal(prop(2, "bus"), "ctl.1");
+    assert_string_equal(prop(2, "physical_block_size"), "4096");
+    finish();
     refuse("-device e1000", "-device e1000|not supported yet|network|-device help");
     refuse("-device ide-cd", "-device ide-cd|ide-hd");
     refuse("-device nonsense", "-device nonsense|no such device|-device help");
     refuse("-device PIIX3", "-device PIIX3|part of the machine");
     refuse("-device ''", "-device|driver is missing");
     refuse("-device ide-hd,drive=x,unit=2", "-device ide-hd unit=2|0 to 1");
-    refuse("-device ide-hd,drive=x,lcyls=2", "-device ide-hd lcyls|unknown");
+    refuse("-device ide-hd,drive=x,bogus=2", "-device ide-hd bogus|unknown");
+    refuse("-device ide-hd,drive=x,lheads=256", "-device ide-hd lheads|0 to 255");
+    refuse("-device ide-hd,drive=x,bios-chs-trans=x", "-device ide-hd bios-chs-trans|rechs");
+    refuse("-device ide-hd,drive=x,share-rw=on", "-device ide-hd share-rw|only off");
+    refuse("-device cmd646-ide,secondary=2", "-device cmd646-ide secondary|on");
+    refuse("-device isa-ide,irq=2", "-device isa-ide irq|3 to 15");
     refuse("-device ide-hd", "-device ide-hd|drive=");
     refuse("-device ide-hd,drive=x", "-device ide-hd|drive=x");
     refuse("-drive file=a,if=none,id=x -device ide-hd,drive=x -device ide-hd,drive=x", "in use");

@@ -16,6 +16,7 @@
 #include "chardev/chardev.h"
 #include "hw/acpi/piix4_pm.h"
 #include "hw/dma/i8237.h"
+#include "hw/ide/cmd646.h"
 #include "hw/ide/isa_ide.h"
 #include "hw/ide/piix_ide.h"
 #include "hw/input/i8042.h"
@@ -708,6 +709,24 @@ static void prepare_piix_ide(struct rig *rig)
     config_write(rig, PCI_DEVFN(1, 1), 0x04, 5);
 }
 
+#define CMD646_DEVFN PCI_DEVFN(3, 0)
+
+static struct device *make_cmd646(struct rig *rig)
+{
+    struct cmd646_config cfg = {.secondary = true, .first_channel = 2};
+
+    cfg.drive[1] = (struct ide_drive_config){.blk = make_disk(rig, 0, 8192), .write_cache = true};
+    cfg.drive[2] = (struct ide_drive_config){.blk = make_disk(rig, 1, 100)};
+    return cmd646_new(make_bridge(rig), CMD646_DEVFN, &rig->fe->env, "ctl", &cfg, why, sizeof(why));
+}
+
+static void prepare_cmd646(struct rig *rig)
+{
+    for (unsigned bar = 0; bar < 5; bar++)
+        config_write(rig, CMD646_DEVFN, 0x10 + 4 * bar, 0xc001 + bar * 0x400);
+    config_write(rig, CMD646_DEVFN, 0x04, 5);
+}
+
 /* VGA: its memory is the machine's, beside the device. */
 
 static void unmake_vga(struct rig *rig)
@@ -794,6 +813,9 @@ static const struct conform_row rows[] = {
     {.name = "isa-ide", .make = make_isa_ide, .unmake = unmake_isa_ide, .event = event_ide,
      .settle = settle_ide, .copy_outside = copy_disks},
     {.name = "piix3-ide", .make = make_piix_ide, .prepare = prepare_piix_ide,
+     .unmake = unmake_piix_ide, .event = event_ide, .settle = settle_ide,
+     .copy_outside = copy_disks},
+    {.name = "cmd646-ide", .make = make_cmd646, .prepare = prepare_cmd646,
      .unmake = unmake_piix_ide, .event = event_ide, .settle = settle_ide,
      .copy_outside = copy_disks},
     {.name = "isa-vga", .make = make_isa_vga, .unmake = unmake_vga, .event = event_vga,
