@@ -58,7 +58,7 @@ static bool set_policy(const struct drive_config *d, struct block_options *optio
 static bool open_drive(struct backends *b, const struct drive_config *d, GError **error)
 {
     struct block_options options = {
-        .name = d->node ? "" : d->id, /* a disk of -blockdev has none, as in QEMU */
+        .name = d->node || *d->id == '#' ? "" : d->id, /* a -device's own disk has none, as in QEMU */
         .node = d->node,
         .node_options = d->node_options,
         .file = d->file,

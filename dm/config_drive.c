@@ -417,14 +417,57 @@ static bool takes_drive(const struct device_config *dev, bool *needs_one)
     return *needs_one || !strcmp(dev->driver, "ide-cd") || !strcmp(dev->driver, "floppy");
 }
 
+/* A drive without a medium still has a disk to its name, for QMP to put one in. */
+static void add_empty_drive(struct parser *p, const struct device_config *dev)
+{
+    struct drive_config *d = add_drive(p, -1, -1, -1);
+
+    last_place(p)->snapshot_given = true;
+    d->interface = DRIVE_IF_NONE;
+    d->id = g_strdup_printf("#%s%u", dev->driver, p->config->drives->len); /* no id begins so */
+    d->cd = d->readonly = !strcmp(dev->driver, "ide-cd");
+    d->used_by_device = true;
+    g_hash_table_insert(dev->props, g_strdup("drive"), g_strdup(d->id));
+}
+
+/* QEMU's machines have a CD drive at the secondary master, unless somebody spoke of drives there. */
+static void add_default_cd(struct parser *p)
+{
+    struct vm_config *c = p->config;
+    struct drive_config *d;
+
+    if (c->nodefaults || !strcmp(c->machine, "none"))
+        return;
+    for (guint i = 0; i < c->drives->len; i++) {
+        d = g_ptr_array_index(c->drives, i);
+        if (d->cd || (d->interface == DRIVE_IF_IDE && d->bus == 1 && d->unit == 0))
+            return;
+    }
+    for (guint i = 0; i < c->devices->len; i++) {
+        const struct device_config *dev = g_ptr_array_index(c->devices, i);
+
+        if (!strcmp(dev->driver, "ide-cd") || !strcmp(dev->driver, "ide-hd"))
+            return;
+    }
+    d = add_drive(p, 2, 1, 0);
+    d->id = g_strdup("ide1-cd0");
+    d->interface = DRIVE_IF_IDE;
+    d->bus = 1;
+    d->cd = d->readonly = true;
+}
+
 static bool join_device(struct parser *p, const struct device_config *dev, GError **error)
 {
     const char *id = g_hash_table_lookup(dev->props, "drive");
     struct drive_config *d;
     bool needs_one;
 
-    if (!takes_drive(dev, &needs_one) || (!id && !needs_one))
+    if (!takes_drive(dev, &needs_one))
         return true;
+    if (!id && !needs_one) {
+        add_empty_drive(p, dev);
+        return true;
+    }
     if (!id)
         return opt_error(error, "-device %s: drive= is missing", dev->driver);
     d = find_drive(p, id);
@@ -436,7 +479,10 @@ static bool join_device(struct parser *p, const struct device_config *dev, GErro
     if (d->interface != DRIVE_IF_NONE || d->used_by_device)
         return opt_error(error, "-device %s,drive=%s: that drive is in use%s", dev->driver, id,
                          d->used_by_device ? "" : "; give it if=none");
-    d->cd |= !strcmp(dev->driver, "ide-cd");
+    if (!strcmp(dev->driver, "ide-cd"))
+        d->cd = d->readonly = true;
+    else if (d->cd)
+        return opt_error(error, "-device %s,drive=%s: that is a CD; use ide-cd", dev->driver, id);
     d->used_by_device = true;
     return true;
 }
@@ -458,5 +504,6 @@ bool finish_drives(struct parser *p, GError **error)
         if (!join_device(p, g_ptr_array_index(c->devices, i), error))
             return false;
     }
+    add_default_cd(p);
     return true;
 }

@@ -5,6 +5,13 @@
 
 #define PROP_BUS(word) { .name = "bus", .type = OPT_ENUM, .values = word, .help = "where it sits" }
 
+/* What a host error does: as -drive's, and before it. */
+#define PROP_POLICY                                                                                \
+    {.name = "werror", .type = OPT_ENUM, .values = "auto|enospc|report|stop|ignore",               \
+     .help = "what a failed write does", .fallback = "auto: as -drive says, else enospc"},         \
+    {.name = "rerror", .type = OPT_ENUM, .values = "auto|report|stop|ignore",                      \
+     .help = "what a failed read does", .fallback = "auto: as -drive says, else report"}
+
 static const struct opt_desc isa_serial_props[] = {
     {.name = "chardev", .type = OPT_STRING, .help = "id of the -chardev at its other end"},
     {.name = "index", .type = OPT_NUMBER, .min = 0, .max = 3,
@@ -57,8 +64,31 @@ static const struct opt_desc ide_hd_props[] = {
      .help = "others may write to the image"},
     {.name = "write-cache", .type = OPT_ENUM, .values = "auto|on|off",
      .help = "volatile write cache shown to the guest", .fallback = "auto"},
-    {.name = "werror", .type = OPT_STRING, .refusal = "give werror= to -drive"},
-    {.name = "rerror", .type = OPT_STRING, .refusal = "give rerror= to -drive"},
+    PROP_POLICY,
+    OPT_END,
+};
+
+static const struct opt_desc ide_cd_props[] = {
+    {.name = "drive", .type = OPT_STRING,
+     .help = "id of the -drive, or node-name of the -blockdev", .fallback = "an empty drive"},
+    {.name = "bus", .type = OPT_STRING,
+     .help = "channel: ide.0, ide.1; X.0, X.1 of a controller with id=X",
+     .fallback = "the first with room"},
+    {.name = "unit", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "0 master, 1 slave",
+     .fallback = "the first free"},
+    {.name = "bootindex", .type = OPT_NUMBER, .min = -1, .max = INT32_MAX,
+     .help = "place in the boot order, lowest first; -1: none", .fallback = "-1"},
+    {.name = "serial", .type = OPT_STRING, .max = 20, .help = "serial number, up to 20 characters"},
+    {.name = "ver", .type = OPT_STRING, .max = 8, .help = "firmware revision, up to 8 characters"},
+    {.name = "model", .type = OPT_STRING, .max = 40, .help = "model, up to 40 characters"},
+    {.name = "wwn", .type = OPT_NUMBER, .help = "world-wide name; 0: none", .fallback = "0"},
+    {.name = "logical_block_size", .type = OPT_SIZE, .min = 512, .max = 32768,
+     .help = "bytes; 512 is the only one that IDE has", .fallback = "512"},
+    {.name = "physical_block_size", .type = OPT_SIZE, .min = 512, .max = 512,
+     .help = "bytes; 512", .fallback = "512"},
+    {.name = "write-cache", .type = OPT_ENUM, .values = "auto|on|off",
+     .help = "without effect: nothing is written", .fallback = "auto"},
+    PROP_POLICY,
     OPT_END,
 };
 
@@ -132,6 +162,7 @@ static const struct opt_desc no_props[] = {OPT_END};
 
 static const struct device_desc devices[] = {
     {"cmd646-ide", "pci-device", "PCI", "CMD PCI-0646, two more IDE channels", true, cmd646_props},
+    {"ide-cd", "ide-device", "IDE", "ATAPI CD and DVD drive", true, ide_cd_props},
     {"ide-hd", "ide-device", "IDE", "ATA hard disk", true, ide_hd_props},
     {"isa-debug-exit", "isa-device", "ISA", "port that ends the process", true, debug_exit_props},
     {"isa-debugcon", "isa-device", "ISA", "port that prints characters", true, debugcon_props},
@@ -173,7 +204,6 @@ const struct device_desc *device_desc_find(const char *name)
 static const struct {
     const char *pattern, *text;
 } refusals[] = {
-    {"ide-cd", "CD drives come later; ide-hd works"},
     {"ide-drive", "use ide-hd"},
     {"e1000*", "network cards come later"},
     {"rtl8139", "network cards come later"},

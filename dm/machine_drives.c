@@ -2,7 +2,7 @@
 /* Who sits at which IDE place: -drive if=ide, and -device ide-hd with its properties. */
 #include <string.h>
 
-#include "block/block.h"
+#include "block/open.h"
 #include "dm/backends.h"
 #include "dm/machine_int.h"
 
@@ -78,7 +78,7 @@ static bool put_config_drive(struct machine *m, const struct drive_config *d, GE
     const struct placement p = {
         .what = what,
         .drive = {.blk = backends_drive(m->parts.backends, d->id), .serial = d->serial,
-                  .write_cache = d->cache_writeback, .trim = true},
+                  .cd = d->cd, .write_cache = d->cache_writeback, .trim = !d->cd},
         .disk = {.auto_translation = true},
         .bootindex = -1,
     };
@@ -158,19 +158,35 @@ static bool read_bios_geometry(struct machine *m, const struct device_config *d,
     return true;
 }
 
+/* werror= and rerror= of the device go before those of the -drive. */
+static void set_policy(struct machine *m, const struct device_config *d, struct block *blk)
+{
+    const char *werror = device_prop(m, d, "werror"), *rerror = device_prop(m, d, "rerror");
+    enum block_on_error w = block_on_error_of(blk, true), r = block_on_error_of(blk, false);
+
+    if (werror && strcmp(werror, "auto"))
+        block_on_error_parse(werror, &w);
+    if (rerror && strcmp(rerror, "auto"))
+        block_on_error_parse(rerror, &r);
+    block_set_on_error(blk, w, r);
+}
+
+/* A CD drive that nobody gave a medium has a disk of its own all the same (config_drive.c). */
 static bool read_block(struct machine *m, const struct device_config *d, struct ide_drive_config *c,
                        GError **error)
 {
     const char *drive = device_prop(m, d, "drive"), *cache = device_prop(m, d, "write-cache");
 
     if (!drive)
-        return c->cd || device_error(d, error, "drive= is missing");
+        return device_error(d, error, "drive= is missing");
     c->blk = backends_drive(m->parts.backends, drive);
     if (!c->blk)
         return device_error(d, error, "no -drive has the id '%s'", drive);
     if (cache && strcmp(cache, "auto"))
         block_set_write_cache(c->blk, on_off(m, d, "write-cache", true));
     c->write_cache = block_write_cache(c->blk);
+    block_set_device_id(c->blk, d->id);
+    set_policy(m, d, c->blk);
     return true;
 }
 
@@ -247,7 +263,7 @@ static bool put_ide_device(struct machine *m, const struct device_config *d, boo
 static const struct {
     const char *driver;
     bool cd;
-} ide_drivers[] = {{"ide-hd", false}};
+} ide_drivers[] = {{"ide-hd", false}, {"ide-cd", true}};
 
 static bool collect_devices(struct machine *m, GError **error)
 {

@@ -19,22 +19,24 @@ const char *const ata_state_names[ATA_STATES] = {
     [ATA_READING] = "reading",     [ATA_WRITING] = "writing",   [ATA_VERIFYING] = "verifying",
     [ATA_FLUSHING] = "flushing",   [ATA_DMA_WAIT] = "dma-wait", [ATA_DMA_RUN] = "dma-run",
     [ATA_SLEEP] = "sleep",         [ATA_RESET] = "reset",
+    [ATA_PACKET] = "packet",
 };
 
 /* From each state, the states that may follow. RESET may follow each (SRST), IDLE too (reset). */
 static const uint16_t ata_moves[ATA_STATES] = {
     [ATA_IDLE] = ATA_BIT(PIO_IN) | ATA_BIT(PIO_OUT) | ATA_BIT(READING) | ATA_BIT(VERIFYING) |
-                 ATA_BIT(FLUSHING) | ATA_BIT(DMA_WAIT),
+                 ATA_BIT(FLUSHING) | ATA_BIT(DMA_WAIT) | ATA_BIT(PACKET),
     [ATA_PIO_IN] = ATA_BIT(PIO_IN) | ATA_BIT(READING),
-    [ATA_PIO_OUT] = ATA_BIT(WRITING),
-    [ATA_READING] = ATA_BIT(READING) | ATA_BIT(PIO_IN),
+    [ATA_PIO_OUT] = ATA_BIT(WRITING) | ATA_BIT(PIO_OUT),
+    [ATA_READING] = ATA_BIT(READING) | ATA_BIT(PIO_IN) | ATA_BIT(DMA_WAIT),
     [ATA_WRITING] = ATA_BIT(WRITING) | ATA_BIT(PIO_OUT),
     [ATA_VERIFYING] = ATA_BIT(VERIFYING),
     [ATA_FLUSHING] = ATA_BIT(FLUSHING) | ATA_BIT(SLEEP),
-    [ATA_DMA_WAIT] = ATA_BIT(DMA_RUN),
+    [ATA_DMA_WAIT] = ATA_BIT(DMA_RUN) | ATA_BIT(DMA_WAIT) | ATA_BIT(READING),
     [ATA_DMA_RUN] = ATA_BIT(DMA_WAIT),
     [ATA_SLEEP] = 0,
     [ATA_RESET] = 0,
+    [ATA_PACKET] = ATA_BIT(PIO_IN) | ATA_BIT(PIO_OUT) | ATA_BIT(READING) | ATA_BIT(DMA_WAIT),
 };
 
 bool ata_move_allowed(enum ata_state from, enum ata_state to)
@@ -51,7 +53,9 @@ void ata_set_state(struct ata_drive *d, enum ata_state state)
 
 uint8_t ata_status(const struct ata_drive *d)
 {
-    const uint8_t ready = ATA_STATUS_DRDY | ATA_STATUS_DSC;
+    /* 9.12: a packet device that was reset shows DRDY when it has got a command. */
+    const uint8_t ready =
+        d->kind == ATA_KIND_CD && !d->cd.ready ? 0 : ATA_STATUS_DRDY | ATA_STATUS_DSC;
 
     if (d->kind == ATA_KIND_NONE)
         return 0;
@@ -59,6 +63,7 @@ uint8_t ata_status(const struct ata_drive *d)
     case ATA_PIO_IN:
     case ATA_PIO_OUT:
     case ATA_DMA_WAIT:
+    case ATA_PACKET:
         return ready | ATA_STATUS_DRQ;
     case ATA_READING:
     case ATA_WRITING:
@@ -176,6 +181,26 @@ static void cancel_request(struct ata_drive *d)
     d->resume_pending = false;
 }
 
+bool ata_submit_read(struct ata_drive *d, uint64_t sector, uint32_t sectors)
+{
+    return submit_copy(d, ATA_READING, BLOCK_READ, sector, sectors, NULL);
+}
+
+void ata_submit_dma_read(struct ata_drive *d, uint64_t sector)
+{
+    struct bmdma *bm = d->bm;
+    struct block_req *req =
+        new_request(d, BLOCK_READ, sector, (uint32_t)(bm->iov_bytes / SECTOR), bm->iovcnt);
+
+    memcpy(req->iov, bm->iov, (size_t)bm->iovcnt * sizeof(bm->iov[0]));
+    submit(d, req, ATA_DMA_RUN);
+}
+
+void ata_cancel(struct ata_drive *d)
+{
+    cancel_request(d);
+}
+
 static uint32_t min_sectors(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
@@ -280,6 +305,8 @@ static void pio_in_block_taken(struct ata_drive *d)
 
 size_t ata_data_read(struct ata_drive *d, void *buf, size_t bytes)
 {
+    if (ata_is_packet(d))
+        return atapi_data_read(d, buf, bytes);
     if (d->state != ATA_PIO_IN)
         return 0;
     if (bytes > d->block_end - d->buf_pos)
@@ -349,6 +376,8 @@ static void pio_out_block_given(struct ata_drive *d)
 
 size_t ata_data_write(struct ata_drive *d, const void *buf, size_t bytes)
 {
+    if (ata_is_packet(d))
+        return atapi_data_write(d, buf, bytes);
     if (d->state != ATA_PIO_OUT)
         return 0;
     if (bytes > d->block_end - d->buf_pos)
@@ -496,6 +525,10 @@ static void dma_step(struct ata_drive *d, bool may_try)
 
 void ata_dma_go(struct ata_drive *d)
 {
+    if (ata_is_packet(d)) {
+        atapi_dma_go(d);
+        return;
+    }
     for (unsigned n = 0; d->state == ATA_DMA_WAIT && bmdma_active(d->bm); n++)
         dma_step(d, n < DMA_TRIES);
 }
@@ -538,6 +571,7 @@ void ata_begin_transfer(struct ata_drive *d, enum ata_protocol protocol)
         ata_dma_go(d);
         break;
     case ATA_NONDATA:
+    case ATA_PACKET_COMMAND:
         break;
     }
 }
@@ -558,6 +592,12 @@ static void host_done(struct block_req *req, int err)
     uint32_t bytes = req->sectors * SECTOR;
 
     d->req = NULL;
+    if (ata_is_packet(d)) {
+        atapi_host_done(d, req, err);
+        block_req_free(req);
+        d->changed(d->opaque);
+        return;
+    }
     if (d->state == ATA_READING && !err)
         memcpy(d->buf + d->chunk_done, req->iov[0].iov_base, bytes);
     block_req_free(req);
@@ -601,12 +641,23 @@ void ata_set_defaults(struct ata_drive *d)
         block_set_write_cache(d->blk, d->write_cache);
 }
 
+void ata_put_signature(struct ata_drive *d)
+{
+    d->hob = (struct ata_taskfile){ 0 };
+    d->tf = (struct ata_taskfile){ .count = 1, .lba_low = 1 };
+    if (d->kind == ATA_KIND_CD) {
+        d->tf.lba_mid = 0x14;
+        d->tf.lba_high = 0xeb;
+    }
+}
+
 void ata_diagnose(struct ata_drive *d)
 {
     if (d->kind == ATA_KIND_NONE)
         return;
-    d->hob = (struct ata_taskfile){ 0 };
-    d->tf = (struct ata_taskfile){ .count = 1, .lba_low = 1 }; /* the signature, 9.12 */
+    ata_put_signature(d);
+    if (d->kind == ATA_KIND_CD)
+        atapi_interface_reset(d);
     d->error = 0x01; /* this device passed; device 1 passed or is not there */
     d->err = false;
 }
@@ -629,12 +680,16 @@ void ata_hard_reset(struct ata_drive *d)
     d->probing = false;
     ata_set_defaults(d);
     back_to_idle(d);
+    if (d->kind == ATA_KIND_CD)
+        atapi_hard_reset(d);
 }
 
 void ata_srst_begin(struct ata_drive *d)
 {
     ata_dma_stop(d);
     cancel_request(d);
+    if (d->kind == ATA_KIND_CD)
+        atapi_interface_reset(d);
     d->intrq = false;
     ata_set_state(d, ATA_RESET);
 }
@@ -651,6 +706,8 @@ void ata_srst_end(struct ata_drive *d)
 void ata_loaded(struct ata_drive *d)
 {
     cancel_request(d);
+    if (d->kind == ATA_KIND_CD)
+        atapi_loaded(d);
     d->resume_pending = d->state == ATA_READING || d->state == ATA_WRITING ||
                         d->state == ATA_VERIFYING || d->state == ATA_FLUSHING ||
                         d->state == ATA_DMA_RUN;
@@ -663,6 +720,11 @@ void ata_resume(struct ata_drive *d)
     if (!d->resume_pending)
         return;
     d->resume_pending = false;
+    if (ata_is_packet(d)) {
+        atapi_resume(d);
+        d->changed(d->opaque);
+        return;
+    }
     switch ((enum ata_state)d->state) {
     case ATA_READING:
         read_step(d);
@@ -729,6 +791,7 @@ bool ata_init(struct ata_drive *d, struct device *dev, const struct ide_drive_co
               unsigned unit, unsigned number, struct bmdma *bm, char *why, size_t why_size)
 {
     char serial[sizeof(d->serial)];
+    const char *model;
 
     d->dev = dev;
     d->unit = unit;
@@ -736,23 +799,30 @@ bool ata_init(struct ata_drive *d, struct device *dev, const struct ide_drive_co
     if (!cfg || !cfg->blk)
         return true;
     d->blk = cfg->blk;
-    d->kind = ATA_KIND_DISK;
+    d->kind = cfg->cd ? ATA_KIND_CD : ATA_KIND_DISK;
+    model = cfg->cd ? "KVM-DM DVD-ROM" : "KVM-DM HARDDISK";
     d->wwn = cfg->wwn;
-    d->default_write_cache = cfg->write_cache;
+    d->default_write_cache = cfg->cd ? block_write_cache(d->blk) : cfg->write_cache;
     d->sectors = block_sectors(d->blk);
     if (d->sectors > ATA_LBA48_SECTORS)
         d->sectors = ATA_LBA48_SECTORS;
     snprintf(serial, sizeof(serial), "KD%05u", number + 1);
-    return copy_string(d->serial, sizeof(d->serial), cfg->serial ? cfg->serial : serial,
+    if (!(copy_string(d->serial, sizeof(d->serial), cfg->serial ? cfg->serial : serial,
                        "serial number", why, why_size) &&
-           copy_string(d->model, sizeof(d->model), cfg->model ? cfg->model : "KVM-DM HARDDISK",
+           copy_string(d->model, sizeof(d->model), cfg->model ? cfg->model : model,
                        "model", why, why_size) &&
            copy_string(d->version, sizeof(d->version), cfg->version ? cfg->version : "1.0",
                        "firmware version", why, why_size) &&
-           set_geometry(d, cfg, why, why_size);
+           (cfg->cd || set_geometry(d, cfg, why, why_size))))
+        return false;
+    if (cfg->cd)
+        atapi_init(d);
+    return true;
 }
 
 void ata_fini(struct ata_drive *d)
 {
     cancel_request(d);
+    if (d->kind == ATA_KIND_CD)
+        atapi_fini(d);
 }

@@ -18,6 +18,7 @@
  *   DMA_RUN    [d0] a part of a DMA command is under way in the host
  *   SLEEP      [50] only a reset wakes it
  *   RESET      [80] SRST is held
+ *   PACKET     [58] an ATAPI drive waits for its 12 bytes (atapi.h: how the packet commands use the others)
  *
  *              +-----------------------------------------------------------+
  *              v                                                           | error, done
@@ -47,6 +48,7 @@
 
 #include "block/block.h"
 #include "hw/device.h"
+#include "hw/ide/atapi.h"
 #include "hw/ide/bmdma.h"
 
 #define ATA_BUFFER_SECTORS 128
@@ -76,6 +78,8 @@ enum ata_state {
     ATA_DMA_RUN,
     ATA_SLEEP,
     ATA_RESET,
+    ATA_DISK_STATES, /* a disk knows those above */
+    ATA_PACKET = ATA_DISK_STATES,
     ATA_STATES
 };
 extern const char *const ata_state_names[ATA_STATES];
@@ -144,6 +148,7 @@ struct ata_drive {
     uint8_t apm, aam; /* levels; 0: disabled */
     uint8_t power;    /* enum ata_power */
     uint8_t standby_timer;
+    struct atapi cd; /* ATA_KIND_CD */
 
     uint8_t buf[ATA_BUFFER_BYTES];
 
@@ -182,7 +187,7 @@ struct ata_drive {
     ATA_FIELD_(s, BOOL, path, look_ahead, p, 1), ATA_FIELD_(s, BOOL, path, revert_on_reset, p, 1), \
     ATA_FIELD_(s, U8, path, apm, p, 0xfe), ATA_FIELD_(s, U8, path, aam, p, 0xfe),                  \
     ATA_FIELD_(s, U8, path, power, p, ATA_POWER_ACTIVE),                                           \
-    ATA_FIELD_(s, U8, path, standby_timer, p, 0),                                                  \
+    ATA_FIELD_(s, U8, path, standby_timer, p, 0), ATAPI_FIELDS(s, path.cd, p "cd."),                                                  \
     { .name = p "buf", .type = FIELD_BYTES, .offset = offsetof(s, path.buf),                       \
       .count = ATA_BUFFER_BYTES, .keep = true } /* unreachable in IDLE; not worth 64 KiB of zeros */
 
@@ -209,6 +214,13 @@ uint8_t ata_status(const struct ata_drive *d);
 static inline bool ata_busy_or_drq(const struct ata_drive *d)
 {
     return ata_status(d) & (ATA_STATUS_BSY | ATA_STATUS_DRQ);
+}
+
+/* DEVICE RESET (08h): the one command that a packet device takes while it works (8.9). */
+#define ATA_COMMAND_DEVICE_RESET 0x08
+static inline bool ata_takes_when_busy(const struct ata_drive *d, uint8_t opcode)
+{
+    return d->kind == ATA_KIND_CD && opcode == ATA_COMMAND_DEVICE_RESET && d->state != ATA_RESET;
 }
 
 /* A write to the command register: starts what the table says, or aborts. Not for opcode 90h. */

@@ -54,6 +54,8 @@ static const char *check_command(const struct ata_drive *d)
         [ATA_DMA_IN] = ATA_BIT(DMA_WAIT) | ATA_BIT(DMA_RUN),
         [ATA_DMA_OUT] = ATA_BIT(DMA_WAIT) | ATA_BIT(DMA_RUN),
         [ATA_VERIFY] = ATA_BIT(VERIFYING),
+        [ATA_PACKET_COMMAND] = ATA_BIT(PACKET) | ATA_BIT(PIO_IN) | ATA_BIT(PIO_OUT) |
+                               ATA_BIT(READING) | ATA_BIT(DMA_WAIT) | ATA_BIT(DMA_RUN),
     };
     const struct ata_command *cmd = ata_find_command(d->command, d->kind);
     uint16_t states;
@@ -90,7 +92,7 @@ static const char *check_settings(const struct ata_drive *d)
         return "DMA mode without bus master";
     if (d->multiple & (d->multiple - 1))
         return "multiple count";
-    if (!d->heads || !d->secs)
+    if (d->kind == ATA_KIND_DISK && (!d->heads || !d->secs))
         return "translation";
     return NULL;
 }
@@ -132,5 +134,9 @@ const char *ata_check_invariants(const struct ata_drive *d)
     why = check_settings(d);
     if (!why)
         why = check_command(d);
+    if (!why && d->kind == ATA_KIND_CD)
+        why = atapi_check(d);
+    if (!why && ata_is_packet(d) && d->state != ATA_RESET)
+        return NULL; /* its data phases are judged by atapi_check() */
     return why ? why : check_state(d);
 }

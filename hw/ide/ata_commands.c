@@ -9,6 +9,8 @@
 #include "hw/ide/ata_internal.h"
 
 #define DISK ATA_KIND_DISK
+#define CD ATA_KIND_CD
+#define BOTH (ATA_KIND_DISK | ATA_KIND_CD)
 
 /* ---- addresses ---- */
 
@@ -155,6 +157,39 @@ static void start_identify(struct ata_drive *d, const struct ata_command *cmd)
     ata_begin_answer(d);
 }
 
+static void start_identify_packet(struct ata_drive *d, const struct ata_command *cmd)
+{
+    (void)cmd;
+    atapi_identify(d, d->buf);
+    ata_begin_answer(d);
+}
+
+/* What tells a driver that it talks to a packet device: the command aborts with the signature. */
+static void start_signature(struct ata_drive *d, const struct ata_command *cmd)
+{
+    (void)cmd;
+    ata_put_signature(d);
+    ata_abort(d, ATA_ERROR_ABRT);
+}
+
+/* No interrupt, and no DRDY (8.9); the state is left last, when nothing is under way any more. */
+static void start_device_reset(struct ata_drive *d, const struct ata_command *cmd)
+{
+    (void)cmd;
+    ata_dma_stop(d);
+    ata_cancel(d);
+    ata_diagnose(d);
+    d->device &= ATA_DEVICE_DEV;
+    d->xfer_left = 0;
+    ata_set_state(d, ATA_IDLE);
+}
+
+static void start_packet(struct ata_drive *d, const struct ata_command *cmd)
+{
+    (void)cmd;
+    atapi_packet(d);
+}
+
 /* 8.22: NOP always aborts; what would be queued does not exist here. */
 static void start_nop(struct ata_drive *d, const struct ata_command *cmd)
 {
@@ -293,6 +328,9 @@ static void set_write_cache(struct ata_drive *d, bool on)
 /* Carries out a feature that only sets state; false: not supported, or a bad parameter. */
 static bool set_feature(struct ata_drive *d)
 {
+    if (d->kind == ATA_KIND_CD && d->tf.feature != 0x03 && d->tf.feature != 0x66 &&
+        d->tf.feature != 0xcc)
+        return false; /* caches and levels are a disk's */
     switch (d->tf.feature) {
     case 0x03:
         return set_transfer_mode(d);
@@ -322,7 +360,7 @@ static bool set_feature(struct ata_drive *d)
 static void start_set_features(struct ata_drive *d, const struct ata_command *cmd)
 {
     (void)cmd;
-    if (d->tf.feature == 0x02 || d->tf.feature == 0x82)
+    if (d->kind == ATA_KIND_DISK && (d->tf.feature == 0x02 || d->tf.feature == 0x82))
         set_write_cache(d, d->tf.feature == 0x02);
     else if (set_feature(d))
         ata_end(d);
@@ -340,9 +378,11 @@ static void start_set_features(struct ata_drive *d, const struct ata_command *cm
 
 /* clang-format off */
 static const struct ata_command ata_commands[] = {
-    { 0x00, 0x00, DISK, ATA_NONDATA,      0,         start_nop,             "NOP",                   "8.22" },
+    { 0x00, 0x00, BOTH, ATA_NONDATA,      0,         start_nop,             "NOP",                   "8.22" },
+    { 0x08, 0x08, CD,   ATA_NONDATA,      0,         start_device_reset,    "DEVICE RESET",          "8.9" },
     { 0x10, 0x1f, DISK, ATA_NONDATA,      0,         start_trivial,         "RECALIBRATE",           "ATA-3" },
     { 0x20, 0x21, DISK, ATA_PIO_DATA_IN,  MED,       start_transfer,        "READ SECTOR(S)",        "8.34" },
+    { 0x20, 0x20, CD,   ATA_NONDATA,      0,         start_signature,       "READ SECTOR(S)",        "8.34" },
     { 0x24, 0x24, DISK, ATA_PIO_DATA_IN,  EXT,       start_transfer,        "READ SECTOR(S) EXT",    "8.35" },
     { 0x25, 0x25, DISK, ATA_DMA_IN,       EXT,       start_transfer,        "READ DMA EXT",          "8.26" },
     { 0x27, 0x27, DISK, ATA_NONDATA,      ATA_CMD_EXT, start_native_max,    "READ NATIVE MAX ADDRESS EXT", "8.33" },
@@ -355,27 +395,30 @@ static const struct ata_command ata_commands[] = {
     { 0x42, 0x42, DISK, ATA_VERIFY,       EXT,       start_transfer,        "READ VERIFY SECTOR(S) EXT", "8.37" },
     { 0x70, 0x7f, DISK, ATA_NONDATA,      0,         start_seek,            "SEEK",                  "8.44" },
     { 0x91, 0x91, DISK, ATA_NONDATA,      0,         start_set_translation, "INITIALIZE DEVICE PARAMETERS", "ATA-5" },
-    { 0x94, 0x94, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY IMMEDIATE",     "ATA-3" },
-    { 0x95, 0x95, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE IMMEDIATE",        "ATA-3" },
-    { 0x96, 0x96, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY",               "ATA-3" },
-    { 0x97, 0x97, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE",                  "ATA-3" },
-    { 0x98, 0x98, DISK, ATA_NONDATA,      0,         start_check_power,     "CHECK POWER MODE",      "ATA-3" },
-    { 0x99, 0x99, DISK, ATA_NONDATA,      SLP,       start_flush,           "SLEEP",                 "ATA-3" },
+    { 0x94, 0x94, BOTH, ATA_NONDATA,      FLU,       start_standby,         "STANDBY IMMEDIATE",     "ATA-3" },
+    { 0x95, 0x95, BOTH, ATA_NONDATA,      0,         start_idle,            "IDLE IMMEDIATE",        "ATA-3" },
+    { 0x96, 0x96, BOTH, ATA_NONDATA,      FLU,       start_standby,         "STANDBY",               "ATA-3" },
+    { 0x97, 0x97, BOTH, ATA_NONDATA,      0,         start_idle,            "IDLE",                  "ATA-3" },
+    { 0x98, 0x98, BOTH, ATA_NONDATA,      0,         start_check_power,     "CHECK POWER MODE",      "ATA-3" },
+    { 0x99, 0x99, BOTH, ATA_NONDATA,      SLP,       start_flush,           "SLEEP",                 "ATA-3" },
+    { 0xa0, 0xa0, CD,   ATA_PACKET_COMMAND, 0,       start_packet,          "PACKET",                "8.23" },
+    { 0xa1, 0xa1, CD,   ATA_PIO_DATA_IN,  0,         start_identify_packet, "IDENTIFY PACKET DEVICE", "8.16" },
     { 0xc4, 0xc4, DISK, ATA_PIO_DATA_IN,  MUL,       start_transfer,        "READ MULTIPLE",         "8.30" },
     { 0xc5, 0xc5, DISK, ATA_PIO_DATA_OUT, MUL,       start_transfer,        "WRITE MULTIPLE",        "8.60" },
     { 0xc6, 0xc6, DISK, ATA_NONDATA,      0,         start_set_multiple,    "SET MULTIPLE MODE",     "8.49" },
     { 0xc8, 0xc9, DISK, ATA_DMA_IN,       MED,       start_transfer,        "READ DMA",              "8.25" },
     { 0xca, 0xcb, DISK, ATA_DMA_OUT,      MED,       start_transfer,        "WRITE DMA",             "8.55" },
-    { 0xe0, 0xe0, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY IMMEDIATE",     "8.53" },
-    { 0xe1, 0xe1, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE IMMEDIATE",        "8.18" },
-    { 0xe2, 0xe2, DISK, ATA_NONDATA,      FLU,       start_standby,         "STANDBY",               "8.52" },
-    { 0xe3, 0xe3, DISK, ATA_NONDATA,      0,         start_idle,            "IDLE",                  "8.17" },
-    { 0xe5, 0xe5, DISK, ATA_NONDATA,      0,         start_check_power,     "CHECK POWER MODE",      "8.7" },
-    { 0xe6, 0xe6, DISK, ATA_NONDATA,      SLP,       start_flush,           "SLEEP",                 "8.50" },
-    { 0xe7, 0xe7, DISK, ATA_NONDATA,      FLU,       start_flush,           "FLUSH CACHE",           "8.12" },
+    { 0xe0, 0xe0, BOTH, ATA_NONDATA,      FLU,       start_standby,         "STANDBY IMMEDIATE",     "8.53" },
+    { 0xe1, 0xe1, BOTH, ATA_NONDATA,      0,         start_idle,            "IDLE IMMEDIATE",        "8.18" },
+    { 0xe2, 0xe2, BOTH, ATA_NONDATA,      FLU,       start_standby,         "STANDBY",               "8.52" },
+    { 0xe3, 0xe3, BOTH, ATA_NONDATA,      0,         start_idle,            "IDLE",                  "8.17" },
+    { 0xe5, 0xe5, BOTH, ATA_NONDATA,      0,         start_check_power,     "CHECK POWER MODE",      "8.7" },
+    { 0xe6, 0xe6, BOTH, ATA_NONDATA,      SLP,       start_flush,           "SLEEP",                 "8.50" },
+    { 0xe7, 0xe7, BOTH, ATA_NONDATA,      FLU,       start_flush,           "FLUSH CACHE",           "8.12" },
     { 0xea, 0xea, DISK, ATA_NONDATA,      FLU,       start_flush,           "FLUSH CACHE EXT",       "8.13" },
     { 0xec, 0xec, DISK, ATA_PIO_DATA_IN,  0,         start_identify,        "IDENTIFY DEVICE",       "8.15" },
-    { 0xef, 0xef, DISK, ATA_NONDATA,      FLU,       start_set_features,    "SET FEATURES",          "8.46" },
+    { 0xec, 0xec, CD,   ATA_NONDATA,      0,         start_signature,       "IDENTIFY DEVICE",       "8.15" },
+    { 0xef, 0xef, BOTH, ATA_NONDATA,      FLU,       start_set_features,    "SET FEATURES",          "8.46" },
     { 0xf8, 0xf8, DISK, ATA_NONDATA,      0,         start_native_max,      "READ NATIVE MAX ADDRESS", "8.32" },
 };
 /* clang-format on */
@@ -385,8 +428,8 @@ const struct ata_command *ata_find_command(uint8_t opcode, enum ata_kind kind)
     for (unsigned i = 0; i < sizeof(ata_commands) / sizeof(ata_commands[0]); i++) {
         const struct ata_command *cmd = &ata_commands[i];
 
-        if (opcode >= cmd->first && opcode <= cmd->last)
-            return cmd->kinds & kind ? cmd : NULL;
+        if (opcode >= cmd->first && opcode <= cmd->last && cmd->kinds & kind)
+            return cmd;
     }
     return NULL;
 }
@@ -402,13 +445,18 @@ void ata_command(struct ata_drive *d, uint8_t opcode)
 {
     const struct ata_command *cmd = ata_find_command(opcode, d->kind);
 
-    if (d->kind == ATA_KIND_NONE || ata_busy_or_drq(d))
-        return; /* 9.4: the host was told to wait; nobody may start a second command */
-    if (d->state == ATA_SLEEP) {
-        device_guest_error(d->dev, "command %02x to a sleeping drive", opcode);
+    if (d->kind == ATA_KIND_NONE)
         return;
+    if (!ata_takes_when_busy(d, opcode)) {
+        if (ata_busy_or_drq(d))
+            return; /* 9.4: the host was told to wait; nobody may start a second command */
+        if (d->state == ATA_SLEEP) {
+            device_guest_error(d->dev, "command %02x to a sleeping drive", opcode);
+            return;
+        }
     }
     d->command = opcode;
+    d->cd.ready = true;
     d->err = false;
     d->error = 0;
     d->intrq = false;

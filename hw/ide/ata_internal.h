@@ -15,7 +15,8 @@ enum ata_protocol {
     ATA_PIO_DATA_OUT,
     ATA_DMA_IN,
     ATA_DMA_OUT,
-    ATA_VERIFY
+    ATA_VERIFY,
+    ATA_PACKET_COMMAND /* what the packet says (9.8 - 9.10) */
 };
 
 enum {
@@ -49,6 +50,19 @@ void ata_fail_at(struct ata_drive *d, uint8_t error, uint64_t lba);
 void ata_begin_transfer(struct ata_drive *d, enum ata_protocol protocol);
 /* The buffer's first sector, made by the drive itself, goes to the host. */
 void ata_begin_answer(struct ata_drive *d);
+/* For the packet half. READING: sectors into memory of the request's own; false: no memory. DMA_RUN:
+ * sectors into what the bus master has mapped. Gives the request under way up. */
+bool ata_submit_read(struct ata_drive *d, uint64_t sector, uint32_t sectors);
+void ata_submit_dma_read(struct ata_drive *d, uint64_t sector);
+void ata_cancel(struct ata_drive *d);
+/* The signature in the command block registers (9.12). */
+void ata_put_signature(struct ata_drive *d);
+/* A packet command is in progress: atapi.c moves its data. */
+static inline bool ata_is_packet(const struct ata_drive *d)
+{
+    return d->kind == ATA_KIND_CD && d->command == 0xa0;
+}
+
 /* FLUSHING, then IDLE (or SLEEP). */
 void ata_begin_flush(struct ata_drive *d);
 

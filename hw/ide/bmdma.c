@@ -221,13 +221,18 @@ static void trim_maps(struct bmdma *bm, size_t bytes)
 
 enum bmdma_result bmdma_gather(struct bmdma *bm, bool to_memory, size_t want)
 {
+    return bmdma_gather_units(bm, to_memory, want, BLOCK_SECTOR_BYTES);
+}
+
+enum bmdma_result bmdma_gather_units(struct bmdma *bm, bool to_memory, size_t want, size_t unit)
+{
     bool ended;
     uint64_t have = fill_queue(bm, want, &ended);
     size_t skip = bm->head_done;
 
     if (have > want)
         have = want;
-    have -= have % BLOCK_SECTOR_BYTES;
+    have -= have % unit;
     if (!have)
         return ended ? BMDMA_SHORT : BMDMA_FAULT;
 
@@ -244,7 +249,7 @@ enum bmdma_result bmdma_gather(struct bmdma *bm, bool to_memory, size_t want)
             break;
         skip = 0;
     }
-    trim_maps(bm, bm->iov_bytes - bm->iov_bytes % BLOCK_SECTOR_BYTES);
+    trim_maps(bm, bm->iov_bytes - bm->iov_bytes % unit);
     return bm->iov_bytes ? BMDMA_OK : BMDMA_FAULT;
 }
 

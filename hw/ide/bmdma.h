@@ -114,6 +114,9 @@ enum bmdma_result {
  * incomplete sector of a table that is too short is not moved at all.
  */
 enum bmdma_result bmdma_gather(struct bmdma *bm, bool to_memory, size_t want);
+/* The same for data that does not come in sectors: a multiple of `unit` bytes (2, or 512), at most
+ * `want`, which has to be one. SHORT: the table ends before the next whole unit. */
+enum bmdma_result bmdma_gather_units(struct bmdma *bm, bool to_memory, size_t want, size_t unit);
 /* Ends the mappings; `written` bytes from the start were stored. Nothing if there are none. */
 void bmdma_release(struct bmdma *bm, size_t written);
 void bmdma_advance(struct bmdma *bm, size_t bytes);

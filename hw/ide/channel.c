@@ -130,7 +130,9 @@ static void write_register(struct ide_channel *ch, unsigned reg, uint8_t value)
     struct ata_drive *d = selected(ch);
 
     ch->control &= ~IDE_CONTROL_HOB; /* 7.9: any write to the command block */
-    if (ch->control & IDE_CONTROL_SRST || ata_busy_or_drq(d))
+    if (ch->control & IDE_CONTROL_SRST)
+        return;
+    if (ata_busy_or_drq(d) && !(reg == REG_COMMAND && ata_takes_when_busy(d, value)))
         return;
     if (reg != REG_COMMAND) {
         write_taskfile(&ch->drive[0], reg, value);

@@ -387,7 +387,7 @@ static void devices(void **state)
     assert_string_equal(prop(2, "physical_block_size"), "4096");
     finish();
     refuse("-device e1000", "-device e1000|not supported yet|network|-device help");
-    refuse("-device ide-cd", "-device ide-cd|ide-hd");
+
     refuse("-device nonsense", "-device nonsense|no such device|-device help");
     refuse("-device PIIX3", "-device PIIX3|part of the machine");
     refuse("-device ''", "-device|driver is missing");

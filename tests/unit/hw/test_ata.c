@@ -899,7 +899,7 @@ static void test_walk(void **state)
     unsigned seen[ATA_STATES] = { 0 };
 
     (void)state;
-    for (unsigned s = 0; s < ATA_STATES; s++) {
+    for (unsigned s = 0; s < ATA_DISK_STATES; s++) {
         for (unsigned event = 0; event < EVENTS; event++) {
             uint8_t command;
 
@@ -924,7 +924,7 @@ static void test_walk(void **state)
             assert_int_equal(fake_block_waiting(fi->blk[0]), 0);
         }
     }
-    for (unsigned s = 0; s < ATA_STATES; s++)
+    for (unsigned s = 0; s < ATA_DISK_STATES; s++)
         assert_true(seen[s] > 0);
     fake_ide_free(fi);
 }
@@ -1044,7 +1044,7 @@ static void test_reset_equals_new(void **state)
     uint32_t seed = 77;
 
     (void)state;
-    for (unsigned s = 0; s < ATA_STATES; s++) {
+    for (unsigned s = 0; s < ATA_DISK_STATES; s++) {
         enter_state(fi, s);
         for (unsigned i = 0; i < 50; i++)
             random_step(fi, &seed);
@@ -1066,13 +1066,13 @@ static void test_reset_equals_new(void **state)
 static void test_save_load(void **state)
 {
     (void)state;
-    for (unsigned s = 0; s < ATA_STATES; s++) {
+    for (unsigned s = 0; s < ATA_DISK_STATES; s++) {
         struct fake_ide *from = disk(), *to = disk();
         size_t size, size2;
         uint8_t *saved, *copy;
 
         enter_state(from, s);
-        enter_state(to, (s + 3) % ATA_STATES);
+        enter_state(to, (s + 3) % ATA_DISK_STATES);
         saved = save(from, &size);
         assert_true(load(to, saved, size));
         copy = save(to, &size2);
@@ -1115,7 +1115,7 @@ static void test_load_of_anything(void **state)
     uint32_t seed = 5;
 
     (void)state;
-    for (unsigned s = 0; s < ATA_STATES; s++) {
+    for (unsigned s = 0; s < ATA_DISK_STATES; s++) {
         size_t size;
         uint8_t *saved;
 
