@@ -9,7 +9,7 @@
 
 #include "block/image.h"
 
-#define CONCLUDE_AGAIN_MS 50
+#define CONCLUDE_AGAIN_MS 300
 #define STACK_BYTES (256u << 10)
 
 static LIST_HEAD(, job) jobs = LIST_HEAD_INITIALIZER(jobs);

@@ -78,6 +78,7 @@ struct job_ops {
      * job holds. False: the disk is busy, to be called again soon. NULL: there is nothing. */
     bool (*conclude)(struct job *job, bool good);
     bool (*complete)(struct job *job, GError **error); /* optional, main loop: job-complete */
+    void (*orphan)(struct job *job); /* optional, main loop: its disk is closed, before it has ended */
     void (*free)(struct job *job); /* optional, main loop: instead, if it was never started */
 };
 
