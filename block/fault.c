@@ -232,9 +232,9 @@ struct image *fault_open(struct image *below, const char *spec, GError **error)
     return &fault->img;
 }
 
-bool block_fault_release(struct block *blk)
+bool fault_release(struct image *img)
 {
-    struct fault *fault = fault_of(cbw_skip(block_image(blk)));
+    struct fault *fault = fault_of(img);
 
     if (fault->img.ops != &fault_ops)
         return false;
@@ -243,6 +243,11 @@ bool block_fault_release(struct block *blk)
     pthread_cond_broadcast(&fault->released_cond);
     pthread_mutex_unlock(&fault->mutex);
     return true;
+}
+
+bool block_fault_release(struct block *blk)
+{
+    return fault_release(cbw_skip(block_image(blk)));
 }
 
 unsigned block_fault_holding(struct block *blk)
