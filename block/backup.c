@@ -7,6 +7,7 @@
 #include "block/copy_before_write.h"
 #include "block/internal.h"
 #include "block/iov.h"
+#include "block/job_filter.h"
 
 #define CLUSTER_BYTES (64u << 10)
 #define STEP_BYTES (1u << 20)
@@ -229,11 +230,8 @@ static bool displace(struct backup *b, int timeout_ms)
 
     if (!blk || !b->placed)
         return true;
-    if (!block_swap_root(blk, b->filter->file, timeout_ms, NULL))
+    if (!job_filter_remove(blk, b->filter, timeout_ms))
         return false;
-    image_unuse(b->filter, blk->writes);
-    b->filter->writes_file = false;
-    cbw_unlink(b->filter);
     b->placed = false;
     b->blk = NULL;
     blk->job = NULL;
@@ -251,7 +249,7 @@ static void backup_release(struct job *job)
 static void let_go(struct backup *b)
 {
     if (!b->placed && b->filter->file)
-        cbw_unlink(b->filter);
+        job_filter_unlink(b->filter);
     image_unref(b->filter);
     image_release(b->target, true);
     if (b->blk)
@@ -372,7 +370,7 @@ struct job *backup_new(const struct backup_options *opt, GError **error)
     opt->blk->job = &b->job;
     return &b->job;
 fail_filter:
-    cbw_unlink(filter);
+    job_filter_unlink(filter);
     image_unref(filter);
 fail_use:
     image_unuse(opt->target, true);
@@ -382,16 +380,7 @@ fail_use:
 bool backup_place(struct job *job, int timeout_ms, GError **error)
 {
     struct backup *b = backup_of(job);
-    bool write = b->blk->writes;
 
-    if (b->blk->image != b->filter->file) {
-        g_set_error(error, block_error_quark(), EBUSY, "%s: its root has changed", b->blk->name);
-        return false;
-    }
-    if (!block_swap_root(b->blk, b->filter, timeout_ms, error))
-        return false;
-    /* The disk's use of its root is the filter's now. */
-    b->filter->writes_file = write;
-    b->placed = true;
-    return image_use(b->filter, write, error); /* cannot fail: it is new */
+    b->placed = job_filter_place(b->blk, b->filter, timeout_ms, error);
+    return b->placed;
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "block/iov.h"
+#include "block/job_filter.h"
 
 #define CLUSTERS_MAX (1ull << 26) /* two bitmaps of 8 MiB */
 #define CHUNK_BYTES (1ull << 20)
@@ -44,7 +45,7 @@ struct cbw *cbw_of(struct image *img)
 
 struct image *cbw_skip(struct image *img)
 {
-    while (image_is_cbw(img))
+    while (img && img->job_filter)
         img = img->file;
     return img;
 }
@@ -331,17 +332,6 @@ static void set_up_cond(pthread_cond_t *cond)
     pthread_condattr_destroy(&attr);
 }
 
-static void be_like(struct image *img, const struct image *below)
-{
-    img->bytes = below->bytes;
-    img->grain_bytes = below->grain_bytes;
-    img->readonly = below->readonly;
-    img->native = below->native;
-    img->mem_align = below->mem_align;
-    img->off_align = below->off_align;
-    img->odd_size = below->odd_size;
-}
-
 struct image *cbw_new(struct image *below, uint64_t cluster_bytes, const char *name, GError **error)
 {
     struct cbw *cbw;
@@ -351,8 +341,7 @@ struct image *cbw_new(struct image *below, uint64_t cluster_bytes, const char *n
         return NULL;
     }
     cbw = g_new0(struct cbw, 1);
-    image_init(&cbw->img, &cbw_ops, &below->flags);
-    be_like(&cbw->img, below);
+    job_filter_init(&cbw->img, &cbw_ops, below);
     cbw->size = MAX(cluster_bytes, below->grain_bytes);
     while (below->bytes / cbw->size >= CLUSTERS_MAX)
         cbw->size *= 2;
@@ -364,16 +353,9 @@ struct image *cbw_new(struct image *below, uint64_t cluster_bytes, const char *n
     set_up_cond(&cbw->changed);
     set_up_cond(&cbw->work);
     cbw->below = image_ref(below);
-    cbw->img.file = image_ref(below);
     node_register(&cbw->img, name);
     cbw->img.user_named = false; /* it goes with its job, not by blockdev-del */
     return &cbw->img;
-}
-
-void cbw_unlink(struct image *img)
-{
-    image_unref(img->file);
-    img->file = NULL;
 }
 
 void cbw_give_up(struct cbw *cbw, int err)

@@ -35,10 +35,8 @@ void cbw_chunk_free(struct cbw_chunk *chunk);
 struct image *cbw_new(struct image *below, uint64_t cluster_bytes, const char *name, GError **error);
 bool image_is_cbw(const struct image *img);
 struct cbw *cbw_of(struct image *img);
-/* The disk's real root, below a filter if there is one; NULL stays NULL. */
+/* The disk's real root, below a job's filter if there is one; NULL stays NULL. */
 struct image *cbw_skip(struct image *img);
-/* Main loop, out of the graph: lets `below` go as a child. What the thread reads goes on. */
-void cbw_unlink(struct image *img);
 
 /* From now on writes pass unhindered, waiting ones too. Any thread. */
 void cbw_give_up(struct cbw *cbw, int err);

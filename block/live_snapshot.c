@@ -46,8 +46,7 @@ static bool check_overlay(struct block *blk, const struct image *overlay, GError
     return true;
 }
 
-/* What is below a root that is only read any more is opened, and locked, for reading; or writing again. */
-static bool use_below(struct image *img, bool write, GError **error)
+bool image_use_file(struct image *img, bool write, GError **error)
 {
     struct image *file = img->file;
 
@@ -59,19 +58,19 @@ static bool use_below(struct image *img, bool write, GError **error)
         return false;
     }
     img->writes_file = write;
-    return use_below(file, write, error);
+    return image_use_file(file, write, error);
 }
 
 static void writable_again(struct image *old, bool write)
 {
-    use_below(old, write, NULL);
+    image_use_file(old, write, NULL);
     image_use(old, write, NULL);
 }
 
 static bool attach(struct live_snapshot *s, bool write, GError **error)
 {
     image_unuse(s->old, write);
-    if (!use_below(s->old, false, error) || !image_use(s->old, false, error)) {
+    if (!image_use_file(s->old, false, error) || !image_use(s->old, false, error)) {
         writable_again(s->old, write);
         return false;
     }

@@ -30,4 +30,10 @@ void live_snapshot_undo(struct live_snapshot *s, int timeout_ms);
  * *error: it is no plain image. */
 bool live_snapshot_names(struct image *root, char **file, const char **format, GError **error);
 
+/*
+ * Whether a node that stays in place uses what is below it for writing or only reads it: files are opened
+ * and locked accordingly. False with *error: as before.
+ */
+bool image_use_file(struct image *img, bool write, GError **error);
+
 #endif
