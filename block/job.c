@@ -331,12 +331,12 @@ static void job_follow(struct job *job)
     while (take_error(job, &read, &action))
         tell(job, JOB_EVENT_ERROR, read, action);
     pthread_mutex_lock(&job->mutex);
-    ready = job->ready && !job->ready_told;
+    ready = job->ready && !job->ready_told && job->status == JOB_RUNNING;
     job->ready_told |= ready;
     parked = job->parked && job->user_paused && !job->cancel;
     ended = job->ended;
     pthread_mutex_unlock(&job->mutex);
-    if (ready && job->status == JOB_RUNNING) {
+    if (ready) {
         job_move(job, JOB_READY);
         tell(job, JOB_EVENT_READY, false, NULL);
     }
@@ -490,6 +490,7 @@ bool job_user_resume(struct job *job, GError **error)
     }
     leave_pause(job);
     wake(job);
+    job_follow(job); /* what it had to say meanwhile */
     return true;
 }
 
@@ -646,10 +647,10 @@ void job_progress(struct job *job, uint64_t done_bytes)
     pthread_mutex_unlock(&job->mutex);
 }
 
-void job_add_total(struct job *job, uint64_t bytes)
+void job_set_remaining(struct job *job, uint64_t bytes)
 {
     pthread_mutex_lock(&job->mutex);
-    job->total += bytes;
+    job->total = job->current + bytes;
     pthread_mutex_unlock(&job->mutex);
 }
 

@@ -165,7 +165,8 @@ enum job_turn job_poll(struct job *job);
 /* Paused by an error: what failed is not to be tried again. */
 bool job_io_stopped(struct job *job);
 void job_progress(struct job *job, uint64_t done_bytes);
-void job_add_total(struct job *job, uint64_t bytes);
+/* The total becomes what is done and this much more. */
+void job_set_remaining(struct job *job, uint64_t bytes);
 /* Accounts for work and tells how long to wait until the speed limit allows more. */
 int64_t job_throttle_ns(struct job *job, uint64_t done_bytes);
 int64_t job_throttle_left_ns(struct job *job);

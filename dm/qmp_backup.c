@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "block/backup.h"
+#include "block/commit.h"
 #include "block/create.h"
 #include "block/live_snapshot.h"
 #include "dm/json.h"
@@ -510,7 +511,64 @@ static JsonNode *transaction(struct vm *vm, JsonObject *args, GError **error)
     return run_actions(actions, n, error) ? qmp_nothing() : NULL;
 }
 
+/* ---- block-commit ---- */
+
+/* A node of the disk's chain by "X-node" (its name) or "X" (its file); NULL is none given. */
+static bool find_in_chain(struct block *blk, JsonObject *args, const char *by_node,
+                          const char *by_file, struct image **found, GError **error)
+{
+    const char *node = qmp_string(args, by_node), *file = qmp_string(args, by_file);
+
+    *found = NULL;
+    if (!node && !file)
+        return true;
+    if (node && file)
+        return qmp_fail(error, "'%s' and '%s' are mutually exclusive", by_node, by_file);
+    for (struct image *img = block_root(blk); img && !*found; img = img->backing) {
+        if (node ? !strcmp(img->node_name, node) : !strcmp(image_filename(img), file))
+            *found = img;
+    }
+    return *found || qmp_fail(error, "'%.200s' is not in this backing file chain", node ? node : file);
+}
+
+static JsonNode *block_commit(struct vm *vm, JsonObject *args, GError **error)
+{
+    const char *device = qmp_string(args, "device"), *on_error = qmp_string(args, "on-error");
+    struct commit_options o = {
+        .job_id = qmp_string(args, "job-id"),
+        .filter_name = qmp_string(args, "filter-node-name"),
+        .blk = find_disk(device, device, error),
+        .manual_finalize = !qmp_bool(args, "auto-finalize", true),
+        .manual_dismiss = !qmp_bool(args, "auto-dismiss", true),
+    };
+    struct image *top;
+
+    (void)vm;
+    if (!o.blk || !find_in_chain(o.blk, args, "base-node", "base", &o.base, error) ||
+        !find_in_chain(o.blk, args, "top-node", "top", &top, error) ||
+        !qmp_size(args, "speed", &o.speed, error))
+        return NULL;
+    if (top && top != block_root(o.blk))
+        return qmp_fail(error, "Only the active layer can be committed here; leave 'top' out, or use "
+                        "qemu-img commit while the VM is off");
+    if (!o.job_id && !*block_name(o.blk))
+        return qmp_fail(error, "An explicit job ID is required for this node");
+    if (on_error)
+        job_on_error_parse(on_error, &o.on_error);
+    return commit_start(&o, PAUSE_MS, error) ? qmp_nothing() : NULL;
+}
+
+static const struct qmp_arg commit_args[] = {
+    {"job-id", QMP_STRING, true, NULL},        {"device", QMP_STRING, false, NULL},
+    {"base-node", QMP_STRING, true, NULL},     {"base", QMP_STRING, true, NULL},
+    {"top-node", QMP_STRING, true, NULL},      {"top", QMP_STRING, true, NULL},
+    {"speed", QMP_INT, true, NULL},            {"on-error", QMP_STRING, true, ON_ERROR},
+    {"auto-finalize", QMP_BOOL, true, NULL},   {"auto-dismiss", QMP_BOOL, true, NULL},
+    {"filter-node-name", QMP_STRING, true, NULL},
+    {0}};
+
 static const struct qmp_command rows[] = {
+    {"block-commit", block_commit, commit_args, false, false},
     {"blockdev-backup", blockdev_backup, blockdev_backup_args, false, false},
     {"drive-backup", drive_backup, drive_backup_args, false, false},
     {"blockdev-snapshot-sync", snapshot_sync, snapshot_sync_args, false, false},

@@ -252,6 +252,60 @@ def test_snapshot_sync():
         disk.check(disk.twin, disk.file("o2"), "qcow2")
 
 
+def test_commit():
+    """A snapshot, and the overlay back into the disk, as virsh blockcommit --active --pivot does it."""
+    for fmt in "raw", "qcow2":
+        disk = Disk(fmt)
+        with Machine(*disk.option()) as m:
+            disk.scribble(m, 10)
+            for name in "o1", "o2":
+                m.execute("blockdev-snapshot-sync", device="hd", **{"snapshot-file": disk.file(name)})
+                disk.scribble(m, 60)
+            assert "active layer" in error_of(m, "block-commit", device="hd", top=disk.file("o1"))["desc"]
+            m.execute("block-commit", device="hd", speed=64 << 20, **{"job-id": "c", "auto-dismiss": False})
+            disk.scribble(m, 60)
+            assert "busy" in error_of(m, "blockdev-snapshot-sync", device="hd",
+                                      **{"snapshot-file": disk.file("o3")})["desc"]
+            until(m, lambda: states(m, "c")[-1] == "ready")
+            assert events(m, "BLOCK_JOB_READY", device="c")
+            disk.scribble(m, 60)
+            assert m.execute("query-block-jobs")[0]["ready"] is True
+            m.execute("job-complete", id="c")
+            disk.scribble(m, 60)
+            data = done(m, "c")
+            assert "error" not in data and data["offset"] == data["len"], data
+            assert states(m, "c") == ["created", "running", "ready", "waiting", "pending", "concluded"]
+            m.execute("job-dismiss", id="c")
+            info = inserted(m, "hd")
+            assert info["file"] == disk.path and info["backing_file_depth"] == 0, info
+            disk.scribble(m, 20)
+            disk.flush(m)
+            # Once more, into the image in the middle, and given up.
+            m.execute("blockdev-snapshot-sync", device="hd", **{"snapshot-file": disk.file("o4")})
+            disk.scribble(m, 20)
+            m.execute("block-commit", device="hd", base=disk.path, speed=1, **{"job-id": "d"})
+            disk.scribble(m, 20)
+            m.execute("job-cancel", id="d")
+            done(m, "d", "BLOCK_JOB_CANCELLED")
+            disk.scribble(m, 20)
+            disk.flush(m)
+            assert inserted(m, "hd")["file"] == disk.file("o4")
+        disk.check(disk.twin, disk.file("o4"), "qcow2")
+        with Machine("-drive", "file=%s,format=qcow2,if=ide,id=hd" % disk.file("o4")) as m:
+            if fmt == "qcow2":
+                assert "read-only" in error_of(m, "block-commit", device="hd")["desc"]
+                continue
+            disk.scribble(m, 20)
+            m.execute("block-commit", device="hd", **{"job-id": "e"})
+            until(m, lambda: states(m, "e")[-1] == "ready")
+            disk.scribble(m, 20)
+            m.execute("job-complete", id="e")
+            done(m, "e")
+            disk.scribble(m, 20)
+            disk.flush(m)
+        disk.check(disk.twin, disk.path, "raw")
+
+
 def test_snapshot_as_libvirt_does():
     """blockdev-add of the file, blockdev-create in it, blockdev-add of the overlay, transaction."""
     disk = Disk("qcow2")
