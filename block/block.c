@@ -133,14 +133,33 @@ static void settle(struct request *r)
 
 /* ---- starting ------------------------------------------------------------------------------ */
 
+/* True if the disk's limits let it start. stopped: directions that have to wait. Mutex held. */
+static bool limits_allow(struct block *blk, const struct request *r, bool stopped[2])
+{
+    bool write = r->pub.op != BLOCK_READ;
+    uint64_t bytes = (uint64_t)r->pub.sectors * BLOCK_SECTOR_BYTES;
+
+    if (!blk->throttle || r->pub.op == BLOCK_FLUSH || r->pub.op == BLOCK_DISCARD)
+        return true;
+    if (blk->undelayed)
+        throttle_pass(blk->throttle, write, bytes);
+    else if (!stopped[write])
+        stopped[write] = !throttle_may_start(blk->throttle, write, bytes);
+    return blk->undelayed || !stopped[write];
+}
+
 /* Mutex held. */
 static unsigned take_startable(struct block *blk, struct request *batch[START_BATCH])
 {
-    struct request *r;
+    struct request *r, *next;
+    bool stopped[2] = { false, false };
     unsigned n = 0;
 
-    while (n < START_BATCH && !blk->paused && blk->running < blk->depth &&
-           (r = TAILQ_FIRST(&blk->ready))) {
+    for (r = TAILQ_FIRST(&blk->ready);
+         r && n < START_BATCH && !blk->paused && blk->running < blk->depth; r = next) {
+        next = TAILQ_NEXT(r, ready_link);
+        if (!limits_allow(blk, r, stopped))
+            continue;
         request_move(r, REQ_QUEUED);
         r->stable = (r->pub.op == BLOCK_WRITE || r->pub.op == BLOCK_WRITE_ZEROES) && !blk->no_flush &&
                     (r->pub.fua || !block_write_cache(blk));
@@ -583,7 +602,8 @@ int block_try_read(struct block *blk, uint64_t sector, struct iovec *iov, int io
         return EAGAIN;
     if (bytes == 0)
         return 0;
-    if (!img->ops->try_read || blk->paused || has_earlier_write(blk, sector, bytes / BLOCK_SECTOR_BYTES))
+    if (!img->ops->try_read || blk->paused || __atomic_load_n(&blk->throttle, __ATOMIC_RELAXED) ||
+        has_earlier_write(blk, sector, bytes / BLOCK_SECTOR_BYTES))
         return EAGAIN;
     start_ns = now_ns();
     if (img->ops->try_read(img, sector * BLOCK_SECTOR_BYTES, iov, iovcnt))

@@ -8,7 +8,7 @@
 #include "block/internal.h"
 #include "block/job.h"
 
-struct block_list block_all = LIST_HEAD_INITIALIZER(block_all);
+struct block_list block_all = TAILQ_HEAD_INITIALIZER(block_all);
 
 static struct {
     block_stop_fn fn;
@@ -108,7 +108,7 @@ struct block *block_new(const struct block_options *opt, struct image *image, GE
     pthread_mutex_init(&blk->mutex, NULL);
     TAILQ_INIT(&blk->live);
     TAILQ_INIT(&blk->ready);
-    LIST_INSERT_HEAD(&block_all, blk, link);
+    TAILQ_INSERT_TAIL(&block_all, blk, link);
     if (image && !block_set_root(blk, image, opt->readonly, 0, error)) {
         block_destroy(blk);
         blk = NULL;
@@ -119,7 +119,8 @@ struct block *block_new(const struct block_options *opt, struct image *image, GE
 
 void block_destroy(struct block *blk)
 {
-    LIST_REMOVE(blk, link);
+    TAILQ_REMOVE(&block_all, blk, link);
+    throttle_leave(blk->throttle);
     if (blk->aio)
         aio_close(blk->aio);
     image_release(blk->image, blk->writes);
@@ -176,7 +177,7 @@ static bool all_quiet(void)
 {
     struct block *blk;
 
-    LIST_FOREACH(blk, &block_all, link) {
+    TAILQ_FOREACH(blk, &block_all, link) {
         if (!blk->closed && !is_quiet(blk))
             return false;
     }
@@ -214,8 +215,26 @@ bool block_wait_not_running(struct block *blk, int timeout_ms)
     return true;
 }
 
-/* Waits until that disk, or with NULL every one, is quiet. */
-static bool wait_quiet(struct block *blk, int timeout_ms)
+/* A drain does not wait for limits: what they kept starts now. */
+static void set_undelayed(struct block *only, bool on)
+{
+    struct block *blk;
+
+    TAILQ_FOREACH(blk, &block_all, link) {
+        if (only && blk != only)
+            continue;
+        pthread_mutex_lock(&blk->mutex);
+        if (on)
+            blk->undelayed++;
+        else if (blk->undelayed > 0) /* else: came meanwhile */
+            blk->undelayed--;
+        pthread_mutex_unlock(&blk->mutex);
+        if (on && blk->throttle)
+            block_pump(blk);
+    }
+}
+
+static bool wait_for_quiet(struct block *blk, int timeout_ms)
 {
     int64_t deadline = now_ms() + timeout_ms;
 
@@ -230,6 +249,17 @@ static bool wait_quiet(struct block *blk, int timeout_ms)
         loop_wait((int)left);
     }
     return true;
+}
+
+/* Waits until that disk, or with NULL every one, is quiet. */
+static bool wait_quiet(struct block *blk, int timeout_ms)
+{
+    bool quiet;
+
+    set_undelayed(blk, true);
+    quiet = wait_for_quiet(blk, timeout_ms);
+    set_undelayed(blk, false);
+    return quiet;
 }
 
 bool block_wait_quiet(struct block *blk, int timeout_ms)
@@ -306,7 +336,7 @@ void block_resume_all(void)
 {
     struct block *blk;
 
-    LIST_FOREACH(blk, &block_all, link)
+    TAILQ_FOREACH(blk, &block_all, link)
         block_resume(blk);
 }
 
@@ -314,8 +344,8 @@ void block_foreach(void (*fn)(void *opaque, struct block *blk), void *opaque)
 {
     struct block *blk, *next;
 
-    for (blk = LIST_FIRST(&block_all); blk; blk = next) {
-        next = LIST_NEXT(blk, link);
+    for (blk = TAILQ_FIRST(&block_all); blk; blk = next) {
+        next = TAILQ_NEXT(blk, link);
         if (!blk->closed)
             fn(opaque, blk);
     }

@@ -7,7 +7,10 @@
 #include "block/node.h"
 
 extern const struct node_driver file_driver, host_device_driver, host_cdrom_driver; /* file.c */
-extern const struct node_driver null_co_driver, raw_driver;
+extern const struct node_driver null_co_driver, null_aio_driver; /* null.c */
+extern const struct node_driver raw_driver;
+extern const struct node_driver vdi_driver, vpc_driver, vmdk_driver;
+extern const struct node_driver blkdebug_driver;
 
 /*
  * An overlay in a temporary file that dies with the process (snapshot=on). Takes the caller's

@@ -17,7 +17,8 @@
  * the completion queue, and leave that state on the main loop's thread only. A request that is
  * abandoned in QUEUED, RUNNING or ENDED is freed there too; in any other state it is freed at once.
  *
- * Locks: device lock -> block.mutex -> (pool's mutex | completion queue's mutex). All leaves.
+ * Locks: device lock -> block.mutex -> (pool's mutex | completion queue's mutex | mutex of a throttle
+ * group). All leaves.
  */
 #ifndef BLOCK_INTERNAL_H
 #define BLOCK_INTERNAL_H
@@ -30,6 +31,7 @@
 #include "block/block.h"
 #include "block/node.h"
 #include "block/open.h"
+#include "block/throttle_group.h"
 
 /* ---- the worker pool (threads.c): one per process ------------------------------------------ */
 
@@ -131,12 +133,14 @@ struct block {
     struct request_list live, ready;
     unsigned waiting, active, running, held; /* active: READY to ENDED */
     unsigned depth;
+    struct throttle_member *throttle; /* NULL: no limits. Written with the mutex, atomic */
+    unsigned undelayed;               /* limits count but do not delay: a drain waits for it */
     bool closed; /* close gave up waiting: the last request frees it */
     struct block_stats stats;
-    LIST_ENTRY(block) link;
+    TAILQ_ENTRY(block) link;
 };
 
-LIST_HEAD(block_list, block);
+TAILQ_HEAD(block_list, block);
 extern struct block_list block_all; /* main loop's thread */
 
 /* A new disk on an image (NULL: none); takes the caller's reference, also on failure. */

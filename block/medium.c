@@ -122,6 +122,7 @@ bool block_tray_request(struct block *blk, bool open, bool force)
     enter_drive(blk);
     done = blk->drive_ops->tray_request(blk->drive, open, force);
     leave_drive(blk);
+    tray_notice(NULL, blk); /* now: the next request may move it back */
     return done;
 }
 
@@ -292,7 +293,7 @@ struct block *block_lookup(const char *name)
 {
     struct block *blk;
 
-    LIST_FOREACH(blk, &block_all, link) {
+    TAILQ_FOREACH(blk, &block_all, link) {
         if (blk->closed || !*name)
             continue;
         if (!strcmp(blk->name, name) || !strcmp(blk->device_id, name) ||

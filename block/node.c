@@ -264,6 +264,21 @@ static struct image *open_checked(const struct node_driver *driver, GHashTable *
     return img;
 }
 
+/* Before its file is opened, so that this is not written to either. */
+static bool set_read_only(const struct node_driver *driver, struct node_args *args,
+                          GHashTable *opts, GError **error)
+{
+    const char *path = g_hash_table_lookup(opts, "file.filename");
+
+    if (!args->flags.readonly && !args->flags.auto_read_only) {
+        block_error(error, EROFS, path ? path : "drive",
+                    "%s is read-only here; give readonly=on or snapshot=on", driver->name);
+        return false;
+    }
+    args->flags.readonly = true;
+    return true;
+}
+
 static struct image *open_at(GHashTable *opts, const struct image_flags *inherit, unsigned depth,
                              GError **error)
 {
@@ -279,6 +294,8 @@ static struct image *open_at(GHashTable *opts, const struct image_flags *inherit
         return NULL;
     }
     set_flags(&args, inherit);
+    if (driver->read_only && !set_read_only(driver, &args, opts, error))
+        return NULL;
     return open_checked(driver, opts, &args, error);
 }
 

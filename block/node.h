@@ -43,6 +43,7 @@ struct node_driver {
     const char *child_name; /* ... or as it is called here (blkdebug: "image"); NULL: "file" */
     bool has_backing; /* may have the child "backing" */
     bool file_growable; /* keeps an image format in it: see image_flags */
+    bool read_only;     /* cannot write: opened to be written to it is refused, or falls back */
     /* A new node with file and backing taken (img->file = args->file), or NULL with *error: then node.c
      * lets the children go. */
     struct image *(*open)(struct node_args *args, GError **error);

@@ -5,11 +5,17 @@
 #include <sys/stat.h>
 
 #include "block/drivers.h"
+#include "block/nbd.h"
 #include "block/qcow2.h"
 
 static const struct node_driver *const drivers[] = {
     &file_driver,    &host_device_driver, &host_cdrom_driver,
-    &null_co_driver, &raw_driver,         &qcow2_driver,
+    &null_co_driver, &null_aio_driver,    &raw_driver,
+    &vdi_driver,     &vpc_driver,         &vmdk_driver,
+    &blkdebug_driver,    &qcow2_driver,
+#ifdef CONFIG_NBD
+    &nbd_driver,
+#endif
 };
 
 const struct node_driver *const *node_drivers(unsigned *count)
@@ -46,16 +52,15 @@ static const struct {
 } refusals[] = {
     { "qcow", "qemu-img convert makes qcow2 of it" },
     { "qed", "qemu-img convert makes qcow2 of it" },
-    { "vmdk", "not yet" },
-    { "vdi", "not yet" },
-    { "vpc", "not yet" },
     { "vhdx", "qemu-img convert makes qcow2 of it" },
     { "luks", "no encryption here; let the host's dm-crypt open it" },
     { "parallels", "qemu-img convert makes qcow2 of it" },
     { "bochs", "qemu-img convert makes qcow2 of it" },
     { "cloop", "qemu-img convert makes qcow2 of it" },
     { "dmg", "qemu-img convert makes qcow2 of it" },
-    { "nbd", "not built in (libnbd)" },
+#ifndef CONFIG_NBD
+    { "nbd", "built without libnbd (configure --disable-nbd)" },
+#endif
     { "rbd", "map it by the kernel's rbd, or export it by nbdkit" },
     { "iscsi", "let the host's initiator make a block device of it" },
     { "nfs", "mount it" },
@@ -67,7 +72,6 @@ static const struct {
     { "gluster", "mount it" },
     { "vvfat", "make an image by mtools" },
     { "fat", "make an image by mtools" },
-    { "blkdebug", "not yet" },
     { "blkverify", "there is no such filter here" },
     { "blklogwrites", "there is no such filter here" },
     { "blkreplay", "there is no such filter here" },
@@ -133,6 +137,24 @@ static bool refuse_protocol(const char *filename, size_t bytes, GError **error)
     return false;
 }
 
+/* blkdebug:CONFIG:FILENAME; the first may be empty. */
+static bool parse_blkdebug(const char *filename, const char *prefix, GHashTable *opts,
+                           GError **error)
+{
+    const char *config = filename + strlen("blkdebug:"), *image = strchr(config, ':');
+    g_autofree char *below = g_strconcat(prefix, "image.", NULL), *path = NULL;
+
+    if (!image || !image[1]) {
+        block_error(error, EINVAL, filename, "is not blkdebug:CONFIG:FILENAME");
+        return false;
+    }
+    put(opts, prefix, "driver", "blkdebug");
+    path = g_strndup(config, (gsize)(image - config));
+    if (*path)
+        put(opts, prefix, "config", path);
+    return node_parse_filename(image + 1, below, opts, error);
+}
+
 bool node_parse_filename(const char *filename, const char *prefix, GHashTable *opts, GError **error)
 {
     static const char *const path_protocols[] = { "file", "host_device", "host_cdrom" };
@@ -148,9 +170,15 @@ bool node_parse_filename(const char *filename, const char *prefix, GHashTable *o
             return true;
         }
     }
-    if (!strcmp(filename, "null-co://")) {
-        put(opts, prefix, "driver", "null-co");
+    if (!strcmp(filename, "null-co://") || !strcmp(filename, "null-aio://")) {
+        g_autofree char *driver = g_strndup(filename, word - 1);
+
+        put(opts, prefix, "driver", driver);
         return true;
     }
+    if (nbd_is_filename(filename))
+        return nbd_parse_filename(filename, prefix, opts, error);
+    if (g_str_has_prefix(filename, "blkdebug:"))
+        return parse_blkdebug(filename, prefix, opts, error);
     return refuse_protocol(filename, word, error);
 }

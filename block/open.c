@@ -102,7 +102,7 @@ static GHashTable *all_options(const struct block_options *opt, GError **error)
     g_autoptr(GHashTable) opts = copy_options(opt->node_options);
     bool alone = is_protocol(opt->format);
 
-    if (opt->file && !(alone && !strcmp(opt->format, "null-co")) &&
+    if (opt->file && !(alone && g_str_has_prefix(opt->format, "null-")) &&
         !node_parse_filename(opt->file, alone ? "" : "file.", opts, error))
         return NULL;
     if (alone)

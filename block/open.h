@@ -137,6 +137,20 @@ bool block_check_no_job(struct block *blk, GError **error);
 void block_foreach(void (*fn)(void *opaque, struct block *blk), void *opaque);
 const char *block_file(const struct block *blk); /* as given in the options */
 
+/* ---- limits (throttle.h has their meaning) ---- */
+
+struct throttle_config;
+/*
+ * From now on, also for what waits. cfg NULL or without a limit: none. group: disks that name the same
+ * one share its limits, and the last cfg holds for all of them; NULL: stays in the one it is in, else
+ * one of its own, by the disk's name. False with *error (what throttle_config_check() refuses): all is
+ * as it was. A flush and a discard are not limited; a drain and a close do not wait for the limits.
+ */
+bool block_set_throttle(struct block *blk, const struct throttle_config *cfg, const char *group,
+                        GError **error);
+/* False: no limits; *cfg is all 0 and *group NULL. *group is the block layer's, until the next change. */
+bool block_get_throttle(struct block *blk, struct throttle_config *cfg, const char **group);
+
 /* Requests are counted when they end, by what the guest sees; ns from submit to done. */
 struct block_stats {
     uint64_t rd_ops, wr_ops, flush_ops, discard_ops;

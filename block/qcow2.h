@@ -29,8 +29,8 @@ struct qcow2_create_options {
 };
 
 /*
- * Makes a new image in `file`, an open growable node whose content is lost. `file` stays the caller's;
- * to use the image, open it with the driver. The header is written last, after a flush: until then
+ * Makes a new image in `file`, an open node in use for writing (image_use), whose content is lost. `file`
+ * stays the caller's; to use the image, open it with the driver. The header is written last, after a flush: until then
  * there is no image. False with *error. Calls the host; no other use of `file` meanwhile.
  */
 bool qcow2_create(struct image *file, const struct qcow2_create_options *opt, GError **error);
@@ -44,7 +44,7 @@ struct qcow2_check_result {
 /*
  * Compares the refcounts of an open image with the references; repair: sets them right (the image must
  * be writable). Nothing else may be under way. 0 or a positive errno (EFBIG: an image file of more than
- * 64 Mi clusters).
+ * 64 Mi clusters; ENOTSUP: bitmaps, which opening for writing drops).
  */
 int qcow2_check(struct image *img, bool repair, struct qcow2_check_result *result);
 

@@ -365,6 +365,8 @@ int qcow2_check(struct image *img, bool repair, struct qcow2_check_result *resul
     *result = (struct qcow2_check_result){ 0 };
     if (repair && img->readonly)
         return EROFS;
+    if (img->readonly && q->h.bitmaps)
+        return ENOTSUP;
     if (!img->readonly && (err = qcow2_flush(img)))
         return err;
     c.clusters = (end + q->cluster_bytes - 1) >> q->h.cluster_bits;

@@ -295,6 +295,7 @@ int qcow2_flush(struct image *img)
 
     if (img->readonly)
         return 0;
+    image_event(img->file, IMAGE_EVENT_FLUSH_TO_OS);
     pthread_mutex_lock(&q->map_lock);
     unstable = qcow2_map_unstable(q);
     pthread_mutex_unlock(&q->map_lock);

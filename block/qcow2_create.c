@@ -73,7 +73,7 @@ static bool lay_out(struct image *file, const struct qcow2_create_options *opt, 
     unsigned block_bits = p->cluster_bits + 3 - p->order;
     uint64_t total;
 
-    p->l1_entries = round_up_shift(opt->bytes, 2 * p->cluster_bits - 3);
+    p->l1_entries = MAX(round_up_shift(opt->bytes, 2 * p->cluster_bits - 3), 1);
     if (p->l1_entries * 8 > QCOW2_MAX_L1_BYTES)
         return refuse(error, file, "the disk is too large for clusters of this size");
     p->l1_clusters = MAX(round_up_shift(p->l1_entries * 8, p->cluster_bits), 1);
@@ -200,25 +200,30 @@ static bool preallocate(struct image *file, GError **error)
     return !err;
 }
 
-bool qcow2_create(struct image *file, const struct qcow2_create_options *opt, GError **error)
+static bool create(struct image *file, const struct qcow2_create_options *opt, const struct plan *p,
+                   GError **error)
 {
-    struct plan p = { 0 };
-    int err;
+    int err = file->bytes ? image_truncate(file, 0) : 0;
 
-    if (!check(file, opt, &p, error) || !lay_out(file, opt, &p, error))
-        return false;
     image_event(file, IMAGE_EVENT_EMPTY_IMAGE_PREPARE);
-    if (file->bytes) {
-        err = image_truncate(file, 0);
-        if (err && err != ENOTSUP) {
-            block_error(error, err, image_filename(file), "%s", g_strerror(err));
-            return false;
-        }
-    }
-    err = write_all(file, opt, &p);
+    if (!err || err == ENOTSUP) /* a block device stays as long as it is */
+        err = write_all(file, opt, p);
     if (err) {
         block_error(error, err, image_filename(file), "%s", g_strerror(err));
         return false;
     }
     return !opt->preallocate_metadata || preallocate(file, error);
+}
+
+bool qcow2_create(struct image *file, const struct qcow2_create_options *opt, GError **error)
+{
+    bool growable = file->flags.growable, created;
+    struct plan p = { 0 };
+
+    if (!check(file, opt, &p, error) || !lay_out(file, opt, &p, error))
+        return false;
+    file->flags.growable = true;
+    created = create(file, opt, &p, error);
+    file->flags.growable = growable;
+    return created;
 }

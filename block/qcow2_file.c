@@ -79,6 +79,13 @@ static void mark_corrupt(struct qcow2 *q)
         qcow2_file_flush(q);
 }
 
+int qcow2_give_up(struct qcow2 *q, const char *what)
+{
+    if (!__atomic_exchange_n(&q->corrupt, 1, __ATOMIC_SEQ_CST))
+        g_warning("%s: %s; nothing more is written to it", image_filename(&q->img), what);
+    return EIO;
+}
+
 int qcow2_corrupted(struct qcow2 *q, const char *format, ...)
 {
     va_list args;

@@ -260,6 +260,8 @@ void *qcow2_buffer(uint64_t bytes);
 int qcow2_header_write(struct qcow2 *q, unsigned off, const void *buf, unsigned bytes);
 /* Says once what is wrong and refuses writes from now on; returns EIO. map_lock not held. */
 int qcow2_corrupted(struct qcow2 *q, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* The same without a mark: the image is good, but we cannot know which of two states it is in. */
+int qcow2_give_up(struct qcow2 *q, const char *what);
 bool qcow2_is_corrupt(struct qcow2 *q);
 
 /* ---- tables in memory (qcow2_cache.c): the lock of the cache held ---------------------------- */

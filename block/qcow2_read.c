@@ -15,9 +15,9 @@ struct iovec *qcow2_iov_slice(struct iov_cursor *cur, uint64_t bytes, int more, 
 
         if (len)
             out[n++] = (struct iovec){ (char *)c.iov->iov_base + c.skip, len };
-        iov_advance(&c, len);
         bytes -= len;
-        if (!len && c.left > 0) { /* an empty entry */
+        c.skip += len;
+        if (c.skip == c.iov->iov_len) {
             c.iov++;
             c.left--;
             c.skip = 0;

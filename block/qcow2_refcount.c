@@ -378,7 +378,9 @@ static int switch_table(struct qcow2 *q, const struct growth *g)
     qcow2_put64(field, g->first << q->h.cluster_bits);
     qcow2_put32(field + 8, (uint32_t)g->table_clusters);
     err = qcow2_header_write(q, QCOW2_H_REFTABLE_OFF, field, sizeof(field));
-    return err ? err : qcow2_file_flush(q);
+    if (!err)
+        err = qcow2_file_flush(q);
+    return err ? qcow2_give_up(q, "the header could not be written when the refcount table moved") : 0;
 }
 
 /* The set gets the new clusters before the switch and loses the old ones after it. */
@@ -417,7 +419,8 @@ static int grow_locked(struct qcow2 *q, uint64_t *old_off, uint64_t *old_bytes)
         err = switch_table(q, &g);
     if (err) {
         g_free(table);
-        unclaim_region(q, &g);
+        if (!qcow2_is_corrupt(q))
+            unclaim_region(q, &g);
         return err;
     }
     *old_off = q->h.reftable_off;

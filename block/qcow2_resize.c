@@ -27,7 +27,9 @@ static int write_l1(struct qcow2 *q, uint64_t off, const uint64_t *l1, uint64_t 
     qcow2_put32(field, entries);
     qcow2_put64(field + 4, off);
     err = qcow2_header_write(q, QCOW2_H_L1_ENTRIES, field, sizeof(field));
-    return err ? err : qcow2_file_flush(q);
+    if (!err)
+        err = qcow2_file_flush(q);
+    return err ? qcow2_give_up(q, "the header could not be written when the L1 table moved") : 0;
 }
 
 static void switch_l1(struct qcow2 *q, uint64_t off, uint64_t *l1, uint32_t entries)
@@ -69,7 +71,7 @@ static int grow_l1(struct qcow2 *q, uint64_t needed)
     err = write_l1(q, off, l1, bytes, (uint32_t)needed);
     if (err) {
         g_free(l1);
-        return err; /* which of them the header names is not known: the new one leaks at worst */
+        return err; /* the new one leaks */
     }
     switch_l1(q, off, l1, (uint32_t)needed);
     return old_bytes ? qcow2_release(q, old_off, old_bytes) : 0;

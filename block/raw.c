@@ -16,17 +16,21 @@ static struct raw *raw_of(struct image *img)
 
 static int raw_read(struct image *img, uint64_t off, const struct iovec *iov, int iovcnt)
 {
+    image_event(img->file, IMAGE_EVENT_READ_AIO);
     return img->file->ops->read(img->file, raw_of(img)->offset + off, iov, iovcnt);
 }
 
 static int raw_write(struct image *img, uint64_t off, const struct iovec *iov, int iovcnt,
                      bool stable)
 {
+    image_event(img->file, IMAGE_EVENT_WRITE_AIO);
     return img->file->ops->write(img->file, raw_of(img)->offset + off, iov, iovcnt, stable);
 }
 
 static int raw_flush(struct image *img)
 {
+    image_event(img->file, IMAGE_EVENT_FLUSH_TO_OS);
+    image_event(img->file, IMAGE_EVENT_FLUSH_TO_DISK);
     return img->file->ops->flush(img->file);
 }
 

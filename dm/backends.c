@@ -5,6 +5,8 @@
 
 #include "block/node.h"
 #include "block/open.h"
+#include "block/tlscreds.h"
+#include "block/throttle.h"
 #include "chardev/chardev.h"
 #include "chardev/chardev_backends.h"
 
@@ -55,6 +57,44 @@ static bool set_policy(const struct drive_config *d, struct block_options *optio
     return true;
 }
 
+/* -drive throttling.NAME=VALUE, one of them. */
+static bool set_limit(struct throttle_config *cfg, const char *name, const char *value,
+                      const char *id, GError **error)
+{
+    guint64 number;
+
+    if (!g_ascii_string_to_unsigned(value, 10, 0, THROTTLE_VALUE_MAX, &number, NULL)) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "-drive %s: throttling.%s=%s: it is a "
+                    "number from 0 to %llu", id, name, value, THROTTLE_VALUE_MAX);
+        return false;
+    }
+    if (throttle_config_set(cfg, name, number))
+        return true;
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "-drive %s: throttling.%s: there is no such "
+                "limit; iops-total, iops-read, iops-write, bps-total, ..., each with -max and "
+                "-max-length, iops-size and group are", id, name);
+    return false;
+}
+
+static bool set_limits(const struct drive_config *d, struct block *block, GError **error)
+{
+    struct throttle_config cfg = { 0 };
+    GHashTableIter iter;
+    gpointer name, value;
+
+    if (!d->throttle)
+        return true;
+    g_hash_table_iter_init(&iter, d->throttle);
+    while (g_hash_table_iter_next(&iter, &name, &value)) {
+        if (strcmp(name, "group") && !set_limit(&cfg, name, value, d->id, error))
+            return false;
+    }
+    if (block_set_throttle(block, &cfg, g_hash_table_lookup(d->throttle, "group"), error))
+        return true;
+    g_prefix_error(error, "-drive %s: ", d->id);
+    return false;
+}
+
 static bool open_drive(struct backends *b, const struct drive_config *d, GError **error)
 {
     struct block_options options = {
@@ -82,10 +122,25 @@ static bool open_drive(struct backends *b, const struct drive_config *d, GError 
     block = block_open(&options, error);
     if (!block)
         return false;
+    if (!set_limits(d, block, error)) {
+        block_close(block);
+        return false;
+    }
     named = g_new(struct named_drive, 1);
     named->id = g_strdup(d->id);
     named->block = block;
     g_ptr_array_add(b->drives, named);
+    return true;
+}
+
+static bool add_credentials(const struct vm_config *config, GError **error)
+{
+    for (guint i = 0; i < config->tls_creds->len; i++) {
+        if (!tls_creds_add(g_ptr_array_index(config->tls_creds, i), error)) {
+            g_prefix_error(error, "-object tls-creds: ");
+            return false;
+        }
+    }
     return true;
 }
 
@@ -137,7 +192,7 @@ struct backends *backends_open(const struct vm_config *config, GError **error)
 
     b->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     b->drives = g_ptr_array_new_with_free_func(free_drive);
-    if (open_nodes(config, error) && open_drives(b, config, error) && open_chardevs(b, config, error))
+    if (add_credentials(config, error) && open_nodes(config, error) && open_drives(b, config, error) && open_chardevs(b, config, error))
         return b;
     backends_close(b);
     return NULL;
@@ -149,6 +204,7 @@ void backends_close(struct backends *b)
         return;
     g_ptr_array_free(b->drives, TRUE);
     close_nodes();
+    tls_creds_clear();
     g_ptr_array_free(b->chardevs, TRUE);
     g_free(b);
 }

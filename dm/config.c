@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "block/tlscreds.h"
 #include "dm/options.h"
 
 #define DEFAULT_RAM_BYTES (128ull << 20)
@@ -76,6 +77,7 @@ static void config_init(struct vm_config *c)
     c->accels = g_ptr_array_new_with_free_func(g_free);
     c->cpu_features = g_ptr_array_new_with_free_func(g_free);
     c->blockdevs = g_ptr_array_new_with_free_func(free_blockdev);
+    c->tls_creds = g_ptr_array_new_with_free_func((GDestroyNotify)tls_creds_free);
     c->drives = g_ptr_array_new_with_free_func(free_drive);
     c->chardevs = g_ptr_array_new_with_free_func(free_chardev);
     c->devices = g_ptr_array_new_with_free_func(free_device);
@@ -86,7 +88,7 @@ static void config_init(struct vm_config *c)
 
 void config_clear(struct vm_config *c)
 {
-    GPtrArray *const arrays[] = {c->accels, c->cpu_features, c->drives, c->blockdevs, c->chardevs,
+    GPtrArray *const arrays[] = {c->accels, c->cpu_features, c->drives, c->blockdevs, c->tls_creds, c->chardevs,
                                  c->devices, c->globals, c->monitors, c->serials};
     char *const texts[] = {c->machine, c->machine_name, c->cpu_model, c->name, c->process_name,
                            c->uuid, c->bios, c->kernel, c->initrd, c->append, c->boot_order,

@@ -18,7 +18,7 @@ struct blockdev_config {
     GHashTable *opts; /* char * -> char * */
 };
 
-/* -drive and its short forms (-hda .. -hdd, -cdrom, the positional image), or a -device's own node.
+/* -drive and its short forms (-hda .. -hdd, -fda, -fdb, -cdrom, the positional image), or a -device's own node.
  * Strings are owned here. */
 struct drive_config {
     char *id; /* never NULL after parsing: "ide0-hd0" as QEMU names them */
@@ -81,6 +81,7 @@ struct vm_config {
     int boot_splash_time_ms, boot_reboot_timeout_ms; /* -1: not given */
     GPtrArray *drives;   /* struct drive_config */
     GPtrArray *blockdevs; /* struct blockdev_config, in the order in which they can be opened */
+    GPtrArray *tls_creds; /* struct tls_creds (block/tlscreds.h), of -object */
     GPtrArray *chardevs; /* struct chardev_config */
     GPtrArray *devices;  /* struct device_config */
     GPtrArray *globals;  /* struct device_config: driver and one property (-global) */
@@ -94,7 +95,7 @@ struct vm_config {
     bool vga_given;
     bool nodefaults, no_user_config, nographic;
     bool start_stopped; /* -S */
-    bool no_reboot, no_shutdown;
+    bool no_reboot, no_shutdown, no_fd_bootchk;
     bool daemonize;
     char *pidfile;
     bool rtc_localtime;

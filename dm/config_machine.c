@@ -339,7 +339,8 @@ bool apply_flag(struct parser *p, const struct option_use *use, GError **error)
         bool *flag;
     } flags[] = {
         {"S", &c->start_stopped},      {"no-reboot", &c->no_reboot},
-        {"no-shutdown", &c->no_shutdown}, {"nodefaults", &c->nodefaults},
+        {"no-shutdown", &c->no_shutdown}, {"no-fd-bootchk", &c->no_fd_bootchk},
+        {"nodefaults", &c->nodefaults},
         {"no-user-config", &c->no_user_config}, {"daemonize", &c->daemonize},
     };
 
@@ -384,49 +385,6 @@ bool apply_accepted(struct parser *p, const struct option_use *use, GError **err
     (void)use;
     (void)error;
     return true;
-}
-
-/* ---- objects ---- */
-
-static const struct opt_desc secret_props[] = {
-    {.name = "id", .type = OPT_STRING}, {.name = "data", .type = OPT_STRING},
-    {.name = "file", .type = OPT_STRING}, {.name = "keyid", .type = OPT_STRING},
-    {.name = "iv", .type = OPT_STRING},
-    {.name = "format", .type = OPT_ENUM, .values = "raw|base64"}, OPT_END,
-};
-
-static const char *object_refusal(const char *type)
-{
-    if (g_str_has_prefix(type, "memory-backend"))
-        return "the guest's memory is given by -m";
-    if (!strcmp(type, "iothread"))
-        return "there are no I/O threads to configure";
-    if (g_str_has_prefix(type, "rng-"))
-        return "virtio comes later";
-    return "only -object secret";
-}
-
-/* Management daemons always define a secret; nothing here refers to one yet, so it is not read. */
-bool apply_object(struct parser *p, const struct option_use *use, GError **error)
-{
-    g_autofree char *type = opt_pairs_steal(use->pairs, "qom-type");
-    g_autoptr(GHashTable) opts = NULL;
-    const char *id;
-
-    if (!type)
-        return opt_error(error, "%s: a type is missing", use->what);
-    if (strcmp(type, "secret"))
-        return opt_error(error, "%s %s: not supported: %s", use->what, type, object_refusal(type));
-    opts = opt_check("-object secret", use->pairs, secret_props, error);
-    if (!opts)
-        return false;
-    id = opts_get(opts, "id");
-    if (!id)
-        return opt_error(error, "%s secret: id= is missing", use->what);
-    if (g_ptr_array_find_with_equal_func(p->objects, id, g_str_equal, NULL))
-        return opt_error(error, "%s secret,id=%s: the id is taken", use->what, id);
-    g_ptr_array_add(p->objects, g_strdup(id));
-    return opt_check_id("-object secret", id, error);
 }
 
 /* ---- help ---- */

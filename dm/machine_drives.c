@@ -51,6 +51,8 @@ static bool put_drive(struct ide_bus *bus, unsigned unit, const struct placement
 
     if (bus->taken[unit])
         return refuse(p->what, error, "%s unit %u has a drive already", bus->name, unit);
+    if (!p->drive.cd && !block_sectors(p->drive.blk))
+        return refuse(p->what, error, "Device needs media, but drive is empty");
     if (!p->drive.cd && block_readonly(p->drive.blk))
         return refuse(p->what, error, "Block node is read-only, which an ATA disk cannot be; give "
                       "-drive snapshot=on");

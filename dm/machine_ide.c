@@ -184,8 +184,7 @@ static bool add_isa(struct machine *m, const struct device_config *d, struct ide
 static bool add_cmd646(struct machine *m, const struct device_config *d,
                        struct ide_controller **added, GError **error)
 {
-    const char *secondary = device_prop(m, d, "secondary");
-    bool both = !secondary || !strcmp(secondary, "on");
+    bool both = device_number(m, d, "secondary", 1);
 
     if (!m->pci)
         return device_error(d, error, "No PCI buses available; use isa-ide");

@@ -18,6 +18,9 @@
  *   DMA_RUN    [d0] a part of a DMA command is under way in the host
  *   SLEEP      [50] only a reset wakes it
  *   RESET      [80] SRST is held
+ *   TRIM_DATA  [58] DATA SET MANAGEMENT waits for the bus master to bring its list of ranges
+ *   TRIMMING   [d0] the ranges are discarded, one after another
+ *   SELF_TEST  [d0] a captive SMART self-test reads the image
  *   PACKET     [58] an ATAPI drive waits for its 12 bytes (atapi.h: how the packet commands use the others)
  *
  *              +-----------------------------------------------------------+
@@ -26,6 +29,8 @@
  *        --write-> PIO_OUT --buffer full--> WRITING --stored, more to come--> PIO_OUT ...
  *        --verify-> VERIFYING ...   --flush, standby-> FLUSHING   --sleep-> FLUSHING -> SLEEP
  *        --dma---> DMA_WAIT --bus master has places--> DMA_RUN --moved, more to come--> DMA_WAIT ...
+ *        --trim--> TRIM_DATA --list complete, all ranges good--> TRIMMING --range done--> TRIMMING ...
+ *        --captive self-test--> SELF_TEST
  *   any  --SRST--> RESET --released--> IDLE            any --device reset--> IDLE
  *
  * A read that the host's page cache holds does not pass through READING or DMA_RUN: its value comes
@@ -42,12 +47,22 @@
  *
  * A host error on several sectors is tried again one by one ("probing"), so that the sectors before
  * the bad one are delivered and the bad one is named.
+ *
+ * RESETS. A reset of the machine is power-on and hardware reset in one (9.1): everything but what a
+ * drive stores for good (SMART's counts and logs, a non-volatile SET MAX) is as new. SRST (9.2) keeps
+ * the power mode, but a sleeping drive wakes up in Standby; it keeps SET MAX and its lock, and, after
+ * SET FEATURES 66h, the settings too. BSY is set from SRST's setting to its clearing and not longer:
+ * 9.2 has the host wait 2 ms after the clearing before it looks, so a drive that is ready within
+ * that time cannot be told from one that is ready at once, and clients that step the clock
+ * themselves (qtest) need no time to pass.
  */
 #ifndef HW_IDE_ATA_H
 #define HW_IDE_ATA_H
 
 #include "block/block.h"
 #include "hw/device.h"
+#include "hw/ide/ata_maxaddr.h"
+#include "hw/ide/ata_smart.h"
 #include "hw/ide/atapi.h"
 #include "hw/ide/bmdma.h"
 
@@ -78,6 +93,9 @@ enum ata_state {
     ATA_DMA_RUN,
     ATA_SLEEP,
     ATA_RESET,
+    ATA_TRIM_DATA,
+    ATA_TRIMMING,
+    ATA_SELF_TEST,
     ATA_DISK_STATES, /* a disk knows those above */
     ATA_PACKET = ATA_DISK_STATES,
     ATA_STATES
@@ -94,7 +112,8 @@ struct ide_drive_config {
     struct block *blk;                   /* NULL: no drive; outlives the device */
     bool cd;                             /* an ATAPI CD/DVD drive: blk may be without a medium */
     bool trim;                           /* offers DATA SET MANAGEMENT (disks) */
-    uint16_t rotation_rate;              /* IDENTIFY word 217: 0 not said, 1 no rotation, or rpm */
+    uint16_t rotation_rate;              /* IDENTIFY word 217: 0 not said, 1 no rotation, or rpm
+                                            (1025 .. 65534) */
     uint32_t physical_block_bytes;       /* 0: 512; a power of two up to 2^15 * 512 */
     const char *serial, *model, *version; /* up to 20, 40, 8 characters of printable ASCII */
     uint32_t cyls, heads, secs;          /* default CHS geometry; 0: computed */
@@ -118,7 +137,10 @@ struct ata_drive {
     void *opaque;
     char serial[21], model[41], version[9];
     uint64_t wwn;
-    uint64_t sectors;
+    uint64_t native_sectors; /* of the image */
+    bool trim;
+    uint16_t rotation_rate;
+    uint8_t physical_log2; /* sectors per physical block, as a power of two */
     uint16_t default_cyls;
     uint8_t default_heads, default_secs;
     bool default_write_cache;
@@ -131,6 +153,8 @@ struct ata_drive {
     bool intrq; /* interrupt pending */
 
     uint8_t command;     /* the last one that was accepted */
+    uint8_t previous;    /* the one before it, if it ended well; 0: NOP, an error, or a reset */
+    uint64_t sectors;    /* shown to the host: SET MAX ADDRESS makes them fewer */
     uint64_t xfer_lba;   /* next sector to move between image and buffer or memory */
     uint32_t xfer_left;  /* sectors still to move */
     uint16_t block_sectors; /* per DRQ block */
@@ -147,13 +171,17 @@ struct ata_drive {
     bool write_cache, look_ahead, revert_on_reset;
     uint8_t apm, aam; /* levels; 0: disabled */
     uint8_t power;    /* enum ata_power */
-    uint8_t standby_timer;
+    uint8_t standby_timer; /* as in the count register of IDLE and STANDBY; 0: off */
+    int64_t standby_ns;    /* when it expires; -1: it does not run */
+    struct ata_max max;
+    struct ata_smart smart;
     struct atapi cd; /* ATA_KIND_CD */
 
     uint8_t buf[ATA_BUFFER_BYTES];
 
     /* Not state: the request under way, derived or taken up again after a load. */
     struct block_req *req;
+    struct vtimer standby;
     bool resume_pending; /* loaded in a host state; ata_resume() will ask the host again */
     unsigned illegal_moves; /* for tests: ata_set_state() outside of its table */
 };
@@ -161,6 +189,15 @@ struct ata_drive {
 #define ATA_FIELD_(s, t, path, member, p, max_)                                                    \
     { .name = p #member, .type = FIELD_##t, .offset = offsetof(s, path.member), .count = 1,        \
       .max = (max_) }
+#define ATA_KEEP_(s, t, path, member, p, max_)                                                     \
+    { .name = p #member, .type = FIELD_##t, .offset = offsetof(s, path.member), .count = 1,        \
+      .max = (max_), .keep = true }
+#define ATA_BYTES_(s, path, member, p)                                                             \
+    { .name = p #member, .type = FIELD_BYTES, .offset = offsetof(s, path.member),                  \
+      .count = sizeof(((s *)0)->path.member) }
+#define ATA_KEEP_BYTES_(s, path, member, p)                                                        \
+    { .name = p #member, .type = FIELD_BYTES, .offset = offsetof(s, path.member),                  \
+      .count = sizeof(((s *)0)->path.member), .keep = true }
 /* The part of a device's field table for the drive at `path` in `s`; `p` prefixes the names. */
 #define ATA_FIELDS(s, path, p)                                                                     \
     { .name = p "state", .type = FIELD_U8, .offset = offsetof(s, path.state), .count = 1,          \
@@ -172,7 +209,8 @@ struct ata_drive {
     ATA_FIELD_(s, U8, path, hob.lba_mid, p, 0), ATA_FIELD_(s, U8, path, hob.lba_high, p, 0),       \
     ATA_FIELD_(s, U8, path, device, p, 0), ATA_FIELD_(s, U8, path, error, p, 0),                   \
     ATA_FIELD_(s, BOOL, path, err, p, 1), ATA_FIELD_(s, BOOL, path, intrq, p, 1),                  \
-    ATA_FIELD_(s, U8, path, command, p, 0),                                                        \
+    ATA_FIELD_(s, U8, path, command, p, 0), ATA_FIELD_(s, U8, path, previous, p, 0),               \
+    ATA_FIELD_(s, U64, path, sectors, p, ATA_LBA48_SECTORS),                                       \
     ATA_FIELD_(s, U64, path, xfer_lba, p, ATA_LBA48_SECTORS),                                      \
     ATA_FIELD_(s, U32, path, xfer_left, p, 65536),                                                 \
     ATA_FIELD_(s, U16, path, block_sectors, p, ATA_BUFFER_SECTORS),                                \
@@ -187,9 +225,11 @@ struct ata_drive {
     ATA_FIELD_(s, BOOL, path, look_ahead, p, 1), ATA_FIELD_(s, BOOL, path, revert_on_reset, p, 1), \
     ATA_FIELD_(s, U8, path, apm, p, 0xfe), ATA_FIELD_(s, U8, path, aam, p, 0xfe),                  \
     ATA_FIELD_(s, U8, path, power, p, ATA_POWER_ACTIVE),                                           \
-    ATA_FIELD_(s, U8, path, standby_timer, p, 0), ATAPI_FIELDS(s, path.cd, p "cd."),                                                  \
+    ATA_FIELD_(s, U8, path, standby_timer, p, 0), ATA_FIELD_(s, I64, path, standby_ns, p, 0),      \
+    ATA_MAX_FIELDS(s, path, p), ATA_SMART_FIELDS(s, path, p),                                      \
+    ATAPI_FIELDS(s, path.cd, p "cd."),                                                             \
     { .name = p "buf", .type = FIELD_BYTES, .offset = offsetof(s, path.buf),                       \
-      .count = ATA_BUFFER_BYTES, .keep = true } /* unreachable in IDLE; not worth 64 KiB of zeros */
+      .count = ATA_BUFFER_BYTES, .keep = true } /* a reset zeroes what READ BUFFER shows of it */
 
 /*
  * Sets a drive up from its configuration, in memory that is all zero. `number` (0 .. 3 in the

@@ -24,6 +24,8 @@ static const char *check_pio(const struct ata_drive *d)
         return why;
     if (d->buf_pos >= d->block_end || d->block_end > d->chunk_bytes || d->buf_pos % 2)
         return "cursor outside of its block";
+    if (d->state == ATA_PIO_OUT && ata_data_function(d))
+        return d->chunk_bytes == BLOCK_SECTOR_BYTES ? NULL : "more than the command's one sector";
     if (d->state == ATA_PIO_OUT && d->chunk_bytes / BLOCK_SECTOR_BYTES > d->xfer_left)
         return "chunk beyond the transfer";
     return NULL;
@@ -47,18 +49,19 @@ static const char *check_storage(const struct ata_drive *d)
 /* Does the command in progress pass through this state? */
 static const char *check_command(const struct ata_drive *d)
 {
-    static const uint16_t passes[] = {
+    static const uint32_t passes[] = {
         [ATA_NONDATA] = 0,
         [ATA_PIO_DATA_IN] = ATA_BIT(PIO_IN) | ATA_BIT(READING),
         [ATA_PIO_DATA_OUT] = ATA_BIT(PIO_OUT) | ATA_BIT(WRITING),
         [ATA_DMA_IN] = ATA_BIT(DMA_WAIT) | ATA_BIT(DMA_RUN),
         [ATA_DMA_OUT] = ATA_BIT(DMA_WAIT) | ATA_BIT(DMA_RUN),
         [ATA_VERIFY] = ATA_BIT(VERIFYING),
+        [ATA_TRIM] = ATA_BIT(TRIM_DATA) | ATA_BIT(TRIMMING),
         [ATA_PACKET_COMMAND] = ATA_BIT(PACKET) | ATA_BIT(PIO_IN) | ATA_BIT(PIO_OUT) |
                                ATA_BIT(READING) | ATA_BIT(DMA_WAIT) | ATA_BIT(DMA_RUN),
     };
     const struct ata_command *cmd = ata_find_command(d->command, d->kind);
-    uint16_t states;
+    uint32_t states;
 
     if (d->state == ATA_IDLE)
         return d->xfer_left ? "sectors left without a command" : NULL;
@@ -71,6 +74,8 @@ static const char *check_command(const struct ata_drive *d)
         states |= ATA_BIT(FLUSHING);
     if (cmd->flags & ATA_CMD_SLEEP)
         states |= ATA_BIT(SLEEP);
+    if (cmd->flags & ATA_CMD_TEST)
+        states |= ATA_BIT(SELF_TEST);
     if (!(states >> d->state & 1))
         return "the command does not pass this state";
     if (cmd->flags & ATA_CMD_MEDIA &&
@@ -94,7 +99,11 @@ static const char *check_settings(const struct ata_drive *d)
         return "multiple count";
     if (d->kind == ATA_KIND_DISK && (!d->heads || !d->secs))
         return "translation";
-    return NULL;
+    if (!ata_power_sane(d))
+        return "standby timer";
+    if (d->kind != ATA_KIND_DISK)
+        return d->sectors || d->max.stored || d->smart.test_running ? "no disk" : NULL;
+    return ata_max_check(d) ? ata_max_check(d) : ata_smart_check(d);
 }
 
 static const char *check_state(const struct ata_drive *d)
@@ -112,6 +121,9 @@ static const char *check_state(const struct ata_drive *d)
         return d->bm && d->xfer_left ? NULL : "nothing left to move";
     case ATA_DMA_RUN:
         return d->bm && d->xfer_left && bmdma_active(d->bm) ? NULL : "moving without bus master";
+    case ATA_TRIM_DATA:
+    case ATA_TRIMMING:
+        return ata_trim_check(d);
     case ATA_RESET:
         return d->intrq ? "interrupt in reset" : NULL;
     default:
@@ -130,6 +142,8 @@ const char *ata_check_invariants(const struct ata_drive *d)
     if (d->kind == ATA_KIND_NONE)
         return d->state != ATA_IDLE && d->state != ATA_RESET ? "absent drive works"
                : d->intrq                                    ? "absent drive interrupts"
+               : d->sectors || d->max.stored                 ? "absent drive has sectors"
+               : d->smart.test_running                       ? "absent drive tests itself"
                                                              : NULL;
     why = check_settings(d);
     if (!why)

@@ -33,7 +33,7 @@ static void put_geometry(const struct ata_drive *d, uint8_t *s)
     uint64_t chs = (uint64_t)d->cyls * d->heads * d->secs;
     uint64_t lba28 = d->sectors < ATA_LBA28_SECTORS ? d->sectors : ATA_LBA28_SECTORS;
 
-    put_word(s, 1, d->default_cyls);
+    put_word(s, 1, ata_cylinders(d, d->default_heads, d->default_secs));
     put_word(s, 3, d->default_heads);
     put_word(s, 4, d->default_secs * BLOCK_SECTOR_BYTES); /* retired: bytes per track ... */
     put_word(s, 5, BLOCK_SECTOR_BYTES);                   /* ... and per sector */
@@ -69,26 +69,51 @@ static void put_transfer_modes(const struct ata_drive *d, uint8_t *s)
 /* 82 .. 84: supported; 85 .. 87: the same, now enabled. */
 static void put_features(const struct ata_drive *d, uint8_t *s)
 {
-    unsigned nop = 1 << 14, power = 1 << 3;                        /* 82, 85 */
-    unsigned flush = 1 << 13 | 1 << 12, lba48 = 1 << 10;           /* 83, 86 */
-    unsigned valid = 1 << 14, wwn = d->wwn ? 1 << 8 : 0;           /* 84, 87 */
+    /* 82, 85: NOP, READ and WRITE BUFFER, host protected area, power management */
+    unsigned always = 1 << 14 | 1 << 13 | 1 << 12 | 1 << 10 | 1 << 3;
+    unsigned flush = 1 << 13 | 1 << 12, lba48 = 1 << 10; /* 83, 86 */
+    /* 84, 87: FUA writes, SMART's self-test and error log */
+    unsigned valid = 1 << 14, extra = 1 << 6 | 1 << 1 | 1 << 0, wwn = d->wwn ? 1 << 8 : 0;
 
-    put_word(s, 82, nop | power | 1 << 6 | 1 << 5);
-    put_word(s, 83, valid | flush | lba48 | 1 << 9 | 1 << 3);
-    put_word(s, 84, valid | wwn);
-    put_word(s, 85, nop | power | d->look_ahead << 6 | d->write_cache << 5);
-    put_word(s, 86, flush | lba48 | (d->aam != 0) << 9 | (d->apm != 0) << 3);
-    put_word(s, 87, valid | wwn);
+    put_word(s, 82, always | 1 << 6 | 1 << 5 | 1 << 0);
+    put_word(s, 83, valid | flush | lba48 | 1 << 9 | 1 << 8 | 1 << 3);
+    put_word(s, 84, valid | extra | wwn);
+    put_word(s, 85, always | d->look_ahead << 6 | d->write_cache << 5 | d->smart.enabled);
+    put_word(s, 86, flush | lba48 | (d->aam != 0) << 9 |
+                        (d->max.lock != ATA_MAX_INACTIVE) << 8 | (d->apm != 0) << 3);
+    put_word(s, 87, valid | extra | wwn);
     put_word(s, 91, d->apm);
     put_word(s, 94, 0xfe << 8 | d->aam); /* recommended, current */
     for (unsigned i = 0; wwn && i < 4; i++)
         put_word(s, 108 + i, d->wwn >> (48 - 16 * i) & 0xffff);
 }
 
-void ata_identify(const struct ata_drive *d, uint8_t *s)
+/* Words of later standards, which say nothing where they are 0. */
+static void put_medium(const struct ata_drive *d, uint8_t *s)
+{
+    if (d->physical_log2) {
+        put_word(s, 106, 1 << 14 | 1 << 13 | d->physical_log2);
+        put_word(s, 209, 1 << 14); /* sector 0 begins a physical block */
+    }
+    put_word(s, 217, d->rotation_rate);
+    if (!d->trim)
+        return;
+    put_word(s, 105, ATA_TRIM_BLOCKS);
+    put_word(s, 169, 1);
+    /* 69 stays 0: what a discarded sector reads as is the image's business. */
+}
+
+void ata_put_checksum(uint8_t *s)
 {
     uint8_t sum = 0;
 
+    for (unsigned i = 0; i < BLOCK_SECTOR_BYTES - 1; i++)
+        sum += s[i];
+    s[BLOCK_SECTOR_BYTES - 1] = (uint8_t)-sum;
+}
+
+void ata_identify(const struct ata_drive *d, uint8_t *s)
+{
     memset(s, 0, BLOCK_SECTOR_BYTES);
     put_word(s, 0, 1 << 6);  /* an ATA device, not removable */
     put_word(s, 2, 0xc837);  /* complete, needs no SET FEATURES to spin up */
@@ -101,14 +126,14 @@ void ata_identify(const struct ata_drive *d, uint8_t *s)
     put_word(s, 47, 0x80 << 8 | ATA_BUFFER_SECTORS);
     put_word(s, 48, 1);      /* retired: the data port takes double words */
     put_word(s, 59, d->multiple ? 1 << 8 | d->multiple : 0);
-    put_word(s, 80, 0x78);   /* ATA-3 .. ATA-6 */
+    put_word(s, 80, 0xf8);   /* ATA-3 .. ATA-7: FUA, physical blocks and TRIM are asked for by it */
+    put_word(s, 81, 0x22);   /* written after ATA/ATAPI-6 as published, INCITS 361-2002 */
     put_geometry(d, s);
     put_transfer_modes(d, s);
     put_features(d, s);
+    put_medium(d, s);
     /* 93: 80-conductor cable, jumpers; the low byte is device 0's, the high one device 1's. */
     put_word(s, 93, d->unit ? 0x6b00 : 0x600b);
     s[510] = 0xa5;           /* 255: signature and checksum (8.15) */
-    for (unsigned i = 0; i < 511; i++)
-        sum += s[i];
-    s[511] = (uint8_t)-sum;
+    ata_put_checksum(s);
 }

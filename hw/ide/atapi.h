@@ -35,13 +35,17 @@
  *   medium came, absence not told     2/3A/01, 6/28/00, good
  *   medium went again before that     2/3A/0x, always
  *
+ * "Told" is a command that wants a medium and ended with 2/3A; one that wants none passes meanwhile.
  * Unit attentions are given to every command but INQUIRY, REQUEST SENSE (which delivers one as its
  * data), GET CONFIGURATION, GET EVENT STATUS NOTIFICATION and REPORT LUNS. The events of GET EVENT
  * STATUS NOTIFICATION are a record of their own.
  *
  * A medium is seen as blocks of 2048 bytes; an image that is not a multiple of them ends with a
- * block that is filled up with zeros, so that no byte is out of reach. Up to CD_BLOCKS_MAX it is
+ * block that is filled up with zeros, so that no byte is out of reach. Up to ATAPI_CD_BLOCKS_MAX it is
  * shown as a CD-ROM with one data track (mode 1), above as a DVD-ROM.
+ *
+ * If the medium changes under a command, what is in the buffer already is delivered and the command
+ * then ends with 2/3A (or 6/28), whatever the new medium holds at that place.
  */
 #ifndef HW_IDE_ATAPI_H
 #define HW_IDE_ATAPI_H
@@ -57,7 +61,7 @@ struct block_req;
 #define ATAPI_BLOCK_BYTES 2048
 #define ATAPI_RAW_BYTES 2352
 #define ATAPI_BLOCK_SECTORS 4u             /* of the block port */
-#define ATAPI_CD_BLOCKS_MAX (80u * 60 * 75 + 10 * 60 * 75) /* 90 minutes, 790 MiB: the longest CDs */
+#define ATAPI_CD_BLOCKS_MAX (90u * 60 * 75) /* 90 minutes, 791 MiB: the longest CDs */
 #define ATAPI_MODE_BYTES 60                /* the pages that MODE SELECT can change, one after the other */
 
 /* What the packet command in progress moves. */

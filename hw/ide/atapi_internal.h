@@ -25,7 +25,6 @@ const struct atapi_command *atapi_find_command(uint8_t opcode);
 /* Sense key, additional code and qualifier as one number: 0x52400 is 5/24/00. */
 #define ATAPI_SENSE(key, asc, ascq) ((uint32_t)(key) << 16 | (asc) << 8 | (ascq))
 enum atapi_sense {
-    SENSE_NO_MEDIUM = ATAPI_SENSE(0x2, 0x3a, 0x00),
     SENSE_TRAY_CLOSED = ATAPI_SENSE(0x2, 0x3a, 0x01),
     SENSE_TRAY_OPEN = ATAPI_SENSE(0x2, 0x3a, 0x02),
     SENSE_WRONG_MEDIUM = ATAPI_SENSE(0x5, 0x30, 0x02), /* incompatible format */
@@ -96,8 +95,6 @@ enum atapi_profile { ATAPI_PROFILE_NONE = 0, ATAPI_PROFILE_CD = 0x08, ATAPI_PROF
 enum atapi_profile atapi_profile(const struct ata_drive *d);
 enum atapi_sense atapi_absence(const struct ata_drive *d); /* which NOT READY it is */
 void atapi_attach(struct ata_drive *d);
-void atapi_medium_changed(struct ata_drive *d);
-void atapi_power_event(struct ata_drive *d, unsigned power);
 void atapi_start_stop(struct ata_drive *d, const uint8_t *p);
 void atapi_prevent_allow(struct ata_drive *d, const uint8_t *p);
 void atapi_event_status(struct ata_drive *d, const uint8_t *p);

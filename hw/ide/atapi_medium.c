@@ -51,11 +51,6 @@ static void change_medium(struct ata_drive *d, uint32_t blocks)
     cd->blocks = blocks;
 }
 
-void atapi_medium_changed(struct ata_drive *d)
-{
-    change_medium(d, blocks_there(d));
-}
-
 static void move_tray(struct ata_drive *d, bool open)
 {
     if (d->cd.tray_open == open)
@@ -94,7 +89,9 @@ static bool tray_is_open(void *opaque)
 
 static void medium_changed(void *opaque)
 {
-    atapi_medium_changed(opaque);
+    struct ata_drive *d = opaque;
+
+    change_medium(d, blocks_there(d));
 }
 
 static const struct block_drive_ops drive_ops = {
@@ -122,7 +119,7 @@ void atapi_loaded(struct ata_drive *d)
 
 /* ---- START STOP UNIT, PREVENT ALLOW MEDIUM REMOVAL ---- */
 
-void atapi_power_event(struct ata_drive *d, unsigned power)
+static void set_power(struct ata_drive *d, unsigned power)
 {
     if (d->power != power)
         d->cd.events |= ATAPI_EVENT_POWER;
@@ -139,7 +136,7 @@ static void power_condition(struct ata_drive *d, unsigned condition)
         atapi_fail(d, SENSE_BAD_FIELD);
         return;
     }
-    atapi_power_event(d, power[condition]);
+    set_power(d, power[condition]);
     atapi_good(d);
 }
 
@@ -162,7 +159,7 @@ void atapi_start_stop(struct ata_drive *d, const uint8_t *p)
         return;
     }
     if (!load_eject)
-        atapi_power_event(d, start ? ATA_POWER_ACTIVE : ATA_POWER_STANDBY);
+        set_power(d, start ? ATA_POWER_ACTIVE : ATA_POWER_STANDBY);
     atapi_good(d);
 }
 

@@ -190,10 +190,9 @@ static uint32_t take_page(uint8_t *mode, const uint8_t *page, uint32_t rest, enu
     if (bytes > rest)
         return 0;
     *sense = SENSE_BAD_LIST;
-    at = find_page(page[0] & 0x3f);
+    at = find_page(page[0] & 0x7f); /* PS is reserved in a list; subpages there are none */
     if (at < 0 || bytes != page_bytes((unsigned)at))
         return 0;
-    mode[at] = page[0] & 0x3f;
     for (uint32_t i = 1; i < bytes; i++) {
         if (differs((unsigned)at + i, page[i]))
             return 0;

@@ -123,6 +123,9 @@ static void diagnose(struct ide_channel *ch)
         ata_diagnose(d);
         d->intrq = d->kind != ATA_KIND_NONE && i == 0;
     }
+    /* A sleeping device 1 does not answer, so device 0 takes it for a broken one (9.10, table 26). */
+    if (ch->drive[1].state == ATA_SLEEP && ch->drive[0].state == ATA_IDLE)
+        ch->drive[0].error |= 0x80;
 }
 
 static void write_register(struct ide_channel *ch, unsigned reg, uint8_t value)

@@ -92,7 +92,8 @@ struct fake_ide *fake_ide_new_config(size_t ram_bytes, const struct ide_drive_co
 
 struct fake_ide *fake_ide_new(size_t ram_bytes, uint64_t sectors0, uint64_t sectors1)
 {
-    struct ide_drive_config d[2] = { { .write_cache = true }, { .write_cache = true } };
+    struct ide_drive_config d[2] = { { .write_cache = true, .trim = true },
+                                     { .write_cache = true, .trim = true } };
 
     if (sectors0)
         d[0].blk = fake_block_new(sectors0);
@@ -136,11 +137,22 @@ void fake_ide_check(struct fake_ide *fi)
         const struct ata_drive *d = &fi->ch.drive[i];
         bool host = d->state == ATA_READING || d->state == ATA_WRITING ||
                     d->state == ATA_VERIFYING || d->state == ATA_FLUSHING ||
-                    d->state == ATA_DMA_RUN;
+                    d->state == ATA_DMA_RUN || d->state == ATA_TRIMMING;
+        bool captive = d->state == ATA_SELF_TEST;
 
         /* A state that waits for the host has a request there, and no other has. */
-        assert_int_equal(d->req != NULL || d->resume_pending, host);
-        waiting += d->req != NULL;
+        assert_int_equal(d->req != NULL || (d->resume_pending && !captive), host);
+        if (captive)
+            assert_true(d->smart.req != NULL || d->resume_pending);
+        if (d->smart.req)
+            assert_true(d->smart.test_running);
+        /* A test in off-line mode has a sample under way or waits for its next one. */
+        if (d->smart.test_running && !captive)
+            assert_int_equal(vtimer_armed(&d->smart.timer), d->smart.req == NULL);
+        waiting += (d->req != NULL) + (d->smart.req != NULL);
+        if (d->standby.clock && !d->resume_pending) {
+            assert_int_equal(vtimer_armed(&d->standby), d->standby_ns >= 0);
+        }
         in_flight += d->state == ATA_DMA_RUN && d->req;
         if (fi->blk[i])
             assert_int_equal(fake_block_mistakes(fi->blk[i]), 0);

@@ -29,5 +29,19 @@ if [ -r $bios ]; then
     cp $bios "$tmp/firmware.bin"
     boots "-bios FILE" -m 32 -bios "$tmp/firmware.bin"
 fi
+# The same sector as an El Torito image on a CD, which SeaBIOS reads with packet commands.
+if command -v genisoimage >/dev/null; then
+    mkdir "$tmp/cd"
+    cp "$guests/rom/bootsect.bin" "$tmp/cd/boot.img"
+    truncate -s 2048 "$tmp/cd/boot.img"
+    genisoimage -quiet -b boot.img -no-emul-boot -boot-load-size 4 -c boot.cat -o "$tmp/cd.iso" \
+        "$tmp/cd"
+    for machine in pc isapc; do
+        run_vm 120 -vga std -machine $machine -m 32 -cdrom "$tmp/cd.iso" \
+            -device isa-debug-exit,iobase=0xf4,iosize=4
+        expect_exit 99 "$machine, CD"
+        expect_serial '^bootsect: drive e0 base 02[0-9a-f][0-9a-f] '
+    done
+fi
 # A boot from a disk that is not bootable ends in SeaBIOS's message, not in our error.
 echo "boot sector reached on pc, isapc, with -smp 2, with -bios FILE"

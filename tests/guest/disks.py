@@ -71,7 +71,7 @@ check(found == [0, 1, 2, 3], f"no disk on the machine's own channels: {found}")
 found = disks(boot(controllers(2, c0=",addr=9", c1=",addr=4"), places(2)))
 check(found == [4, 5, 6, 7, 0, 1, 2, 3], f"two controllers in reverse: {found}")
 
-found = disks(boot(controllers(1, c0=",secondary=off") + controllers(2)[2:],
+found = disks(boot(controllers(1, c0=",secondary=0") + controllers(2)[2:],
                    OWN[:1] + [("c0.0", 1), ("c1.0", 0), ("c1.1", 1)]))
 check(found == [0, 1, 2, 3], f"a controller with one channel, holes: {found}")
 

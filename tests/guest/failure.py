@@ -128,7 +128,7 @@ def in_use(image):
         fails("TCP port in use", ["-serial", f"tcp:127.0.0.1:{port},server=on,wait=off"], [str(port)])
     vm = Vm(["-m", "16"] + drive(image), paused=True)
     fails("image is locked by another", drive(image), [image, "lock"])
-    second = Vm(["-m", "16"] + drive(image, ",readonly=on,file.locking=off"), paused=True)
+    second = Vm(["-m", "16"] + drive(image, ",snapshot=on,file.locking=off"), paused=True)
     check(True, "an image with locking=off opens beside it")
     for one in (second, vm):
         one.qmp("quit")

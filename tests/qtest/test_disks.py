@@ -235,7 +235,7 @@ def test_shared_interrupt():
 
 def test_one_channel_and_reset():
     disks = Disks(2)
-    options = ["-device", "cmd646-ide,secondary=off,addr=7"]
+    options = ["-device", "cmd646-ide,secondary=0,addr=7"]
     options += disks.options(0, "ide.2", 0) + disks.options(1, "ide.2", 1)
     with machine(*options) as m:
         for _ in range(2):
@@ -274,7 +274,7 @@ def fw_cfg_file(m, name):
 
 def test_what_the_bios_is_told():
     disks = Disks(3)
-    options = ["-device", "cmd646-ide,id=a,addr=9", "-device", "cmd646-ide,id=b,addr=4,secondary=off"]
+    options = ["-device", "cmd646-ide,id=a,addr=9", "-device", "cmd646-ide,id=b,addr=4,secondary=0"]
     for n, (bus, more) in enumerate((("a.1", "bootindex=3"), ("b.0", "bootindex=0"),
                                      ("ide.1", "bootindex=1,lcyls=12,lheads=8,lsecs=32"))):
         option = disks.options(n, bus, 1)
@@ -293,6 +293,27 @@ def test_what_the_bios_is_told():
         assert cmos == [0, 3 << 6, 2 << 2, 1 << 2, 0], cmos
 
 
+def test_places_behind_the_cmos():
+    """SeaBIOS looks for translations of 16 places; what is behind gets its geometry another way."""
+    options, sizes = [], (("c2.1", "1G"), ("c3.0", "1G"), ("c3.1", "200M"), ("c4.0", "20G"))
+    for c in range(5):
+        options += ["-device", "cmd646-ide,id=c%d" % c]
+    for n, (bus, size) in enumerate(sizes):
+        options += ["-blockdev", "driver=null-co,node-name=n%d,size=%s" % (n, size),
+                    "-device", "ide-hd,drive=n%d,bus=%s" % (n, bus)]
+    with machine(*options) as m:
+        # 1 GiB is 33288 tracks: 32 heads, and cut at 1024 cylinders as SeaBIOS does; so are 20 GiB.
+        assert fw_cfg_file(m, "bios-geometry") == ["/pci@i0cf8/ide@6/drive@0/disk@0 1024 32 63",
+                                                   "/pci@i0cf8/ide@6/drive@1/disk@0 406 16 63",
+                                                   "/pci@i0cf8/ide@7/drive@0/disk@0 1024 255 63"]
+        m.outb(0x70, 0x3c)
+        assert m.inb(0x71) == 1 << 4
+    refused = subprocess.run([KVM_DM, "-accel", "qtest", "-display", "none",
+                              *[o + ",bios-chs-trans=large" if o.endswith("c4.0") else o for o in options]],
+                             timeout=10, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert refused.returncode == 1 and "lcyls=" in refused.stderr, refused
+
+
 def test_refusals():
     disks = Disks(2)
     with tempfile.NamedTemporaryFile() as readonly:
@@ -300,7 +321,7 @@ def test_refusals():
         drive = ["-drive", "if=none,id=a,format=raw,file=" + disks.path(0)]
         for options, words in (
                 (drive + ["-device", "ide-hd,drive=a,bus=x.0"], "no bus 'x.0'; there are ide.0, ide.1"),
-                (drive + ["-device", "ide-hd,drive=a,bus=x.1", "-device", "cmd646-ide,id=x,secondary=off"],
+                (drive + ["-device", "ide-hd,drive=a,bus=x.1", "-device", "cmd646-ide,id=x,secondary=0"],
                  "no bus 'x.1'"),
                 (drive + ["-device", "ide-hd,drive=a,bus=x.0,bootindex=1", "-device", "isa-ide,id=x"],
                  "bootindex"),

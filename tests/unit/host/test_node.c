@@ -236,8 +236,12 @@ static void media(void **state)
     assert_false(block_tray_open(blk));
     assert_true(block_tray_request(blk, true, true));
     assert_true(block_tray_open(blk) && block_tray_locked(blk));
-    assert_int_equal(d.moves, 0); /* later, on the main loop */
-    wait_until(d.moves > 0);
+    assert_int_equal(d.moves, 2); /* the refused one was none */
+    iolock_enter(d.lock);
+    block_tray_moved(blk);
+    iolock_leave(d.lock);
+    assert_int_equal(d.moves, 2); /* the guest's: later, on the main loop */
+    wait_until(d.moves == 3);
 
     assert_true(block_set_root(blk, NULL, true, 100, NULL));
     assert_int_equal(d.sectors, 0);

@@ -301,7 +301,6 @@ static void drive_flags(void **state)
     refuse("-drive file=a,cache=foo", "-drive cache=foo|writeback");
     refuse("-drive file=a,format=dmg", "-drive format=dmg|qemu-img convert");
     refuse("-drive file=a,format=rwa", "-drive format=rwa|raw works");
-    refuse("-drive file=a,if=floppy", "-drive if=floppy|ide");
     refuse("-drive file=a,if=virtio", "-drive if=virtio|ide");
     refuse("-drive file=a,media=tape", "-drive media=tape|cdrom");
     refuse("-cdrom a -hdc b", "index 2|already");
@@ -316,6 +315,59 @@ static void drive_flags(void **state)
     refuse("-drive file=a,size=1G", "-drive size|null-co");
 }
 
+static const struct drive_config *drive_named(const char *id)
+{
+    for (guint i = 0; i < c.drives->len; i++) {
+        if (!strcmp(drive(i)->id, id))
+            return drive(i);
+    }
+    return NULL;
+}
+
+static void floppies(void **state)
+{
+    (void)state;
+    accept("");
+    assert_non_null(drive_named("floppy0"));
+    assert_int_equal(drive_named("floppy0")->interface, DRIVE_IF_FLOPPY);
+    assert_null(drive_named("floppy0")->file);
+    accept("-nodefaults");
+    assert_int_equal(c.drives->len, 0);
+    accept("-machine none");
+    assert_int_equal(c.drives->len, 0);
+    accept("-fdb b.img");
+    assert_string_equal(drive_named("floppy1")->file, "b.img");
+    assert_int_equal(drive_named("floppy1")->unit, 1);
+    assert_true(drive_named("floppy1")->auto_read_only && !drive_named("floppy1")->readonly);
+    assert_null(drive_named("floppy0")->file);
+    accept("-nodefaults -fdb b.img");
+    assert_int_equal(c.drives->len, 1);
+    accept("-drive if=floppy,file=a,readonly=on -drive if=floppy,file=b,id=x -no-fd-bootchk");
+    assert_true(drive_named("floppy0")->readonly && !drive_named("floppy0")->auto_read_only);
+    assert_true(c.no_fd_bootchk);
+    assert_int_equal(drive_named("x")->unit, 1);
+    assert_null(drive_named("floppy1"));
+    accept("-drive if=floppy");
+    assert_null(drive_named("floppy0")->file);
+    accept("-drive if=none,file=a,id=f -device floppy,drive=f,unit=1,drive-type=144,bootindex=2");
+    assert_null(drive_named("floppy0"));
+    assert_true(drive_named("f")->used_by_device);
+    accept("-device floppy");
+    assert_null(drive_named("floppy0"));
+    assert_null(drive_named(prop(0, "drive"))->file);
+    accept("-global isa-fdc.fdtypeA=120 -global floppy.drive-type=288");
+    finish();
+    refuse("-fda a -fda b", "if=floppy|index 0");
+    refuse("-drive if=floppy,file=a,index=2", "if=floppy|two floppy drives");
+    refuse("-drive if=floppy,file=a,bus=1", "if=floppy|two floppy drives");
+    refuse("-fda a -machine none", "machine none|if=none");
+    refuse("-drive if=none,file=a,id=floppy0", "floppy0|-nodefaults");
+    refuse("-device floppy,drive=x", "-device floppy,drive=x");
+    refuse("-device floppy,drive-type=145", "drive-type=145|144");
+    refuse("-device isa-fdc", "isa-fdc|part of the machine");
+    refuse("-global isa-fdc.fdtypeA=1", "fdtypeA");
+}
+
 static void blockdevs(void **state)
 {
     (void)state;
@@ -324,7 +376,7 @@ static void blockdevs(void **state)
            "\"no-flush\":false}}' "
            "-blockdev '{\"node-name\":\"f\",\"read-only\":false,\"driver\":\"raw\",\"file\":\"s\","
            "\"discard\":\"unmap\"}' -device ide-hd,drive=f");
-    assert_int_equal(c.drives->len, 1);
+    assert_int_equal(c.drives->len, 2); /* and drive A, empty */
     assert_string_equal(drive(0)->id, "f");
     assert_string_equal(drive(0)->node, "f");
     assert_int_equal(drive(0)->interface, DRIVE_IF_NONE);
@@ -376,12 +428,12 @@ static void devices(void **state)
     assert_int_equal(c.globals->len, 2);
     assert_true(drive(0)->used_by_device && chardev("n")->used);
     finish();
-    accept("-device '{\"driver\":\"cmd646-ide\",\"id\":\"ctl\",\"secondary\":true,\"addr\":\"0x5\"}' "
+    accept("-device '{\"driver\":\"cmd646-ide\",\"id\":\"ctl\",\"secondary\":1,\"addr\":\"0x5\"}' "
            "-device isa-ide,iobase=0x1e8,iobase2=0x3ee,irq=11 -drive file=a,if=none,id=x "
            "-device ide-hd,drive=x,bus=ctl.1,unit=1,rotation_rate=7200,logical_block_size=512,"
            "physical_block_size=4k,discard_granularity=0,bios-chs-trans=lba,lcyls=100,lheads=16,"
            "lsecs=63,share-rw=off");
-    assert_string_equal(prop(0, "secondary"), "on");
+    assert_string_equal(prop(0, "secondary"), "1");
     assert_string_equal(prop(1, "iobase2"), "1006");
     assert_string_equal(prop(2, "bus"), "ctl.1");
     assert_string_equal(prop(2, "physical_block_size"), "4096");
@@ -396,7 +448,7 @@ static void devices(void **state)
     refuse("-device ide-hd,drive=x,lheads=256", "-device ide-hd lheads|0 to 255");
     refuse("-device ide-hd,drive=x,bios-chs-trans=x", "-device ide-hd bios-chs-trans|rechs");
     refuse("-device ide-hd,drive=x,share-rw=on", "-device ide-hd share-rw|only off");
-    refuse("-device cmd646-ide,secondary=2", "-device cmd646-ide secondary|on");
+    refuse("-device cmd646-ide,secondary=2", "-device cmd646-ide secondary|0 to 1");
     refuse("-device isa-ide,irq=2", "-device isa-ide irq|3 to 15");
     refuse("-device ide-hd", "-device ide-hd|drive=");
     refuse("-device ide-hd,drive=x", "-device ide-hd|drive=x");
@@ -547,6 +599,12 @@ static void process_words(void **state)
     refuse("-object iothread,id=i", "-object iothread");
     refuse("-object memory-backend-ram,id=pc.ram,size=1G", "-object memory-backend-ram|-m");
     refuse("-object secret,id=a -object secret,id=a", "id=a|taken");
+    refuse("-object secret,id=a -object tls-creds-psk,id=a", "id=a|taken");
+    refuse("-object tls-creds-x509", "id= is missing");
+    refuse("-object tls-creds-x509,id=t,endpoint=server", "endpoint|client");
+    refuse("-object tls-creds-x509,id=t,priority=NORMAL", "priority|GnuTLS");
+    refuse("-object tls-creds-x509,id=t,username=u", "username");
+    refuse("-object tls-creds-anon,id=t", "tls-creds-anon|tls-creds-x509");
     refuse("-netdev tap,fd=29,id=h", "-netdev tap|network");
     refuse("-netdev '{\"type\":\"user\",\"id\":\"n\"}'", "-netdev user|network");
     refuse("-nic user", "-nic user|-nic none");
@@ -562,7 +620,7 @@ static void process_words(void **state)
 static void refused_by_name(void **state)
 {
     static const char *const names[] = {
-        "fda", "fdb", "pflash", "curses", "spice", "usb", "usbdevice", "smbios", "no-acpi",
+        "pflash", "curses", "spice", "usb", "usbdevice", "smbios", "no-acpi",
         "k", "add-fd", "incoming", "loadvm", "numa", "mem-path", "fw_cfg", "tpmdev", "fsdev",
         "virtfs", "iscsi", "watchdog-action", "icount", "gdb", "s", "d", "D", "trace", "L",
         "readconfig", "compat", "runas", "chroot", "set", "g", "sd", "seed", "plugin", "acpitable",
@@ -903,7 +961,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults), cmocka_unit_test(plain_use), cmocka_unit_test(sizes),
         cmocka_unit_test(topology), cmocka_unit_test(drive_places), cmocka_unit_test(drive_flags),
-        cmocka_unit_test(blockdevs), cmocka_unit_test(devices), cmocka_unit_test(ports),
+        cmocka_unit_test(floppies), cmocka_unit_test(blockdevs), cmocka_unit_test(devices), cmocka_unit_test(ports),
         cmocka_unit_test(machine_words), cmocka_unit_test(boot_words),
         cmocka_unit_test(process_words), cmocka_unit_test(refused_by_name),
         cmocka_unit_test(libvirt_probe), cmocka_unit_test(libvirt_run),

@@ -109,8 +109,10 @@ static void test_identify(void **state)
     assert_int_equal(w[100] | w[101] << 16, 3000000);
     assert_int_equal(w[63], 0x0007);
     assert_int_equal(w[80] & 1 << 6, 1 << 6);
-    assert_int_equal(w[83], 0x7608);
-    assert_int_equal(w[85], 0x4068);
+    assert_int_equal(w[82], 0x7469);
+    assert_int_equal(w[83], 0x7708);
+    assert_int_equal(w[84], 0x4043);
+    assert_int_equal(w[85], 0x7469);
     assert_int_equal(w[86], 0x3400);
     assert_int_equal(w[88], 0x203f);
     assert_int_equal(w[93], 0x600b);
@@ -136,7 +138,8 @@ static void test_identify_configured(void **state)
     assert_int_equal(w[19], '9' << 8 | '0');
     assert_int_equal(w[23], '2' << 8 | '.');
     assert_int_equal(w[27], 'A' << 8 | ' ');
-    assert_int_equal(w[84], 0x4100);
+    assert_int_equal(w[84], 0x4143);
+    assert_int_equal(w[87], 0x4143);
     assert_int_equal(w[85] & 0x20, 0);
     assert_int_equal(w[108], 0x5000);
     assert_int_equal(w[111], 0x71ad);
@@ -852,13 +855,28 @@ static void enter_state(struct fake_ide *fi, enum ata_state state)
     case ATA_RESET:
         out8(fi, CONTROL, 4);
         break;
+    case ATA_TRIM_DATA:
+    case ATA_TRIMMING:
+        memset(fi->fe->ram + 0x3000, 0, 512);
+        fi->fe->ram[0x3006] = 8;
+        fi->fe->ram[0x300e] = 1;
+        put_prd(fi, 0x100, 0x3000, 512, true);
+        out8(fi, FEATURE, 1);
+        command48(fi, 0, 0x06, 0, 1);
+        if (state == ATA_TRIMMING)
+            start_dma(fi, 0x100, false);
+        break;
+    case ATA_SELF_TEST:
+        out8(fi, FEATURE, 0xd4);
+        command28(fi, 0, 0xb0, 0xc24f81, 0);
+        break;
     default:
         break;
     }
     assert_int_equal(drive(fi)->state, state);
 }
 
-enum { EVENT_COMMANDS = 256, EVENTS = EVENT_COMMANDS + 20 };
+enum { EVENT_COMMANDS = 256, EVENTS = EVENT_COMMANDS + 22 };
 
 static void cause_event(struct fake_ide *fi, unsigned event)
 {
@@ -890,6 +908,8 @@ static void cause_event(struct fake_ide *fi, unsigned event)
     case 17: out8(fi, FEATURE, 3); break;
     case 18: out32(fi, BM_TABLE, 0xfffffff8); break;
     case 19: run(fi); break;
+    case 20: fake_step(fi->fe, 200000000); fake_ide_check(fi); break;
+    case 21: fake_step(fi->fe, 10000000000); fake_ide_check(fi); break;
     }
 }
 
@@ -942,12 +962,18 @@ static uint32_t next_random(uint32_t *seed)
 static void random_command(struct fake_ide *fi, uint32_t *seed)
 {
     static const uint8_t useful[] = { 0x20, 0x24, 0x25, 0x29, 0x30, 0x34, 0x35, 0x39, 0x40, 0x42,
-                                      0xc4, 0xc5, 0xc8, 0xca, 0xe7, 0xec, 0xef, 0xc6, 0x90, 0xe0 };
+                                      0xc4, 0xc5, 0xc8, 0xca, 0xe7, 0xec, 0xef, 0xc6, 0x90, 0xe0,
+                                      0x06, 0x3d, 0xce, 0xe3, 0xe4, 0xe8, 0xf8, 0xf9, 0x27, 0x37 };
     uint32_t r = next_random(seed);
     uint8_t opcode = r & 0x700 ? useful[r % sizeof(useful)] : (uint8_t)r;
     uint8_t count = next_random(seed) % 4 ? (uint8_t)(next_random(seed) % 5) : (uint8_t)r;
 
-    if (r & 0x1000)
+    if (!(r >> 20 & 7)) {
+        static const uint8_t tests[] = { 0, 1, 2, 0x7f, 0x81, 0x82 };
+
+        out8(fi, FEATURE, (uint8_t)(0xd0 + next_random(seed) % 11));
+        command28(fi, 0, 0xb0, 0xc24f00 | tests[r % sizeof(tests)], 1);
+    } else if (r & 0x1000)
         command48(fi, 0, opcode, next_random(seed) % (SECTORS + 50), count);
     else if (r & 0x2000)
         command28(fi, r >> 14 & 1, opcode, next_random(seed) % (SECTORS + 50), count);
@@ -960,7 +986,7 @@ static void random_step(struct fake_ide *fi, uint32_t *seed)
     static uint8_t junk[3000];
     uint32_t r = next_random(seed);
 
-    switch (r % 24) {
+    switch (r % 25) {
     case 0 ... 4: random_command(fi, seed); break;
     case 5: read_data(fi, junk, (next_random(seed) % 1500) * 2); break;
     case 6: write_data(fi, junk, (next_random(seed) % 1500) * 2); break;
@@ -977,6 +1003,7 @@ static void random_step(struct fake_ide *fi, uint32_t *seed)
     case 16: fake_block_control(fi->blk[0])->bad_first = next_random(seed) % SECTORS; break;
     case 17: fake_block_control(fi->blk[0])->fail_nth = next_random(seed) % 8; break;
     case 18: if (!(r >> 16 & 15)) device_reset(&fi->dev); break;
+    case 19: fake_step(fi->fe, next_random(seed)); break;
     default: fake_block_complete(fi->blk[0]); break;
     }
     fake_ide_check(fi);
@@ -1036,6 +1063,16 @@ static void zero_buffers(struct fake_ide *fi)
         memset(fi->ch.drive[i].buf, 0, ATA_BUFFER_BYTES);
 }
 
+/* What a drive stores for good: SMART's counts and logs, a non-volatile SET MAX. */
+static void forget_stored(struct fake_ide *fi)
+{
+    struct ata_drive *d = drive(fi);
+
+    d->smart = (struct ata_smart){ .enabled = true, .autosave = true, .timer = d->smart.timer };
+    d->max.stored = d->native_sectors;
+    d->max.stored_form = 0;
+}
+
 static void test_reset_equals_new(void **state)
 {
     struct fake_ide *fi = disk();
@@ -1048,6 +1085,10 @@ static void test_reset_equals_new(void **state)
         enter_state(fi, s);
         for (unsigned i = 0; i < 50; i++)
             random_step(fi, &seed);
+        device_reset(&fi->dev);
+        fake_ide_check(fi);
+        assert_null(drive(fi)->smart.req);
+        forget_stored(fi);
         device_reset(&fi->dev);
         fake_ide_check(fi);
         assert_int_equal(in8(fi, ALT), READY);

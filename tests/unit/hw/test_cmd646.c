@@ -549,7 +549,7 @@ static void test_bad_states(void **state)
 {
     struct bench *b = bench();
     size_t size;
-    uint8_t *saved;
+    uint8_t *saved, *config_at;
     unsigned refused = 0;
 
     (void)state;
@@ -564,6 +564,12 @@ static void test_bad_states(void **state)
         assert_true(load(b->dev, saved, size));
     }
     saved[size - 1] ^= 1; /* the last field: a line */
+    assert_false(load(b->dev, saved, size));
+    saved[size - 1] ^= 1;
+    config_at = memmem(saved, size, "\x95\x10\x46\x06", 4);
+    config_at[0x51] ^= 0x80; /* read-ahead may be off, */
+    assert_true(load(b->dev, saved, size));
+    config_at[0x51] ^= 0x08; /* but the second channel is there */
     assert_false(load(b->dev, saved, size));
     assert_true(refused > 20);
     free(saved);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* -object: secrets, which management daemons always define, and TLS credentials of a client. */
+#include <string.h>
+
+#include "block/tlscreds.h"
+#include "dm/options.h"
+
+static const struct opt_desc secret_props[] = {
+    {.name = "id", .type = OPT_STRING}, {.name = "data", .type = OPT_STRING},
+    {.name = "file", .type = OPT_STRING}, {.name = "keyid", .type = OPT_STRING},
+    {.name = "iv", .type = OPT_STRING},
+    {.name = "format", .type = OPT_ENUM, .values = "raw|base64"}, OPT_END,
+};
+
+#define TLS_PROPS \
+    {.name = "id", .type = OPT_STRING}, {.name = "dir", .type = OPT_STRING}, \
+    {.name = "endpoint", .type = OPT_ENUM, .values = "client"}, \
+    {.name = "verify-peer", .type = OPT_BOOL}, \
+    {.name = "priority", .type = OPT_STRING, .refusal = "the host's GnuTLS configuration has it"}
+
+static const struct opt_desc x509_props[] = {
+    TLS_PROPS, {.name = "sanity-check", .type = OPT_BOOL},
+    {.name = "passwordid", .type = OPT_STRING, .refusal = "keep the key in a file of mode 0600"},
+    OPT_END,
+};
+static const struct opt_desc psk_props[] = {
+    TLS_PROPS, {.name = "username", .type = OPT_STRING}, OPT_END,
+};
+
+static const struct {
+    const char *type, *what;
+    const struct opt_desc *props;
+    bool tls, psk;
+} types[] = {
+    {"secret", "-object secret", secret_props, false, false},
+    {"tls-creds-x509", "-object tls-creds-x509", x509_props, true, false},
+    {"tls-creds-psk", "-object tls-creds-psk", psk_props, true, true},
+};
+
+static const char *object_refusal(const char *type)
+{
+    if (g_str_has_prefix(type, "memory-backend"))
+        return "the guest's memory is given by -m";
+    if (!strcmp(type, "iothread"))
+        return "there are no I/O threads to configure";
+    if (g_str_has_prefix(type, "rng-"))
+        return "virtio comes later";
+    return "only secret, tls-creds-x509 and tls-creds-psk";
+}
+
+static void add_tls(struct vm_config *config, GHashTable *opts, bool psk)
+{
+    struct tls_creds creds = {
+        .id = (char *)opts_get(opts, "id"),
+        .dir = (char *)opts_get(opts, "dir"),
+        .psk = psk,
+        .verify_peer = opts_bool(opts, "verify-peer", true),
+        .username = (char *)opts_get(opts, "username"),
+    };
+
+    g_ptr_array_add(config->tls_creds, tls_creds_copy(&creds));
+}
+
+/* Nothing refers to a secret yet, so it is not read. */
+bool apply_object(struct parser *p, const struct option_use *use, GError **error)
+{
+    g_autofree char *type = opt_pairs_steal(use->pairs, "qom-type");
+    g_autoptr(GHashTable) opts = NULL;
+    const char *id;
+    size_t i = 0;
+
+    if (!type)
+        return opt_error(error, "%s: a type is missing", use->what);
+    while (i < G_N_ELEMENTS(types) && strcmp(type, types[i].type))
+        i++;
+    if (i == G_N_ELEMENTS(types))
+        return opt_error(error, "%s %s: not supported: %s", use->what, type, object_refusal(type));
+    opts = opt_check(types[i].what, use->pairs, types[i].props, error);
+    if (!opts)
+        return false;
+    id = opts_get(opts, "id");
+    if (!id)
+        return opt_error(error, "%s: id= is missing", types[i].what);
+    if (!opt_check_id(types[i].what, id, error))
+        return false;
+    if (g_ptr_array_find_with_equal_func(p->objects, id, g_str_equal, NULL))
+        return opt_error(error, "%s,id=%s: the id is taken", types[i].what, id);
+    g_ptr_array_add(p->objects, g_strdup(id));
+    if (types[i].tls)
+        add_tls(p->config, opts, types[i].psk);
+    return true;
+}
