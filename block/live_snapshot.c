@@ -125,6 +125,19 @@ void live_snapshot_undo(struct live_snapshot *s, int timeout_ms)
     detach(s, write);
 }
 
+/* A format on a file as a whole: what its name and format say all about. */
+static bool is_plain(const struct image *root, bool raw)
+{
+    const struct node_driver *driver = node_driver_find(root->ops->kind);
+    const char *path = image_filename(root);
+
+    if (!raw && !(driver && driver->has_file && !driver->child_name))
+        return false;
+    if (raw && root->file && root->bytes != root->file->bytes) /* a window: raw's offset=, size= */
+        return false;
+    return *path && g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 /* -drive file=a,format=raw and -blockdev driver=file both are "raw" to an overlay. */
 bool live_snapshot_names(struct image *root, char **file, const char **format, GError **error)
 {
@@ -133,7 +146,7 @@ bool live_snapshot_names(struct image *root, char **file, const char **format, G
                !strcmp(root->ops->kind, "raw");
 
     *format = raw ? "raw" : root->ops->kind;
-    if (!*path || strstr(path, "://") || (!raw && !node_driver_find(*format)))
+    if (!is_plain(root, raw))
         return fail(error, ENOTSUP, "'%s' is no plain image file that an overlay could name; make the "
                     "overlay yourself, and use blockdev-add and blockdev-snapshot",
                     *path ? path : root->node_name);

@@ -4,6 +4,7 @@
 #include "block_util.h"
 
 #include "block/backup.h"
+#include "block/commit.h"
 #include "block/copy_before_write.h"
 #include "block/create.h"
 #include "block/drivers.h"
@@ -412,6 +413,74 @@ static void modes(void **state)
     guest_close(&g);
 }
 
+/* The overlay goes back into its base under a guest that writes; completed, given up, or failing. */
+static void commit_case(guint32 seed, bool complete, const char *faults)
+{
+    const struct create_options size = { .bytes = BYTES };
+    struct commit_options c = { .job_id = "b", .manual_dismiss = true };
+    struct block_options opt = plain_options();
+    struct image *overlay, *base;
+    struct image_flags flags = { .locking = true };
+    struct live_snapshot s;
+    struct guest g;
+    struct job *job;
+
+    opt.fault = faults;
+    guest_open(&g, &opt, seed);
+    base = block_root(g.blk);
+    assert_true(create_at(target_path, "qcow2", &size, NULL));
+    overlay = create_open(target_path, "qcow2", NULL, true, &flags, NULL);
+    assert_true(live_snapshot_take(&s, g.blk, overlay, 1000, NULL));
+    image_unref(overlay);
+    write_for(&g, 30);
+    c.blk = g.blk;
+    errors_told = completed = cancelled = 0;
+    job = commit_start(&c, 1000, NULL);
+    assert_non_null(job);
+    while (job->status == JOB_RUNNING) {
+        keep_writing(&g);
+        g_main_context_iteration(NULL, FALSE);
+    }
+    if (faults) {
+        run_to_end(&g, job);
+        finish(job, g_strerror(EIO));
+        assert_ptr_equal(block_root(g.blk), overlay);
+    } else {
+        assert_int_equal(job->status, JOB_READY);
+        write_for(&g, 20);
+        assert_true(complete ? job_complete(job, NULL) : job_cancel(job, NULL));
+        run_to_end(&g, job);
+        finish(job, NULL);
+        assert_ptr_equal(block_root(g.blk), complete ? base : overlay);
+    }
+    assert_int_equal(base->readonly, block_root(g.blk) != base);
+    write_for(&g, 10);
+    if (!complete) { /* what the guest wrote is in the overlay */
+        g_autofree uint8_t *data = g_malloc(BYTES);
+
+        stop_writing(&g);
+        for (uint32_t at = 0; at < SECTORS; at += 1024) {
+            uint32_t n = MIN(1024, SECTORS - at);
+
+            assert_int_equal(transfer(g.blk, BLOCK_READ, at, n, data), 0);
+            assert_memory_equal(data, twin + at * 512, n * 512);
+        }
+        block_close(g.blk);
+        g_rand_free(g.rng);
+    } else {
+        guest_close(&g);
+    }
+}
+
+static void commit_back(void **state)
+{
+    (void)state;
+    for (guint32 seed = 1; seed <= 4; seed++)
+        commit_case(seed, true, NULL);
+    commit_case(5, false, NULL);
+    commit_case(6, false, "write:3:EIO");
+}
+
 static int set_up(void **state)
 {
     int fd;
@@ -450,7 +519,8 @@ int main(void)
         cmocka_unit_test(slow_target),    cmocka_unit_test(cancel_anywhere),
         cmocka_unit_test(failing_target), cmocka_unit_test(failing_source),
         cmocka_unit_test(hanging_target), cmocka_unit_test(closed_under_it),
-        cmocka_unit_test(modes),          cmocka_unit_test(nothing_left),
+        cmocka_unit_test(modes),          cmocka_unit_test(commit_back),
+        cmocka_unit_test(nothing_left),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
