@@ -24,7 +24,7 @@ struct commit {
     struct block *blk; /* NULL: it is rid of the job */
     struct image *filter, *root, *base, *above; /* references; above: the one right over base */
     enum job_on_error on_error;
-    bool base_readonly, completing; /* completing: atomic */
+    bool base_readonly, stay, completing; /* stay: not to base in the end. completing: atomic */
     void *buffer;
     bool ready;
     int64_t retry_ns;
@@ -187,6 +187,12 @@ static bool commit_complete(struct job *job, GError **error)
     return true;
 }
 
+static void commit_settle(struct job *job)
+{
+    commit_of(job)->stay = true;
+    commit_complete(job, NULL);
+}
+
 /* ---- the end; main loop ---- */
 
 /* With the disk paused. */
@@ -238,6 +244,14 @@ static void let_go(struct commit *c)
     g_free(c->buffer);
 }
 
+static bool back_out(struct commit *c)
+{
+    if (!job_filter_remove(c->blk, c->filter, PAUSE_MS))
+        return false;
+    base_read_again(c);
+    return true;
+}
+
 static bool finish_good(struct commit *c)
 {
     bool done;
@@ -246,17 +260,13 @@ static bool finish_good(struct commit *c)
     if (!block_pause(c->blk, PAUSE_MS))
         return false;
     err = copy_rest(c);
-    if (!err) {
-        done = pivot(c);
-    } else {
+    if (err) {
         job_fail(&c->job, "%s: %s", image_filename(c->base), g_strerror(err));
         pthread_mutex_lock(&c->job.mutex);
         c->job.err = err;
         pthread_mutex_unlock(&c->job.mutex);
-        done = job_filter_remove(c->blk, c->filter, PAUSE_MS);
-        if (done)
-            base_read_again(c);
     }
+    done = err || c->stay ? back_out(c) : pivot(c);
     block_unpause(c->blk);
     return done;
 }
@@ -267,11 +277,8 @@ static bool commit_conclude(struct job *job, bool good)
 
     if (c->blk && good && !finish_good(c))
         return false;
-    if (c->blk && !good) {
-        if (!job_filter_remove(c->blk, c->filter, PAUSE_MS))
-            return false;
-        base_read_again(c);
-    }
+    if (c->blk && !good && !back_out(c))
+        return false;
     let_go(c);
     return true;
 }
@@ -290,6 +297,7 @@ static const struct job_ops commit_ops = {
     .run = commit_run,
     .wake = commit_wake,
     .complete = commit_complete,
+    .settle = commit_settle,
     .conclude = commit_conclude,
     .orphan = commit_orphan,
 };

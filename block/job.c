@@ -456,6 +456,14 @@ bool job_cancel(struct job *job, GError **error)
     return true;
 }
 
+bool job_cancel_softly(struct job *job, GError **error)
+{
+    if (job->status != JOB_READY || !job->ops->settle)
+        return job_cancel(job, error);
+    job->ops->settle(job);
+    return true;
+}
+
 bool job_user_pause(struct job *job, GError **error)
 {
     bool already;

@@ -78,6 +78,7 @@ struct job_ops {
      * job holds. False: the disk is busy, to be called again soon. NULL: there is nothing. */
     bool (*conclude)(struct job *job, bool good);
     bool (*complete)(struct job *job, GError **error); /* optional, main loop: job-complete */
+    void (*settle)(struct job *job); /* optional, main loop, ready: to end well, but change no disk */
     void (*orphan)(struct job *job); /* optional, main loop: its disk is closed, before it has ended */
     void (*free)(struct job *job); /* optional, main loop: instead, if it was never started */
 };
@@ -125,6 +126,8 @@ void job_foreach(void (*fn)(void *opaque, struct job *job), void *opaque);
 /* False with *error: the state does not allow it. */
 bool job_may(struct job *job, enum job_verb verb, GError **error);
 bool job_cancel(struct job *job, GError **error);
+/* Cancels, but a job that is ready ends well, with what it has made (block-job-cancel without force). */
+bool job_cancel_softly(struct job *job, GError **error);
 bool job_user_pause(struct job *job, GError **error);
 bool job_user_resume(struct job *job, GError **error);
 bool job_set_speed(struct job *job, uint64_t bytes_per_s, GError **error);

@@ -551,6 +551,8 @@ static JsonNode *block_commit(struct vm *vm, JsonObject *args, GError **error)
     if (top && top != block_root(o.blk))
         return qmp_fail(error, "Only the active layer can be committed here; leave 'top' out, or use "
                         "qemu-img commit while the VM is off");
+    if (qmp_string(args, "backing-file"))
+        return qmp_fail(error, "'backing-file' specified, but 'top' is the active layer");
     if (!o.job_id && !*block_name(o.blk))
         return qmp_fail(error, "An explicit job ID is required for this node");
     if (on_error)
@@ -564,7 +566,7 @@ static const struct qmp_arg commit_args[] = {
     {"top-node", QMP_STRING, true, NULL},      {"top", QMP_STRING, true, NULL},
     {"speed", QMP_INT, true, NULL},            {"on-error", QMP_STRING, true, ON_ERROR},
     {"auto-finalize", QMP_BOOL, true, NULL},   {"auto-dismiss", QMP_BOOL, true, NULL},
-    {"filter-node-name", QMP_STRING, true, NULL},
+    {"filter-node-name", QMP_STRING, true, NULL}, {"backing-file", QMP_STRING, true, NULL},
     {0}};
 
 static const struct qmp_command rows[] = {

@@ -223,7 +223,9 @@ static JsonNode *block_job_cancel(struct vm *vm, JsonObject *args, GError **erro
     g_free(v.error);
     if (v.paused && !qmp_bool(args, "force", false))
         return qmp_fail(error, "The block job for device '%s' is currently paused", job->id);
-    return job_cancel(job, error) ? qmp_nothing() : NULL;
+    if (qmp_bool(args, "force", false))
+        return job_cancel(job, error) ? qmp_nothing() : NULL;
+    return job_cancel_softly(job, error) ? qmp_nothing() : NULL;
 }
 
 static JsonNode *set_speed(struct vm *vm, JsonObject *args, GError **error)

@@ -296,6 +296,15 @@ def test_commit():
                 assert "read-only" in error_of(m, "block-commit", device="hd")["desc"]
                 continue
             disk.scribble(m, 20)
+            m.execute("block-commit", device="hd", **{"job-id": "s"})
+            until(m, lambda: states(m, "s")[-1] == "ready")
+            disk.scribble(m, 20)
+            disk.flush(m)
+            m.execute("block-job-cancel", device="s")  # base is complete, the disk stays where it is
+            done(m, "s")
+            assert inserted(m, "hd")["file"] == disk.file("o4")
+            disk.check(disk.twin, disk.path, "raw")
+            disk.scribble(m, 20)
             m.execute("block-commit", device="hd", **{"job-id": "e"})
             until(m, lambda: states(m, "e")[-1] == "ready")
             disk.scribble(m, 20)
