@@ -2,10 +2,13 @@
 #include "block/job.h"
 
 #include <errno.h>
+#include <glib-unix.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "block/image.h"
 
@@ -14,6 +17,13 @@
 
 static LIST_HEAD(, job) jobs = LIST_HEAD_INITIALIZER(jobs);
 static unsigned jobs_count;
+/* Jobs whose threads have something to say, each with a reference. The descriptor is there while jobs are. */
+static struct {
+    pthread_mutex_t mutex;
+    STAILQ_HEAD(, job) queue;
+    int fd;
+    guint watch;
+} notices = { .mutex = PTHREAD_MUTEX_INITIALIZER, .queue = STAILQ_HEAD_INITIALIZER(notices.queue), .fd = -1 };
 static struct {
     job_hook_fn fn;
     void *opaque;
@@ -157,9 +167,45 @@ static void set_up_cond(pthread_cond_t *cond)
     pthread_condattr_destroy(&attr);
 }
 
+static gboolean serve_notices(gint fd, GIOCondition condition, gpointer opaque);
+
+static bool notices_open(GError **error)
+{
+    int fd = notices.fd >= 0 ? notices.fd : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (fd < 0) {
+        g_set_error(error, block_error_quark(), errno, "no eventfd: %s", g_strerror(errno));
+        return false;
+    }
+    if (fd == notices.fd)
+        return true;
+    pthread_mutex_lock(&notices.mutex);
+    notices.fd = fd;
+    pthread_mutex_unlock(&notices.mutex);
+    notices.watch = g_unix_fd_add(fd, G_IO_IN, serve_notices, NULL);
+    return true;
+}
+
+static void job_unref(struct job *job);
+
+static void notices_close(void)
+{
+    struct job *job;
+
+    g_source_remove(notices.watch);
+    pthread_mutex_lock(&notices.mutex);
+    close(notices.fd);
+    notices.fd = -1;
+    pthread_mutex_unlock(&notices.mutex);
+    while ((job = STAILQ_FIRST(&notices.queue))) {
+        STAILQ_REMOVE_HEAD(&notices.queue, notice_link);
+        job_unref(job);
+    }
+}
+
 bool job_init(struct job *job, const struct job_ops *ops, const char *id, GError **error)
 {
-    if (!check_id(id, error)) {
+    if (!check_id(id, error) || !notices_open(error)) {
         g_free(job);
         return false;
     }
@@ -189,7 +235,8 @@ static void job_gone(struct job *job)
 {
     job_move(job, JOB_NULL);
     LIST_REMOVE(job, link);
-    jobs_count--;
+    if (--jobs_count == 0)
+        notices_close();
     job_unref(job);
 }
 
@@ -346,23 +393,49 @@ static void job_follow(struct job *job)
         follow_pause(job, parked);
 }
 
-static gboolean job_notice(gpointer opaque)
+static struct job *next_notice(void)
 {
-    job_follow(opaque);
-    job_unref(opaque);
-    return G_SOURCE_REMOVE;
+    struct job *job;
+
+    pthread_mutex_lock(&notices.mutex);
+    job = STAILQ_FIRST(&notices.queue);
+    if (job) {
+        STAILQ_REMOVE_HEAD(&notices.queue, notice_link);
+        job->noticed = false;
+    }
+    pthread_mutex_unlock(&notices.mutex);
+    return job;
 }
 
-static void notify_by(struct job *job) /* takes a reference that is there */
+static gboolean serve_notices(gint fd, GIOCondition condition, gpointer opaque)
 {
-    g_idle_add_full(G_PRIORITY_DEFAULT, job_notice, job, NULL);
+    struct job *job;
+    uint64_t count;
+
+    (void)condition, (void)opaque;
+    if (read(fd, &count, sizeof(count)) != sizeof(count))
+        return G_SOURCE_CONTINUE;
+    while ((job = next_notice())) {
+        job_follow(job);
+        job_unref(job);
+    }
+    return G_SOURCE_CONTINUE;
 }
 
-/* Any thread. */
+/* Any thread. With no job in the list there is nobody to be told. */
 static void notify(struct job *job)
 {
-    __atomic_add_fetch(&job->refs, 1, __ATOMIC_ACQ_REL);
-    notify_by(job);
+    static const uint64_t one = 1;
+
+    pthread_mutex_lock(&notices.mutex);
+    if (notices.fd >= 0 && !job->noticed) {
+        job->noticed = true;
+        __atomic_add_fetch(&job->refs, 1, __ATOMIC_ACQ_REL);
+        STAILQ_INSERT_TAIL(&notices.queue, job, notice_link);
+        while (write(notices.fd, &one, sizeof(one)) < 0 && errno == EINTR)
+            ;
+    }
+    pthread_mutex_unlock(&notices.mutex);
 }
 
 /* ---- start ---- */
@@ -377,7 +450,8 @@ static void *job_thread(void *opaque)
     job->ended = true;
     pthread_cond_broadcast(&job->ended_cond);
     pthread_mutex_unlock(&job->mutex);
-    notify_by(job);
+    notify(job);
+    job_unref(job);
     return NULL;
 }
 
@@ -414,7 +488,8 @@ void job_start(struct job *job)
     job->err = err;
     job->ended = true;
     pthread_mutex_unlock(&job->mutex);
-    notify_by(job);
+    notify(job);
+    job_unref(job);
 }
 
 /* ---- verbs ---- */

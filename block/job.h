@@ -10,8 +10,8 @@
  *              waiting -> pending -> concluded -> null (gone)       aborting: cancelled or failed
  *
  * One thread per job does the blocking image I/O (ops->run); it asks job_poll() at each step what the
- * main loop wants of it. Everything else here is the main loop's. States change there only; it is
- * told by g_idle sources, which do not run inside a wait of the block layer's.
+ * main loop wants of it. Everything else here is the main loop's. States change there only; what the
+ * threads have to say comes by an eventfd that is not served inside a wait of the block layer's.
  */
 #ifndef BLOCK_JOB_H
 #define BLOCK_JOB_H
@@ -91,6 +91,8 @@ struct job {
     bool started, concluding, finalized, timer;
     unsigned refs; /* atomic: the list's, and one for each notice under way */
     LIST_ENTRY(job) link;
+    bool noticed; /* in the queue of notices, under its mutex */
+    STAILQ_ENTRY(job) notice_link;
 
     pthread_mutex_t mutex; /* what follows */
     pthread_cond_t ended_cond;
