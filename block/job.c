@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "block/job.h"
+#include "block/job_int.h"
 
 #include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -84,7 +83,7 @@ static void tell(struct job *job, enum job_event event, bool read, const char *a
 }
 
 /* The only place that assigns a status. */
-static void job_move(struct job *job, enum job_status to)
+void job_move(struct job *job, enum job_status to)
 {
     /* No peer can cause it: a bug of this file. */
     if (!(status_next[job->status] & (1u << to)))
@@ -117,6 +116,11 @@ bool job_on_error_parse(const char *word, enum job_on_error *out)
 }
 
 /* ---- the list ---- */
+
+struct job *job_first(void)
+{
+    return LIST_FIRST(&jobs);
+}
 
 struct job *job_find(const char *id)
 {
@@ -186,8 +190,6 @@ static bool notices_open(GError **error)
     return true;
 }
 
-static void job_unref(struct job *job);
-
 static void notices_close(void)
 {
     struct job *job;
@@ -220,7 +222,7 @@ bool job_init(struct job *job, const struct job_ops *ops, const char *id, GError
     return true;
 }
 
-static void job_unref(struct job *job)
+void job_unref(struct job *job)
 {
     if (__atomic_sub_fetch(&job->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
@@ -231,7 +233,7 @@ static void job_unref(struct job *job)
     g_free(job);
 }
 
-static void job_gone(struct job *job)
+void job_gone(struct job *job)
 {
     job_move(job, JOB_NULL);
     LIST_REMOVE(job, link);
@@ -248,8 +250,6 @@ void job_discard(struct job *job)
 }
 
 /* ---- the end ---- */
-
-static void job_finish(struct job *job);
 
 static gboolean finish_again(gpointer opaque)
 {
@@ -281,7 +281,7 @@ static bool is_good(struct job *job)
 }
 
 /* From pending or aborting; the thread has ended. */
-static void job_finish(struct job *job)
+void job_finish(struct job *job)
 {
     bool good = is_good(job), cancelled;
 
@@ -305,7 +305,7 @@ static void job_finish(struct job *job)
 }
 
 /* Leaves a pause without the thread being asked: it is to end, or has. */
-static void leave_pause(struct job *job)
+void job_leave_pause(struct job *job)
 {
     if (job->status == JOB_PAUSED)
         job_move(job, JOB_RUNNING);
@@ -313,9 +313,9 @@ static void leave_pause(struct job *job)
         job_move(job, JOB_READY);
 }
 
-static void job_abort(struct job *job)
+void job_abort(struct job *job)
 {
-    leave_pause(job);
+    job_leave_pause(job);
     if (job->status != JOB_ABORTING) {
         job_move(job, JOB_ABORTING);
         if (job->ops->release)
@@ -332,7 +332,7 @@ static void job_ended(struct job *job)
     }
     if (job->status == JOB_PENDING)
         return;
-    leave_pause(job);
+    job_leave_pause(job);
     job_move(job, JOB_WAITING);
     job_move(job, JOB_PENDING);
     if (job->manual_finalize)
@@ -368,7 +368,7 @@ static void follow_pause(struct job *job, bool parked)
 }
 
 /* Main loop: catches up with the thread. */
-static void job_follow(struct job *job)
+void job_follow(struct job *job)
 {
     bool read, parked, ended, ready;
     const char *action;
@@ -423,7 +423,7 @@ static gboolean serve_notices(gint fd, GIOCondition condition, gpointer opaque)
 }
 
 /* Any thread. With no job in the list there is nobody to be told. */
-static void notify(struct job *job)
+void job_notify(struct job *job)
 {
     static const uint64_t one = 1;
 
@@ -450,7 +450,7 @@ static void *job_thread(void *opaque)
     job->ended = true;
     pthread_cond_broadcast(&job->ended_cond);
     pthread_mutex_unlock(&job->mutex);
-    notify(job);
+    job_notify(job);
     job_unref(job);
     return NULL;
 }
@@ -488,326 +488,6 @@ void job_start(struct job *job)
     job->err = err;
     job->ended = true;
     pthread_mutex_unlock(&job->mutex);
-    notify(job);
+    job_notify(job);
     job_unref(job);
-}
-
-/* ---- verbs ---- */
-
-static void wake(struct job *job)
-{
-    if (job->ops->wake)
-        job->ops->wake(job);
-}
-
-static bool has_ended(struct job *job)
-{
-    bool ended;
-
-    pthread_mutex_lock(&job->mutex);
-    ended = job->ended;
-    pthread_mutex_unlock(&job->mutex);
-    return ended;
-}
-
-bool job_cancel(struct job *job, GError **error)
-{
-    if (job->status == JOB_ABORTING)
-        return true;
-    if (!job_may(job, JOB_VERB_CANCEL, error))
-        return false;
-    if (!job->started) {
-        job_discard(job);
-        return true;
-    }
-    pthread_mutex_lock(&job->mutex);
-    job->cancel = true;
-    job->user_paused = job->io_stopped = false;
-    pthread_mutex_unlock(&job->mutex);
-    wake(job);
-    job_abort(job);
-    if (has_ended(job))
-        job_finish(job);
-    return true;
-}
-
-bool job_cancel_softly(struct job *job, GError **error)
-{
-    if (job->status != JOB_READY || !job->ops->settle)
-        return job_cancel(job, error);
-    job->ops->settle(job);
-    return true;
-}
-
-bool job_user_pause(struct job *job, GError **error)
-{
-    bool already;
-
-    if (!job_may(job, JOB_VERB_PAUSE, error))
-        return false;
-    pthread_mutex_lock(&job->mutex);
-    already = job->user_paused;
-    job->user_paused = true;
-    pthread_mutex_unlock(&job->mutex);
-    if (already) {
-        g_set_error(error, block_error_quark(), EBUSY, "Job is already paused");
-        return false;
-    }
-    wake(job);
-    return true;
-}
-
-bool job_user_resume(struct job *job, GError **error)
-{
-    bool was;
-
-    if (!job_may(job, JOB_VERB_RESUME, error))
-        return false;
-    pthread_mutex_lock(&job->mutex);
-    was = job->user_paused;
-    job->user_paused = job->io_stopped = job->parked = false;
-    pthread_mutex_unlock(&job->mutex);
-    if (!was) {
-        g_set_error(error, block_error_quark(), EINVAL, "Can't resume a job that was not paused");
-        return false;
-    }
-    leave_pause(job);
-    wake(job);
-    job_follow(job); /* what it had to say meanwhile */
-    return true;
-}
-
-bool job_set_speed(struct job *job, uint64_t bytes_per_s, GError **error)
-{
-    if (!job_may(job, JOB_VERB_SET_SPEED, error))
-        return false;
-    pthread_mutex_lock(&job->mutex);
-    job->speed = bytes_per_s;
-    job->slice_ns = 0;
-    pthread_mutex_unlock(&job->mutex);
-    wake(job);
-    return true;
-}
-
-bool job_complete(struct job *job, GError **error)
-{
-    if (!job_may(job, JOB_VERB_COMPLETE, error))
-        return false;
-    if (job->ops->complete)
-        return job->ops->complete(job, error);
-    g_set_error(error, block_error_quark(), ENOTSUP,
-                "The active block job '%s' cannot be completed", job->id);
-    return false;
-}
-
-bool job_finalize(struct job *job, GError **error)
-{
-    if (!job_may(job, JOB_VERB_FINALIZE, error))
-        return false;
-    if (!job->finalized) {
-        job->finalized = true;
-        job_finish(job);
-    }
-    return true;
-}
-
-bool job_dismiss(struct job *job, GError **error)
-{
-    if (!job_may(job, JOB_VERB_DISMISS, error))
-        return false;
-    job_gone(job);
-    return true;
-}
-
-/* ---- waiting ---- */
-
-static bool wait_ended(struct job *job, int64_t deadline_us)
-{
-    struct timespec t = { deadline_us / 1000000, deadline_us % 1000000 * 1000 };
-    bool ended;
-    int rc = 0;
-
-    pthread_mutex_lock(&job->mutex);
-    while (!job->ended && rc != ETIMEDOUT)
-        rc = pthread_cond_timedwait(&job->ended_cond, &job->mutex, &t);
-    ended = job->ended;
-    pthread_mutex_unlock(&job->mutex);
-    return ended;
-}
-
-static bool finish_now(struct job *job, int64_t deadline_us)
-{
-    while (job->status != JOB_CONCLUDED && job->status != JOB_NULL) {
-        job_follow(job);
-        if (job->status == JOB_PENDING) /* not when it had been cancelled before */
-            job_finish(job);
-        if (job->status == JOB_CONCLUDED || job->status == JOB_NULL)
-            break;
-        if (g_get_monotonic_time() > deadline_us)
-            return false;
-        g_usleep(1000);
-    }
-    return true;
-}
-
-bool job_cancel_wait(struct job *job, int timeout_ms)
-{
-    int64_t deadline_us = g_get_monotonic_time() + timeout_ms * 1000ll;
-    bool good;
-
-    __atomic_add_fetch(&job->refs, 1, __ATOMIC_ACQ_REL);
-    job_cancel(job, NULL);
-    good = job->status == JOB_CONCLUDED || job->status == JOB_NULL ||
-           (wait_ended(job, deadline_us) && finish_now(job, deadline_us));
-    job_unref(job);
-    return good;
-}
-
-bool jobs_cancel_all(int timeout_ms)
-{
-    int64_t deadline_us = g_get_monotonic_time() + timeout_ms * 1000ll;
-    struct job *job, *next;
-    bool good = true;
-
-    for (job = LIST_FIRST(&jobs); job; job = next) {
-        next = LIST_NEXT(job, link);
-        job_cancel(job, NULL); /* all at once, so that they end side by side */
-    }
-    for (job = LIST_FIRST(&jobs); job; job = next) {
-        int64_t left_ms = (deadline_us - g_get_monotonic_time()) / 1000;
-
-        next = LIST_NEXT(job, link);
-        if (!job_cancel_wait(job, (int)MAX(left_ms, 0))) {
-            g_printerr("kvm-dm: job %s: its I/O does not answer; left alone\n", job->id);
-            good = false;
-        }
-    }
-    return good;
-}
-
-void job_look(struct job *job, struct job_view *out)
-{
-    pthread_mutex_lock(&job->mutex);
-    *out = (struct job_view){
-        .current = job->current, .total = job->total, .speed = job->speed,
-        .paused = job->user_paused, .io_failed = job->io_stopped, .ready = job->ready_told,
-        .busy = !job->ended && !job->parked, .error = g_strdup(job->error),
-    };
-    pthread_mutex_unlock(&job->mutex);
-}
-
-/* ---- the thread's side ---- */
-
-enum job_turn job_poll(struct job *job)
-{
-    enum job_turn turn;
-    bool tell_it;
-
-    pthread_mutex_lock(&job->mutex);
-    turn = job->cancel ? JOB_CANCEL : job->user_paused ? JOB_PAUSE : JOB_GO_ON;
-    tell_it = turn == JOB_PAUSE && !job->parked;
-    job->parked = turn == JOB_PAUSE;
-    pthread_mutex_unlock(&job->mutex);
-    if (tell_it)
-        notify(job);
-    return turn;
-}
-
-bool job_io_stopped(struct job *job)
-{
-    bool stopped;
-
-    pthread_mutex_lock(&job->mutex);
-    stopped = job->io_stopped;
-    pthread_mutex_unlock(&job->mutex);
-    return stopped;
-}
-
-void job_progress(struct job *job, uint64_t done_bytes)
-{
-    pthread_mutex_lock(&job->mutex);
-    job->current += done_bytes;
-    pthread_mutex_unlock(&job->mutex);
-}
-
-void job_set_remaining(struct job *job, uint64_t bytes)
-{
-    pthread_mutex_lock(&job->mutex);
-    job->total = job->current + bytes;
-    pthread_mutex_unlock(&job->mutex);
-}
-
-static int64_t now_ns(void)
-{
-    return g_get_monotonic_time() * 1000;
-}
-
-int64_t job_throttle_ns(struct job *job, uint64_t done_bytes)
-{
-    int64_t now = now_ns(), wait = 0;
-
-    pthread_mutex_lock(&job->mutex);
-    if (job->speed) {
-        double cost = (double)done_bytes / (double)job->speed * 1e9;
-
-        job->slice_ns = MAX(job->slice_ns, now) + (int64_t)MIN(cost, 1e15);
-        wait = job->slice_ns - now;
-    }
-    pthread_mutex_unlock(&job->mutex);
-    return wait;
-}
-
-int64_t job_throttle_left_ns(struct job *job)
-{
-    int64_t wait;
-
-    pthread_mutex_lock(&job->mutex);
-    wait = job->speed ? job->slice_ns - now_ns() : 0;
-    pthread_mutex_unlock(&job->mutex);
-    return MAX(wait, 0);
-}
-
-static bool is_nospace(int err)
-{
-    return err == ENOSPC || err == EDQUOT || err == EFBIG;
-}
-
-bool job_error(struct job *job, bool read, int err, enum job_on_error policy)
-{
-    bool stop = policy == JOB_ON_ERROR_STOP || (policy == JOB_ON_ERROR_ENOSPC && is_nospace(err));
-    bool ignore = policy == JOB_ON_ERROR_IGNORE;
-
-    pthread_mutex_lock(&job->mutex);
-    if (job->errors_count < JOB_ERRORS_MAX) {
-        job->errors[job->errors_count].read = read;
-        job->errors[job->errors_count++].action = stop ? "stop" : ignore ? "ignore" : "report";
-    }
-    if (stop && !job->cancel)
-        job->user_paused = job->io_stopped = true;
-    pthread_mutex_unlock(&job->mutex);
-    notify(job);
-    return stop || ignore;
-}
-
-void job_set_ready(struct job *job)
-{
-    pthread_mutex_lock(&job->mutex);
-    job->ready = true;
-    pthread_mutex_unlock(&job->mutex);
-    notify(job);
-}
-
-void job_fail(struct job *job, const char *format, ...)
-{
-    va_list args;
-    char *text;
-
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    pthread_mutex_lock(&job->mutex);
-    if (!job->error)
-        job->error = g_steal_pointer(&text);
-    pthread_mutex_unlock(&job->mutex);
-    g_free(text);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Live snapshots below the monitor: chains of overlays under a writing guest, and all that is refused or
- * undone. tests/qtest/test_backup.py has qemu-img's word on the images. */
+ * undone. tests/qtest/test_jobs.py has qemu-img's word on the images. */
 #include "block_util.h"
 
 #include "block/copy_before_write.h"
