@@ -217,11 +217,19 @@ static uint32_t command_write_string(void *chip, uint64_t off, unsigned size, co
     return count;
 }
 
-/* The task file's registers are kept until a command comes; they cannot be posted all the same,
- * since a busy drive ignores them at the time of the write. */
 static const uint8_t command_widths[8] = {
     IO_W1 | IO_W2 | IO_W4, IO_W1, IO_W1, IO_W1, IO_W1, IO_W1, IO_W1, IO_W1,
 };
+
+/*
+ * Feature, count and LBA only wait for a command, and whatever reads or starts anything is an access
+ * before which posted writes are carried out. One thing differs: a value written while the drive was
+ * busy may find it idle by the time it arrives, and is kept instead of ignored. Clause 7 calls that
+ * result indeterminate ("shall be written only when both BSY and DRQ are cleared"), so no driver can
+ * count on either; and a 48-bit command takes half of the exits. Not so the device register: selecting
+ * the other drive moves the interrupt line at once.
+ */
+static const struct io_span command_posted = { REG_FEATURE, REG_DEVICE - REG_FEATURE };
 
 static const struct io_ops command_ops = {
     .read = command_read,
@@ -229,6 +237,8 @@ static const struct io_ops command_ops = {
     .read_string = command_read_string,
     .write_string = command_write_string,
     .widths_at = command_widths,
+    .posted = &command_posted,
+    .posted_count = 1,
 };
 
 static uint64_t control_read(void *chip, uint64_t off, unsigned size)

@@ -385,6 +385,51 @@ static void test_isa_save_load(void **state)
     fake_env_free(fe);
 }
 
+/* Posted writes come later than the guest made them, so they may change nothing that can be seen. */
+static void expect_no_effect(struct fake_ide *fi, const struct io_span *posted)
+{
+    bool level = pin(fi);
+    uint8_t status = in8(fi, ALT);
+    unsigned waiting = fake_block_waiting(fi->blk[0]);
+
+    for (uint64_t off = posted->off; off < posted->off + posted->size; off++)
+        out8(fi, (uint16_t)(DATA + off), 0x11);
+    assert_int_equal(pin(fi), level);
+    assert_int_equal(in8(fi, ALT), status);
+    assert_int_equal(fake_block_waiting(fi->blk[0]), waiting);
+}
+
+static void test_posted(void **state)
+{
+    struct fake_ide *fi = fake_ide_new(4096, 100, 100);
+    const struct io_ops *ops = fi->ch.command_block.ops;
+    uint8_t data[512] = { 0 };
+
+    (void)state;
+    assert_int_equal(fi->ch.control_block.ops->posted_count, 0);
+    assert_int_equal(ops->posted_count, 1);
+    assert_int_equal(ops->posted->off, FEATURE - DATA);
+    assert_int_equal(ops->posted->size, LBA2 - FEATURE + 1);
+
+    expect_no_effect(fi, ops->posted);
+    command28(fi, 0, 0x20, 0, 1); /* READ SECTORS: busy, then with data */
+    expect_no_effect(fi, ops->posted);
+    run(fi);
+    assert_true(pin(fi));
+    expect_no_effect(fi, ops->posted);
+    read_data(fi, data, sizeof(data));
+    command28(fi, 0, 0x30, 0, 1); /* WRITE SECTORS */
+    expect_no_effect(fi, ops->posted);
+    write_data(fi, data, sizeof(data));
+    run(fi);
+    expect_no_effect(fi, ops->posted);
+
+    assert_true(pin(fi)); /* what keeps the device register out: */
+    out8(fi, DEVICE, 0xb0);
+    assert_false(pin(fi));
+    fake_ide_free(fi);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_word_access_to_registers),
         cmocka_unit_test(test_busy_ignores),
         cmocka_unit_test(test_pin),
+        cmocka_unit_test(test_posted),
         cmocka_unit_test(test_soft_reset),
         cmocka_unit_test(test_diagnostic),
         cmocka_unit_test(test_reset_fuzz),
