@@ -51,6 +51,12 @@ struct io_ops {
     /* Registers whose write has no effect until a later access; KVM may collect them. */
     const struct io_span *posted;
     unsigned posted_count;
+
+    /*
+     * A register of which only the write that completes something has an effect: a data port. Such
+     * writes are collected as far as the region's posted_limit allows. size 0: there is none.
+     */
+    struct io_span counted;
 };
 
 struct io_counters {
@@ -61,7 +67,9 @@ struct io_counters {
 
 /*
  * A region belongs to its device and lives until the map is freed, or until iomap_synchronize() has
- * returned after its removal. The map writes `stat` and `mapped` only.
+ * returned after its removal. The map writes `stat` and `mapped` only. posted_limit is the device's to
+ * keep up to date, atomically, whenever an access returns: 0 while no write of ops->counted can have an
+ * effect, else 1 + how many can come before one has, whatever their widths.
  */
 struct io_region {
     const char *name;  /* "ide0.cmd": unique, shown in errors, counters and traces */
@@ -72,6 +80,7 @@ struct io_region {
     struct iolock *lock; /* the owning device's */
     struct io_counters stat;
     bool mapped;
+    uint32_t posted_limit;
 };
 
 struct iomap;

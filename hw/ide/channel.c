@@ -19,6 +19,7 @@ enum {
 #define REG_FEATURE REG_ERROR
 #define REG_COMMAND REG_STATUS
 #define COMMAND_DIAGNOSTIC 0x90
+#define DATA_WIDEST 4
 #define DATA_IDLE 0x00 /* what the data port reads without a block to move */
 
 static struct ata_drive *selected(struct ide_channel *ch)
@@ -33,19 +34,34 @@ bool ide_channel_line(const struct ide_channel *ch)
     return d->intrq && !(ch->control & IDE_CONTROL_NIEN);
 }
 
-/* The one place that drives the pin. */
-static void update_irq(struct ide_channel *ch)
+/*
+ * All writes to the data port but the one that ends a block only fill the buffer. How many are sure not to
+ * end it, at the widest.
+ */
+static void update_posted_limit(struct ide_channel *ch)
+{
+    const struct ata_drive *d = selected(ch);
+    uint32_t limit = 0, left = d->block_end - d->buf_pos;
+
+    if (d->state == ATA_PIO_OUT || d->state == ATA_PACKET)
+        limit = left > DATA_WIDEST ? (left + DATA_WIDEST - 1) / DATA_WIDEST : 1;
+    __atomic_store_n(&ch->command_block.posted_limit, limit, __ATOMIC_RELEASE);
+}
+
+/* After whatever may have changed a drive's state. The one place that drives the pin. */
+static void update(struct ide_channel *ch)
 {
     bool level = ide_channel_line(ch);
 
     if (ch->bm)
         bmdma_line(ch->bm, level);
     irq_pin_set(&ch->irq, level);
+    update_posted_limit(ch);
 }
 
 static void drive_changed(void *opaque)
 {
-    update_irq(opaque);
+    update(opaque);
 }
 
 /* ---- registers of the command block ---- */
@@ -72,7 +88,7 @@ static uint8_t read_register(struct ide_channel *ch, unsigned reg)
         return d->device;
     case REG_STATUS:
         d->intrq = false;
-        update_irq(ch);
+        update(ch);
         return ata_status(d);
     default:
         return 0xff; /* a byte of the data port */
@@ -145,7 +161,7 @@ static void write_register(struct ide_channel *ch, unsigned reg, uint8_t value)
     } else {
         ata_command(d, value);
     }
-    update_irq(ch);
+    update(ch);
 }
 
 /* ---- the data port ---- */
@@ -160,7 +176,7 @@ static void read_data(struct ide_channel *ch, uint8_t *buf, size_t bytes)
         done += n;
     memset(buf + done, DATA_IDLE, bytes - done);
     if (done)
-        update_irq(ch);
+        update(ch);
 }
 
 static void write_data(struct ide_channel *ch, const uint8_t *buf, size_t bytes)
@@ -171,7 +187,7 @@ static void write_data(struct ide_channel *ch, const uint8_t *buf, size_t bytes)
     while (done < bytes && (n = ata_data_write(d, buf + done, bytes - done)))
         done += n;
     if (done)
-        update_irq(ch);
+        update(ch);
 }
 
 /* ---- the two regions ---- */
@@ -239,6 +255,7 @@ static const struct io_ops command_ops = {
     .widths_at = command_widths,
     .posted = &command_posted,
     .posted_count = 1,
+    .counted = { REG_DATA, DATA_WIDEST },
 };
 
 static uint64_t control_read(void *chip, uint64_t off, unsigned size)
@@ -266,7 +283,7 @@ static void control_write(void *chip, uint64_t off, unsigned size, uint64_t valu
         else
             ata_srst_end(&ch->drive[i]);
     }
-    update_irq(ch);
+    update(ch);
 }
 
 static const struct io_ops control_ops = {
@@ -293,7 +310,7 @@ void ide_channel_bm_write(struct ide_channel *ch, unsigned off, unsigned size, u
         else if (event == BMDMA_STOPPED)
             ata_dma_stop(&ch->drive[i]);
     }
-    update_irq(ch);
+    update(ch);
 }
 
 /* ---- life ---- */
@@ -313,7 +330,7 @@ void ide_channel_reset(struct ide_channel *ch)
         ata_hard_reset(&ch->drive[i]);
     if (ch->bm)
         bmdma_forget(ch->bm);
-    update_irq(ch);
+    update(ch);
 }
 
 const char *ide_channel_check(const struct ide_channel *ch)
@@ -346,6 +363,7 @@ void ide_channel_loaded(struct ide_channel *ch)
     if (ch->bm)
         bmdma_forget(ch->bm);
     irq_pin_set(&ch->irq, ide_channel_line(ch));
+    update_posted_limit(ch);
     if (ch->drive[0].resume_pending || ch->drive[1].resume_pending)
         vtimer_arm(&ch->resume, vclock_now_ns(ch->dev->env->clock));
 }

@@ -430,6 +430,172 @@ static void test_posted(void **state)
     fake_ide_free(fi);
 }
 
+/*
+ * A guest on one vCPU whose posted writes are collected as KVM does it (dm/posted.h): as many as the
+ * region allowed when the last access returned, in order, before any other access.
+ */
+struct poster {
+    struct fake_ide *fi;
+    struct {
+        uint16_t port;
+        unsigned size;
+        uint32_t value;
+    } ring[169];
+    unsigned held, room, exits;
+};
+
+static void put(struct fake_ide *fi, uint16_t port, unsigned size, uint32_t value)
+{
+    if (size == 1)
+        out8(fi, port, (uint8_t)value);
+    else if (size == 2)
+        out16(fi, port, (uint16_t)value);
+    else
+        out32(fi, port, value);
+}
+
+/* What was collected may have no effect that the guest can see, or it would have had it too late. */
+static void carry_out(struct poster *p)
+{
+    for (unsigned i = 0; i < p->held; i++) {
+        bool level = pin(p->fi);
+        uint8_t status = in8(p->fi, ALT);
+
+        put(p->fi, p->ring[i].port, p->ring[i].size, p->ring[i].value);
+        assert_int_equal(pin(p->fi), level);
+        assert_int_equal(in8(p->fi, ALT), status);
+        assert_int_equal(fake_block_waiting(p->fi->blk[0]), 0);
+    }
+    p->held = 0;
+}
+
+static void access_ended(struct poster *p)
+{
+    uint32_t limit = p->fi->ch.command_block.posted_limit;
+
+    p->room = limit && limit - 1 < 169 ? limit - 1 : 169;
+    p->exits++;
+}
+
+static bool inside(const struct io_span *span, uint16_t port, unsigned size)
+{
+    return port >= DATA + span->off && port + size <= DATA + span->off + span->size;
+}
+
+static void guest_out(struct poster *p, uint16_t port, unsigned size, uint32_t value)
+{
+    const struct io_ops *ops = p->fi->ch.command_block.ops;
+
+    if (p->held < p->room &&
+        (inside(&ops->counted, port, size) || inside(ops->posted, port, size))) {
+        p->ring[p->held].port = port;
+        p->ring[p->held].size = size;
+        p->ring[p->held++].value = value;
+        return;
+    }
+    carry_out(p);
+    put(p->fi, port, size, value);
+    access_ended(p);
+}
+
+static uint8_t guest_status(struct poster *p)
+{
+    uint8_t status;
+
+    carry_out(p);
+    status = in8(p->fi, STATUS);
+    access_ended(p);
+    return status;
+}
+
+/* One block, in words and double words; with `noise`, other posted writes between them. */
+static void guest_block(struct poster *p, const uint8_t *data, unsigned bytes, unsigned widths,
+                        bool noise)
+{
+    for (unsigned at = 0, n = 0; at < bytes; n++) {
+        unsigned size = widths == 6 ? (n * 7 % 3 ? 2 : 4) : widths;
+        uint32_t value = 0;
+
+        if (size > bytes - at)
+            size = bytes - at;
+        memcpy(&value, data + at, size);
+        guest_out(p, DATA, size, value);
+        at += size;
+        if (noise && n % 5 == 0 && at < bytes)
+            guest_out(p, (uint16_t)(FEATURE + n % 3), 1, 0);
+    }
+}
+
+static void write_posted(unsigned widths, bool noise, unsigned most_exits)
+{
+    struct fake_ide *fi = fake_ide_new(4096, 100, 0);
+    struct poster p = { .fi = fi, .room = 169 };
+    uint8_t data[6 * 512];
+
+    for (unsigned i = 0; i < 6; i++)
+        fake_block_expect(data + i * 512, 10 + i, 7);
+    out8(fi, COUNT, 2);
+    out8(fi, COMMAND, 0xc6); /* SET MULTIPLE MODE */
+    in8(fi, STATUS);
+    guest_out(&p, DEVICE, 1, 0xe0);
+    guest_out(&p, COUNT, 1, 6);
+    guest_out(&p, LBA0, 1, 10);
+    guest_out(&p, LBA1, 1, 0);
+    guest_out(&p, LBA2, 1, 0);
+    guest_out(&p, COMMAND, 1, 0xc5); /* WRITE MULTIPLE */
+    p.exits = 0;
+    for (unsigned block = 0; block < 3; block++) {
+        guest_block(&p, data + block * 1024, 1024, widths, noise);
+        assert_int_equal(p.held, 0); /* the last word came at once: now the guest may sleep */
+        run(fi);
+        assert_true(pin(fi));
+        assert_int_equal(guest_status(&p), block < 2 ? DRQ : READY);
+    }
+    assert_true(p.exits <= most_exits);
+    expect_disk(fi, 0, 10, 6, 7);
+    fake_ide_free(fi);
+}
+
+static void test_counted(void **state)
+{
+    (void)state;
+    write_posted(4, false, 3 * 3);
+    write_posted(2, false, 3 * 12);
+    write_posted(6, false, 3 * 12);
+    write_posted(2, true, 3 * 16);
+}
+
+static void test_counted_limit(void **state)
+{
+    struct fake_ide *fi = fake_ide_new(4096, 1000, 0);
+    const uint32_t *limit = &fi->ch.command_block.posted_limit;
+    uint8_t data[512] = { 0 };
+
+    (void)state;
+    assert_int_equal(*limit, 0);
+    command28(fi, 0, 0x30, 0, ATA_BUFFER_SECTORS + 1);
+    assert_int_equal(*limit, 128); /* 127 of four bytes leave one */
+    write_data(fi, data, 2);
+    assert_int_equal(*limit, 128); /* 510 bytes */
+    write_data(fi, data, 506);
+    assert_int_equal(*limit, 1);
+    write_data(fi, data, 2);
+    assert_int_equal(*limit, 1);
+    write_data(fi, data, 2);
+    assert_int_equal(*limit, 128); /* the next block */
+    for (unsigned i = 1; i < ATA_BUFFER_SECTORS; i++)
+        write_data(fi, data, 512);
+    assert_int_equal(*limit, 0); /* busy */
+    run(fi);
+    assert_int_equal(*limit, 128); /* the host's answer brings the next block */
+    soft_reset(fi);
+    assert_int_equal(*limit, 0);
+    command28(fi, 0, 0x20, 0, 1);
+    run(fi);
+    assert_int_equal(*limit, 0); /* data to read: writes to the port do nothing */
+    fake_ide_free(fi);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +606,8 @@ int main(void)
         cmocka_unit_test(test_busy_ignores),
         cmocka_unit_test(test_pin),
         cmocka_unit_test(test_posted),
+        cmocka_unit_test(test_counted),
+        cmocka_unit_test(test_counted_limit),
         cmocka_unit_test(test_soft_reset),
         cmocka_unit_test(test_diagnostic),
         cmocka_unit_test(test_reset_fuzz),
