@@ -241,20 +241,24 @@ static void set_zone(struct kvm *kvm, const struct io_region *region, const stru
     ioctl(kvm->vm_fd, mapped ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO, &zone);
 }
 
-/* Puts a region into the list, or takes it out. False: no room, or it was not there. */
-static bool list_counted(struct kvm *kvm, const struct io_region *region, bool mapped)
+/*
+ * The region in the list of those whose limits count, or out of it. Without room for one nothing is collected
+ * any more (no machine has so many), since another region's limit may be the one that matters.
+ */
+static void list_counted(struct kvm *kvm, const struct io_region *region, bool mapped)
 {
-    const struct io_region *from = mapped ? NULL : region, *to = mapped ? region : NULL;
-    bool done = false;
+    unsigned i = 0;
 
     iolock_enter(kvm->counted_lock);
-    for (unsigned i = 0; i < KVM_COUNTED_MAX && !done; i++) {
-        done = kvm->counted[i] == from;
-        if (done)
-            kvm->counted[i] = to;
-    }
+    while (i < kvm->counted_count && kvm->counted[i] != region)
+        i++;
+    if (mapped && kvm->counted_count < KVM_COUNTED_MAX)
+        kvm->counted[kvm->counted_count++] = region;
+    else if (mapped)
+        kvm->counted_full = true;
+    else if (i < kvm->counted_count)
+        kvm->counted[i] = kvm->counted[--kvm->counted_count];
     iolock_leave(kvm->counted_lock);
-    return done;
 }
 
 static void set_zones(void *opaque, const struct io_region *region, bool mapped)
@@ -266,8 +270,11 @@ static void set_zones(void *opaque, const struct io_region *region, bool mapped)
         return;
     for (unsigned i = 0; i < ops->posted_count; i++)
         set_zone(kvm, region, &ops->posted[i], mapped);
-    if (kvm->posted.limited && ops->counted.size && list_counted(kvm, region, mapped))
-        set_zone(kvm, region, &ops->counted, mapped);
+    if (!kvm->posted.limited || !ops->counted_count)
+        return;
+    list_counted(kvm, region, mapped);
+    for (unsigned i = 0; i < ops->counted_count; i++)
+        set_zone(kvm, region, &ops->counted[i], mapped);
 }
 
 static void set_zones_mapped(void *opaque, const struct io_region *region)
@@ -289,13 +296,14 @@ void kvm_limit_posted(struct kvm *kvm)
     if (!kvm->posted.ring || !kvm->posted.limited)
         return;
     iolock_enter(kvm->counted_lock);
-    for (unsigned i = 0; i < KVM_COUNTED_MAX; i++) {
-        const struct io_region *region = kvm->counted[i];
-        uint32_t limit = region ? __atomic_load_n(&region->posted_limit, __ATOMIC_ACQUIRE) : 0;
+    for (unsigned i = 0; i < kvm->counted_count; i++) {
+        uint32_t limit = __atomic_load_n(&kvm->counted[i]->posted_limit, __ATOMIC_ACQUIRE);
 
         if (limit)
             room = MIN(room, limit - 1);
     }
+    if (kvm->counted_full)
+        room = 0;
     iolock_leave(kvm->counted_lock);
     posted_set_room(&kvm->posted, room);
 }

@@ -15,7 +15,7 @@
 #include "dm/posted.h"
 #include "ioreq/iomap.h"
 
-#define KVM_COUNTED_MAX 8 /* regions with counted writes; those of more come one by one */
+#define KVM_COUNTED_MAX 128 /* regions with counted registers: three per IDE controller */
 
 struct kvm {
     int fd, vm_fd;
@@ -26,8 +26,10 @@ struct kvm {
     struct kvm_cpuid2 *cpuid; /* what the host's KVM can give a guest */
     struct posted_ring posted; /* from vCPU 0's mapping */
     struct iolock *ring_lock;  /* outermost: held around the accesses that the ring holds */
-    struct iolock *counted_lock; /* leaf: of the regions with counted writes */
+    struct iolock *counted_lock; /* leaf: of the list of regions with counted registers */
     const struct io_region *counted[KVM_COUNTED_MAX];
+    unsigned counted_count;
+    bool counted_full;
     /* The interrupt chips and the timer as they were created, for reset. */
     struct kvm_irqchip chips[3];
     struct kvm_pit_state2 pit;

@@ -53,10 +53,11 @@ struct io_ops {
     unsigned posted_count;
 
     /*
-     * A register of which only the write that completes something has an effect: a data port. Such
-     * writes are collected as far as the region's posted_limit allows. size 0: there is none.
+     * Registers that are like that only at times, or up to some write (the last word of a block at a
+     * data port): collected as far as the posted_limit of every mapped region allows.
      */
-    struct io_span counted;
+    const struct io_span *counted;
+    unsigned counted_count;
 };
 
 struct io_counters {
@@ -68,8 +69,9 @@ struct io_counters {
 /*
  * A region belongs to its device and lives until the map is freed, or until iomap_synchronize() has
  * returned after its removal. The map writes `stat` and `mapped` only. posted_limit is the device's to
- * keep up to date, atomically, whenever an access returns: 0 while no write of ops->counted can have an
- * effect, else 1 + how many can come before one has, whatever their widths.
+ * keep up to date, atomically, whenever an access returns: 0 while no write to its counted registers can
+ * have an effect, else 1 + how many can come before one has, whatever their widths. It is looked at for
+ * regions with counted registers of their own.
  */
 struct io_region {
     const char *name;  /* "ide0.cmd": unique, shown in errors, counters and traces */

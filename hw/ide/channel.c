@@ -34,14 +34,29 @@ bool ide_channel_line(const struct ide_channel *ch)
     return d->intrq && !(ch->control & IDE_CONTROL_NIEN);
 }
 
+/* Something can happen, or is shown on the pin, by itself: an end of work, an interrupt that is pending. */
+static bool is_lively(const struct ide_channel *ch)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        const struct ata_drive *d = &ch->drive[i];
+
+        if (ata_status(d) & ATA_STATUS_BSY || (d->intrq && !(ch->control & IDE_CONTROL_NIEN)))
+            return true;
+    }
+    return false;
+}
+
 /*
- * All writes to the data port but the one that ends a block only fill the buffer. How many are sure not to
- * end it, at the widest.
+ * How many writes to the counted registers (command_counted, pci_ide_bm_counted) are sure to have no
+ * effect. A drive that takes data only fills its buffer with all but the last word of a block; how many words
+ * are left is reckoned at the widest. Else writes to the device register and to the bus master's status
+ * have none while the drives rest; but the one may move the pin, and the other would take away an
+ * interrupt that came after it.
  */
 static void update_posted_limit(struct ide_channel *ch)
 {
     const struct ata_drive *d = selected(ch);
-    uint32_t limit = 0, left = d->block_end - d->buf_pos;
+    uint32_t limit = is_lively(ch), left = d->block_end - d->buf_pos;
 
     if (d->state == ATA_PIO_OUT || d->state == ATA_PACKET)
         limit = left > DATA_WIDEST ? (left + DATA_WIDEST - 1) / DATA_WIDEST : 1;
@@ -242,10 +257,11 @@ static const uint8_t command_widths[8] = {
  * before which posted writes are carried out. One thing differs: a value written while the drive was
  * busy may find it idle by the time it arrives, and is kept instead of ignored. Clause 7 calls that
  * result indeterminate ("shall be written only when both BSY and DRQ are cleared"), so no driver can
- * count on either; and a 48-bit command takes half of the exits. Not so the device register: selecting
- * the other drive moves the interrupt line at once.
+ * count on either; and a 48-bit command takes half of the exits.
  */
 static const struct io_span command_posted = { REG_FEATURE, REG_DEVICE - REG_FEATURE };
+/* Selecting the other drive moves the interrupt line at once if an interrupt is pending. */
+static const struct io_span command_counted[] = { { REG_DATA, DATA_WIDEST }, { REG_DEVICE, 1 } };
 
 static const struct io_ops command_ops = {
     .read = command_read,
@@ -255,7 +271,8 @@ static const struct io_ops command_ops = {
     .widths_at = command_widths,
     .posted = &command_posted,
     .posted_count = 1,
-    .counted = { REG_DATA, DATA_WIDEST },
+    .counted = command_counted,
+    .counted_count = sizeof(command_counted) / sizeof(command_counted[0]),
 };
 
 static uint64_t control_read(void *chip, uint64_t off, unsigned size)

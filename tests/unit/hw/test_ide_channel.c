@@ -425,6 +425,13 @@ static void test_posted(void **state)
     expect_no_effect(fi, ops->posted);
 
     assert_true(pin(fi)); /* what keeps the device register out: */
+    assert_int_equal(fi->ch.command_block.posted_limit, 1);
+    out8(fi, DEVICE, 0xb0);
+    assert_false(pin(fi));
+    assert_int_equal(fi->ch.command_block.posted_limit, 1); /* it would come back */
+    out8(fi, DEVICE, 0xa0);
+    in8(fi, STATUS);
+    assert_int_equal(fi->ch.command_block.posted_limit, 0);
     out8(fi, DEVICE, 0xb0);
     assert_false(pin(fi));
     fake_ide_free(fi);
@@ -443,6 +450,22 @@ struct poster {
     } ring[169];
     unsigned held, room, exits;
 };
+/* What KVM collects on one vCPU, by offset. */
+static bool posts(const struct io_ops *ops, uint16_t port, unsigned size)
+{
+    const struct io_span *sets[2] = { ops->posted, ops->counted };
+    const unsigned counts[2] = { ops->posted_count, ops->counted_count };
+
+    for (unsigned s = 0; s < 2; s++) {
+        for (unsigned i = 0; i < counts[s]; i++) {
+            const struct io_span *span = &sets[s][i];
+
+            if (port >= DATA + span->off && port + size <= DATA + span->off + span->size)
+                return true;
+        }
+    }
+    return false;
+}
 
 static void put(struct fake_ide *fi, uint16_t port, unsigned size, uint32_t value)
 {
@@ -477,17 +500,9 @@ static void access_ended(struct poster *p)
     p->exits++;
 }
 
-static bool inside(const struct io_span *span, uint16_t port, unsigned size)
-{
-    return port >= DATA + span->off && port + size <= DATA + span->off + span->size;
-}
-
 static void guest_out(struct poster *p, uint16_t port, unsigned size, uint32_t value)
 {
-    const struct io_ops *ops = p->fi->ch.command_block.ops;
-
-    if (p->held < p->room &&
-        (inside(&ops->counted, port, size) || inside(ops->posted, port, size))) {
+    if (p->held < p->room && posts(p->fi->ch.command_block.ops, port, size)) {
         p->ring[p->held].port = port;
         p->ring[p->held].size = size;
         p->ring[p->held++].value = value;
@@ -537,11 +552,13 @@ static void write_posted(unsigned widths, bool noise, unsigned most_exits)
     out8(fi, COUNT, 2);
     out8(fi, COMMAND, 0xc6); /* SET MULTIPLE MODE */
     in8(fi, STATUS);
+    p.room = 169;
     guest_out(&p, DEVICE, 1, 0xe0);
     guest_out(&p, COUNT, 1, 6);
     guest_out(&p, LBA0, 1, 10);
     guest_out(&p, LBA1, 1, 0);
     guest_out(&p, LBA2, 1, 0);
+    assert_int_equal(p.held, 5);
     guest_out(&p, COMMAND, 1, 0xc5); /* WRITE MULTIPLE */
     p.exits = 0;
     for (unsigned block = 0; block < 3; block++) {
@@ -585,14 +602,26 @@ static void test_counted_limit(void **state)
     assert_int_equal(*limit, 128); /* the next block */
     for (unsigned i = 1; i < ATA_BUFFER_SECTORS; i++)
         write_data(fi, data, 512);
-    assert_int_equal(*limit, 0); /* busy */
+    assert_int_equal(*limit, 1); /* busy: its end may come at any time */
     run(fi);
     assert_int_equal(*limit, 128); /* the host's answer brings the next block */
     soft_reset(fi);
     assert_int_equal(*limit, 0);
     command28(fi, 0, 0x20, 0, 1);
+    assert_int_equal(*limit, 1);
     run(fi);
+    assert_true(pin(fi));
+    assert_int_equal(*limit, 1);
+    out8(fi, CONTROL, 2); /* nIEN: pending, but nobody can see it */
+    assert_int_equal(*limit, 0);
+    out8(fi, CONTROL, 0);
+    assert_int_equal(*limit, 1);
+    in8(fi, STATUS);
     assert_int_equal(*limit, 0); /* data to read: writes to the port do nothing */
+    out8(fi, CONTROL, 4);
+    assert_int_equal(*limit, 1); /* both are in reset */
+    out8(fi, CONTROL, 0);
+    assert_int_equal(*limit, 0);
     fake_ide_free(fi);
 }
 
