@@ -6,8 +6,9 @@
 #include <time.h>
 
 #include "block/internal.h"
+#include "block/job.h"
 
-struct block_list block_all = LIST_HEAD_INITIALIZER(block_all);
+struct block_list block_all = TAILQ_HEAD_INITIALIZER(block_all);
 
 static struct {
     block_stop_fn fn;
@@ -107,7 +108,7 @@ struct block *block_new(const struct block_options *opt, struct image *image, GE
     pthread_mutex_init(&blk->mutex, NULL);
     TAILQ_INIT(&blk->live);
     TAILQ_INIT(&blk->ready);
-    LIST_INSERT_HEAD(&block_all, blk, link);
+    TAILQ_INSERT_TAIL(&block_all, blk, link);
     if (image && !block_set_root(blk, image, opt->readonly, 0, error)) {
         block_destroy(blk);
         blk = NULL;
@@ -118,7 +119,7 @@ struct block *block_new(const struct block_options *opt, struct image *image, GE
 
 void block_destroy(struct block *blk)
 {
-    LIST_REMOVE(blk, link);
+    TAILQ_REMOVE(&block_all, blk, link);
     throttle_leave(blk->throttle);
     if (blk->aio)
         aio_close(blk->aio);
@@ -176,7 +177,7 @@ static bool all_quiet(void)
 {
     struct block *blk;
 
-    LIST_FOREACH(blk, &block_all, link) {
+    TAILQ_FOREACH(blk, &block_all, link) {
         if (!blk->closed && !is_quiet(blk))
             return false;
     }
@@ -219,7 +220,7 @@ static void set_undelayed(struct block *only, bool on)
 {
     struct block *blk;
 
-    LIST_FOREACH(blk, &block_all, link) {
+    TAILQ_FOREACH(blk, &block_all, link) {
         if (only && blk != only)
             continue;
         pthread_mutex_lock(&blk->mutex);
@@ -296,12 +297,22 @@ static void flush_at_close(struct block *blk)
     block_submit(blk, req);
 }
 
+/* What copies the disk has to be done with it; a thread that hangs in its target is left alone. */
+static void end_job(struct block *blk)
+{
+    if (blk->job)
+        job_cancel_wait(blk->job, BLOCK_CLOSE_WAIT_MS);
+    if (blk->job && blk->job->ops->orphan)
+        blk->job->ops->orphan(blk->job);
+}
+
 void block_close(struct block *blk)
 {
     bool quiet;
 
     if (!blk)
         return;
+    end_job(blk);
     block_abandon_all(blk);
     blk->paused = 0;
     quiet = wait_quiet(blk, BLOCK_CLOSE_WAIT_MS);
@@ -325,7 +336,7 @@ void block_resume_all(void)
 {
     struct block *blk;
 
-    LIST_FOREACH(blk, &block_all, link)
+    TAILQ_FOREACH(blk, &block_all, link)
         block_resume(blk);
 }
 
@@ -333,8 +344,8 @@ void block_foreach(void (*fn)(void *opaque, struct block *blk), void *opaque)
 {
     struct block *blk, *next;
 
-    for (blk = LIST_FIRST(&block_all); blk; blk = next) {
-        next = LIST_NEXT(blk, link);
+    for (blk = TAILQ_FIRST(&block_all); blk; blk = next) {
+        next = TAILQ_NEXT(blk, link);
         if (!blk->closed)
             fn(opaque, blk);
     }

@@ -118,6 +118,7 @@ struct block {
     bool readonly;    /* whatever the image can */
     bool writes;      /* how it uses the image */
     unsigned paused;
+    struct job *job; /* at work on it; NULL: none */
     const struct block_drive_ops *drive_ops;
     void *drive;
     struct iolock *drive_lock;
@@ -136,10 +137,10 @@ struct block {
     unsigned undelayed;               /* limits count but do not delay: a drain waits for it */
     bool closed; /* close gave up waiting: the last request frees it */
     struct block_stats stats;
-    LIST_ENTRY(block) link;
+    TAILQ_ENTRY(block) link;
 };
 
-LIST_HEAD(block_list, block);
+TAILQ_HEAD(block_list, block);
 extern struct block_list block_all; /* main loop's thread */
 
 /* A new disk on an image (NULL: none); takes the caller's reference, also on failure. */

@@ -55,7 +55,7 @@ static bool in_use(GError **error, const char *path, int perm, bool we_use)
             "is in use by another process that allows no other to %s it; end that one, or give "
             "%sfile.locking=off if sharing it is safe",
             perm == IMAGE_WRITE ? "write to" : "read",
-            perm == IMAGE_WRITE ? "readonly=on, or snapshot=on, or " : "");
+            perm == IMAGE_WRITE ? "snapshot=on, or " : "");
     else
         block_error(error, EAGAIN, path,
                     "is in use by another process that %s it; end that one, or give "
@@ -99,4 +99,14 @@ bool image_lock(int fd, bool writer, const char *path, GError **error)
             return err == EAGAIN ? in_use(error, path, perm, true) : no_locks(error, path, err);
     }
     return true;
+}
+
+void image_lock_share(int fd)
+{
+    for (int perm = 0; perm < IMAGE_PERMISSIONS; perm++) {
+        struct flock fl = one_byte(F_UNLCK, USED_BYTE + perm);
+
+        if (used(true, perm) && !used(false, perm))
+            fcntl(fd, F_OFD_SETLK, &fl);
+    }
 }

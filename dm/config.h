@@ -18,7 +18,7 @@ struct blockdev_config {
     GHashTable *opts; /* char * -> char * */
 };
 
-/* -drive and its short forms (-hda .. -hdd, -cdrom, the positional image), or a -device's own node.
+/* -drive and its short forms (-hda .. -hdd, -fda, -fdb, -cdrom, the positional image), or a -device's own node.
  * Strings are owned here. */
 struct drive_config {
     char *id; /* never NULL after parsing: "ide0-hd0" as QEMU names them */
@@ -95,7 +95,7 @@ struct vm_config {
     bool vga_given;
     bool nodefaults, no_user_config, nographic;
     bool start_stopped; /* -S */
-    bool no_reboot, no_shutdown;
+    bool no_reboot, no_shutdown, no_fd_bootchk;
     bool daemonize;
     char *pidfile;
     bool rtc_localtime;

@@ -7,6 +7,7 @@
 
 #define IDE_BUSES 2
 #define IDE_UNITS 2
+#define FLOPPY_UNITS 2
 
 /* Where a drive was asked to sit; -1: not said. Same order as config->drives. */
 struct drive_place {
@@ -187,6 +188,13 @@ static bool set_aio(struct drive_config *d, const char *what, GHashTable *opts, 
     return true;
 }
 
+static enum drive_if interface_of(const char *word)
+{
+    if (word && !strcmp(word, "none"))
+        return DRIVE_IF_NONE;
+    return word && !strcmp(word, "floppy") ? DRIVE_IF_FLOPPY : DRIVE_IF_IDE;
+}
+
 static void set_drive_names(struct drive_config *d, GHashTable *opts)
 {
     const char *word = opts_get(opts, "if");
@@ -197,7 +205,7 @@ static void set_drive_names(struct drive_config *d, GHashTable *opts)
     d->serial = g_strdup(opts_get(opts, "serial"));
     d->werror = g_strdup(opts_get(opts, "werror"));
     d->rerror = g_strdup(opts_get(opts, "rerror"));
-    d->interface = word && !strcmp(word, "none") ? DRIVE_IF_NONE : DRIVE_IF_IDE;
+    d->interface = interface_of(word);
     word = opts_get(opts, "media");
     d->cd = word && !strcmp(word, "cdrom");
 }
@@ -207,7 +215,9 @@ static void set_drive_flags(struct drive_config *d, GHashTable *opts)
     const char *locking = opts_get(opts, "file.locking"), *discard = opts_get(opts, "discard");
 
     d->readonly = opts_bool(opts, "readonly", d->cd);
-    d->auto_read_only = opts_bool(opts, "auto-read-only", false);
+    /* A floppy that cannot be written has its tab shut; install media often lie so. */
+    d->auto_read_only = opts_bool(opts, "auto-read-only", d->interface == DRIVE_IF_FLOPPY &&
+                                  !opts_get(opts, "readonly"));
     d->locking = !locking || strcmp(locking, "off");
     d->discard = discard && (!strcmp(discard, "unmap") || !strcmp(discard, "on"));
     d->size_bytes = opts_number(opts, "size", 0);
@@ -225,7 +235,7 @@ static bool has_file_options(const struct drive_config *d)
                                g_hash_table_contains(d->node_options, path));
 }
 
-/* Known, a protocol of its own that needs no file name, or -- a CD -- nothing at all. */
+/* Known, a protocol of its own that needs no file name, or -- a CD, a floppy -- nothing at all. */
 static bool check_drive(struct drive_config *d, const char *what, GError **error)
 {
     const struct node_driver *driver = d->format ? node_driver_find(d->format) : NULL;
@@ -237,8 +247,9 @@ static bool check_drive(struct drive_config *d, const char *what, GError **error
     if (d->format && !driver)
         return opt_error(error, "%s format=%s: not supported: %s", what, d->format,
                          why ? why : "there is no such format; raw works");
-    if (d->cd && (!d->file || !*d->file) && !has_file_options(d)) {
-        g_clear_pointer(&d->file, g_free); /* -cdrom "": the drive is empty */
+    if ((d->cd || d->interface == DRIVE_IF_FLOPPY) && !alone && (!d->file || !*d->file) &&
+        !has_file_options(d)) {
+        g_clear_pointer(&d->file, g_free); /* -cdrom "", -fda "": the drive is empty */
         g_clear_pointer(&d->format, g_free);
         return true;
     }
@@ -298,6 +309,17 @@ bool apply_cdrom(struct parser *p, const struct option_use *use, GError **error)
 
     d->file = g_strdup(use->arg);
     d->cd = d->readonly = true;
+    return check_drive(d, use->what, error);
+}
+
+/* -fda FILE, -fdb FILE; "" is an empty drive. */
+bool apply_fd(struct parser *p, const struct option_use *use, GError **error)
+{
+    struct drive_config *d = add_drive(p, use->spec->name[2] - 'a', -1, -1);
+
+    d->interface = DRIVE_IF_FLOPPY;
+    d->file = g_strdup(use->arg);
+    d->auto_read_only = true;
     return check_drive(d, use->what, error);
 }
 
@@ -364,6 +386,26 @@ static bool place_ide(struct parser *p, guint i, GError **error)
     return true;
 }
 
+static bool place_floppy(struct parser *p, guint i, GError **error)
+{
+    struct drive_config *d = g_ptr_array_index(p->config->drives, i);
+    const struct drive_place *at = g_ptr_array_index(p->places, i);
+    int unit = at->index >= 0 ? at->index : at->unit;
+
+    if (unit < 0) {
+        for (unit = 0; taken(p, i, DRIVE_IF_FLOPPY, 0, unit);)
+            unit++;
+    }
+    if (unit >= FLOPPY_UNITS || at->bus > 0)
+        return opt_error(error, "-drive if=floppy: two floppy drives at most, index 0 (A) and 1 (B)");
+    if (taken(p, i, DRIVE_IF_FLOPPY, 0, unit))
+        return opt_error(error, "-drive if=floppy: index %d is there already", unit);
+    d->unit = unit;
+    if (!d->id)
+        d->id = g_strdup_printf("floppy%d", unit);
+    return true;
+}
+
 static void place_none(struct parser *p, guint i)
 {
     struct drive_config *d = g_ptr_array_index(p->config->drives, i);
@@ -374,6 +416,18 @@ static void place_none(struct parser *p, guint i)
         d->id = g_strdup_printf("none%d", d->unit);
 }
 
+static bool place_drive(struct parser *p, guint i, GError **error)
+{
+    const struct drive_config *d = g_ptr_array_index(p->config->drives, i);
+
+    if (d->interface == DRIVE_IF_FLOPPY)
+        return place_floppy(p, i, error);
+    if (d->interface == DRIVE_IF_IDE)
+        return place_ide(p, i, error);
+    place_none(p, i);
+    return true;
+}
+
 static bool place_drives(struct parser *p, GError **error)
 {
     GPtrArray *drives = p->config->drives;
@@ -382,12 +436,10 @@ static bool place_drives(struct parser *p, GError **error)
     for (guint i = 0; i < drives->len; i++) {
         struct drive_config *d = g_ptr_array_index(drives, i);
 
-        if (d->interface == DRIVE_IF_IDE && !strcmp(p->config->machine, "none"))
-            return opt_error(error, "-drive file=%s: machine none has no IDE; use if=none",
-                             d->file);
-        if (d->interface == DRIVE_IF_NONE)
-            place_none(p, i);
-        else if (!place_ide(p, i, error))
+        if (d->interface != DRIVE_IF_NONE && !strcmp(p->config->machine, "none"))
+            return opt_error(error, "-drive file=%s: machine none has no IDE and no floppy drives; use "
+                             "if=none", d->file ? d->file : "");
+        if (!place_drive(p, i, error))
             return false;
         if (!g_hash_table_add(ids, d->id))
             return opt_error(error, "-drive id=%s: the id is taken", d->id);
@@ -499,6 +551,31 @@ static bool join_device(struct parser *p, const struct device_config *dev, GErro
     return true;
 }
 
+/* Drive A is there, empty, unless something else was said about floppy drives. */
+static bool add_default_floppy(struct parser *p, GError **error)
+{
+    struct vm_config *c = p->config;
+    bool said = c->nodefaults || !strcmp(c->machine, "none");
+
+    for (guint i = 0; i < c->devices->len; i++) {
+        const struct device_config *dev = g_ptr_array_index(c->devices, i);
+
+        said |= !strcmp(dev->driver, "floppy");
+    }
+    for (guint i = 0; i < c->drives->len; i++) {
+        const struct drive_config *d = g_ptr_array_index(c->drives, i);
+        const struct drive_place *at = g_ptr_array_index(p->places, i);
+
+        said |= d->interface == DRIVE_IF_FLOPPY && at->index <= 0 && at->unit <= 0;
+    }
+    if (said)
+        return true;
+    if (find_drive(p, "floppy0"))
+        return opt_error(error, "-drive id=floppy0: drive A has that name; another, or -nodefaults");
+    add_drive(p, 0, -1, -1)->interface = DRIVE_IF_FLOPPY;
+    return place_floppy(p, c->drives->len - 1, error);
+}
+
 bool finish_drives(struct parser *p, GError **error)
 {
     struct vm_config *c = p->config;
@@ -517,5 +594,5 @@ bool finish_drives(struct parser *p, GError **error)
             return false;
     }
     add_default_cd(p);
-    return true;
+    return add_default_floppy(p, error);
 }

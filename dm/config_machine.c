@@ -339,7 +339,8 @@ bool apply_flag(struct parser *p, const struct option_use *use, GError **error)
         bool *flag;
     } flags[] = {
         {"S", &c->start_stopped},      {"no-reboot", &c->no_reboot},
-        {"no-shutdown", &c->no_shutdown}, {"nodefaults", &c->nodefaults},
+        {"no-shutdown", &c->no_shutdown}, {"no-fd-bootchk", &c->no_fd_bootchk},
+        {"nodefaults", &c->nodefaults},
         {"no-user-config", &c->no_user_config}, {"daemonize", &c->daemonize},
     };
 

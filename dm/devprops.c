@@ -112,6 +112,38 @@ static const struct opt_desc isa_ide_props[] = {
     OPT_END,
 };
 
+#define FLOPPY_TYPES "auto|144|288|120|360|none"
+
+static const struct opt_desc floppy_props[] = {
+    {.name = "drive", .type = OPT_STRING,
+     .help = "id of the -drive, or node-name of the -blockdev", .fallback = "an empty drive"},
+    {.name = "unit", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "0: A, 1: B",
+     .fallback = "the first free"},
+    {.name = "drive-type", .type = OPT_ENUM, .values = FLOPPY_TYPES,
+     .help = "the drive; auto: by the medium at the start", .fallback = "auto"},
+    {.name = "bootindex", .type = OPT_NUMBER, .min = -1, .max = INT32_MAX,
+     .help = "place in the boot order, lowest first; -1: none", .fallback = "-1"},
+    PROP_BUS("floppy-bus.0"),
+    {.name = "share-rw", .type = OPT_ENUM, .values = "off",
+     .help = "others may write to the image"},
+    {.name = "write-cache", .type = OPT_ENUM, .values = "auto",
+     .help = "a floppy drive has none"},
+    {.name = "werror", .type = OPT_STRING, .refusal = "give werror= to -drive"},
+    {.name = "rerror", .type = OPT_STRING, .refusal = "give rerror= to -drive"},
+    OPT_END,
+};
+
+/* For -global: the controller is a part of the machine. */
+static const struct opt_desc isa_fdc_props[] = {
+    {.name = "fdtypeA", .type = OPT_ENUM, .values = FLOPPY_TYPES,
+     .help = "drive A, if it is not a -device", .fallback = "auto"},
+    {.name = "fdtypeB", .type = OPT_ENUM, .values = FLOPPY_TYPES,
+     .help = "drive B, if it is not a -device", .fallback = "auto"},
+    {.name = "fallback", .type = OPT_ENUM, .values = "144|288|120|360",
+     .help = "what auto is without a medium", .fallback = "288"},
+    OPT_END,
+};
+
 static const struct opt_desc vga_props[] = {
     {.name = "vgamem_mb", .type = OPT_NUMBER, .min = 1, .max = 256,
      .help = "video memory in MiB, a power of two", .fallback = "16"},
@@ -163,6 +195,7 @@ static const struct opt_desc no_props[] = {OPT_END};
 
 static const struct device_desc devices[] = {
     {"cmd646-ide", "pci-device", "PCI", "CMD PCI-0646, two more IDE channels", true, cmd646_props},
+    {"floppy", "device", "floppy-bus", "floppy drive", true, floppy_props},
     {"ide-cd", "ide-device", "IDE", "ATAPI CD and DVD drive", true, ide_cd_props},
     {"ide-hd", "ide-device", "IDE", "ATA hard disk", true, ide_hd_props},
     {"isa-debug-exit", "isa-device", "ISA", "port that ends the process", true, debug_exit_props},
@@ -179,6 +212,7 @@ static const struct device_desc devices[] = {
     {"i440FX", "pci-device", "PCI", "host bridge's PCI function", false, no_props},
     {"PIIX3", "pci-device", "PCI", "PCI to ISA bridge", false, no_props},
     {"piix3-ide", "pci-device", "PCI", "IDE controller with bus master", false, no_props},
+    {"isa-fdc", "isa-device", "ISA", "floppy controller, 82077AA", false, isa_fdc_props},
     {"i8042", "isa-device", "ISA", "keyboard and mouse controller", false, no_props},
     {"i8257", "isa-device", "ISA", "DMA controller registers", false, no_props},
     {"mc146818rtc", "isa-device", "ISA", "clock and CMOS memory", false, no_props},
@@ -223,8 +257,6 @@ static const struct {
     {"usb-*", "there is no USB"},
     {"*-usb-*", "there is no USB"},
     {"qemu-xhci", "there is no USB"},
-    {"floppy", "floppy drives come later"},
-    {"isa-fdc", "floppy drives come later"},
     {"isa-parallel", "there is no parallel port"},
     {"pci-serial*", "use isa-serial"},
     {"cirrus-vga", "use VGA"},

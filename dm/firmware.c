@@ -223,14 +223,23 @@ static void cmos_boot(struct firmware *fw)
     for (unsigned i = 0; i < 3 && order[i]; i++)
         codes[i] = boot_code(order[i]);
     cmos(fw, 0x3d, codes[1] << 4 | codes[0]);
-    cmos(fw, 0x38, codes[2] << 4); /* bit 0 stays 0: a floppy needs its boot signature */
+    /* Bit 0: a floppy need not have the boot signature. */
+    cmos(fw, 0x38, codes[2] << 4 | c->no_fd_bootchk);
+}
+
+/* Equipment: FPU, PS/2 mouse; bit 0 floppies, bits 6, 7 how many less one. */
+static void cmos_floppies(struct firmware *fw)
+{
+    unsigned count = !!fw->floppy_types[0] + !!fw->floppy_types[1];
+
+    cmos(fw, 0x10, fw->floppy_types[0] << 4 | fw->floppy_types[1]);
+    cmos(fw, 0x14, 0x02 | 0x04 | (count ? 0x01 | (count - 1) << 6 : 0));
 }
 
 void firmware_reset(struct firmware *fw)
 {
     cmos_memory(fw);
-    cmos(fw, 0x10, 0);           /* no floppy drive */
-    cmos(fw, 0x14, 0x02 | 0x04); /* equipment: FPU, PS/2 mouse */
+    cmos_floppies(fw);
     cmos(fw, 0x5f, fw->config->cpus - 1);
     cmos_disks(fw);
     cmos_boot(fw);

@@ -35,6 +35,7 @@ struct firmware {
     const struct vm_config *config;
     struct memory *memory;
     struct device *fw_cfg, *rtc;
+    unsigned floppy_types[2]; /* as CMOS has them, drive A first; 0: none */
     GArray *disks; /* struct firmware_disk */
     GArray *boot;  /* what has a bootindex */
     struct kernel_image kernel; /* lent to fw_cfg */

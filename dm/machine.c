@@ -79,6 +79,7 @@ static int64_t rtc_base(const struct vm_config *c)
  *   1ce,1cf       Bochs VBE                    -
  *   2e8 2f8 3e8 3f8  UARTs                     3 3 4 4
  *   3b0-3df       VGA                          -
+ *   3f0-3f5,3f7   floppy controller            6, DMA 2
  *   4d0,4d1       ELCR (in KVM)                -
  *   510-51b       fw_cfg                       -
  *   cf8-cff       PCI configuration, reset at cf9
@@ -100,7 +101,8 @@ static bool build_isa(struct machine *m)
     if (!machine_keep(m, m->firmware.fw_cfg))
         return false;
     m->keyboard = i8042_new(env, "i8042", &kbc, WHY);
-    return machine_keep(m, m->keyboard) && machine_keep(m, i8237_new(env, "dma", &dma, WHY)) &&
+    m->dma = i8237_new(env, "dma", &dma, WHY);
+    return machine_keep(m, m->keyboard) && machine_keep(m, m->dma) &&
            machine_keep(m, post_port_new(env, "post", WHY)) &&
            machine_keep(m, port92_new(env, "port92", &port92, WHY)) && machine_add_serials(m);
 }
@@ -162,7 +164,7 @@ static bool build(struct machine *m, GError **error)
         return false;
     if (!m->pci)
         memory_set_isa(m->parts.memory);
-    return build_isa(m) && build_instead_of_kvm(m) &&
+    return build_isa(m) && machine_add_floppies(m, error) && build_instead_of_kvm(m) &&
            (m->pci ? build_pci(m) : build_isa_ide(m)) && machine_add_vga(m, error) &&
            machine_add_ide(m, error) && machine_add_isa_devices(m, error) &&
            machine_describe_disks(m, error) && firmware_describe(&m->firmware, error);

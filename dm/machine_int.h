@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the files of the machine share: machine.c has the boards, machine_ide.c the IDE controllers and
- * their buses, machine_drives.c who sits at which IDE place, machine_devices.c what -device adds.
+ * their buses, machine_drives.c who sits at which IDE place,
+ * machine_floppy.c the floppy drives, machine_devices.c what -device adds.
  */
 #ifndef DM_MACHINE_INT_H
 #define DM_MACHINE_INT_H
@@ -18,7 +19,7 @@ struct machine {
     bool pci;
     GPtrArray *devices; /* struct device *, in order of making; freed in reverse */
     struct pci_bus *bus;
-    struct device *pm, *keyboard, *vga;
+    struct device *pm, *keyboard, *vga, *dma;
     GPtrArray *ide; /* struct ide_controller *: the machine's own, then -device's in their order */
     struct firmware firmware;
     char why[200]; /* of the constructor that failed */
@@ -81,6 +82,9 @@ char *machine_ide_bus_names(const struct machine *m); /* "ide.0, ide.1"; g_free 
 bool machine_ide_bootable(const struct machine *m, const struct ide_bus *bus);
 /* Makes an ISA channel's controller; false with m->why. */
 bool machine_make_isa_ide(struct machine *m, struct ide_controller *c);
+
+/* The floppy controller with its drives, which the firmware is told of. After the 8237. */
+bool machine_add_floppies(struct machine *m, GError **error);
 
 /* The display adapter, the -serial ports, and what -device and -debugcon add on the ISA bus. */
 bool machine_add_vga(struct machine *m, GError **error);

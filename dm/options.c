@@ -106,11 +106,12 @@ static const struct opt_desc action_subs[] = {
 static const struct opt_desc drive_subs[] = {
     {.name = "file", .type = OPT_STRING, .help = "disk image or block device"},
     {.name = "format", .type = OPT_STRING, .help = "image format: raw, qcow2 ... (-blockdev help)",
-     .fallback = "raw, if nothing else is recognized"},
+     .fallback = "by the name: .qcow2, .vmdk, .vdi, .vhd; else raw"},
     {.name = "driver", .type = OPT_STRING, .alias_of = "format"},
-    {.name = "if", .type = OPT_ENUM, .values = "ide|none", .help = "none: for a -device to use",
+    {.name = "if", .type = OPT_ENUM, .values = "ide|floppy|none",
+     .help = "none: for a -device to use",
      .fallback = "ide"},
-    {.name = "index", .type = OPT_NUMBER, .min = 0, .max = 3, .help = "bus * 2 + unit",
+    {.name = "index", .type = OPT_NUMBER, .min = 0, .max = 3, .help = "bus * 2 + unit; a floppy drive: 0 is A, 1 is B",
      .fallback = "the first free"},
     {.name = "bus", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "IDE channel"},
     {.name = "unit", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "0 master, 1 slave"},
@@ -220,7 +221,7 @@ static const struct option_spec specs[] = {
      rtc_subs, "rtc", apply_rtc, NULL},
     {"no-hpet", SECTION_MACHINE, ARG_NONE, NULL, "there is no HPET anyway", NULL, NULL, NULL,
      apply_accepted, NULL},
-    {"nodefaults", SECTION_MACHINE, ARG_NONE, NULL, "no serial port and display unless asked for",
+    {"nodefaults", SECTION_MACHINE, ARG_NONE, NULL, "no serial port, display and floppy drive unless asked for",
      NULL, NULL, NULL, apply_flag, NULL},
 
     {"hda", SECTION_DISK, ARG_WORD, "FILE", "IDE disk 0; so is a FILE without option", NULL, NULL,
@@ -236,6 +237,10 @@ static const struct option_spec specs[] = {
      "driver", NULL, NULL, apply_blockdev, list_node_drivers},
     {"cdrom", SECTION_DISK, ARG_WORD, "FILE", "CD in the drive ide1-cd0 (the secondary master)", NULL,
      NULL, NULL, apply_cdrom, NULL},
+    {"fda", SECTION_DISK, ARG_WORD, "FILE", "floppy in drive A, floppy0", NULL, NULL, NULL, apply_fd,
+     NULL},
+    {"fdb", SECTION_DISK, ARG_WORD, "FILE", "floppy in drive B, floppy1", NULL, NULL, NULL, apply_fd,
+     NULL},
     {"snapshot", SECTION_DISK, ARG_NONE, NULL, "snapshot=on for every -drive", NULL, NULL, NULL,
      apply_snapshot, NULL},
 
@@ -292,6 +297,8 @@ static const struct option_spec specs[] = {
     {"boot", SECTION_BOOT, ARG_LIST, "[order=]LETTERS[,NAME=VALUE...]", "what is booted from",
      "order",
      boot_subs, "boot-opts", apply_boot, NULL},
+    {"no-fd-bootchk", SECTION_BOOT, ARG_NONE, NULL, "boot from floppies without a boot signature, too",
+     NULL, NULL, NULL, apply_flag, NULL},
     {"S", SECTION_BOOT, ARG_NONE, NULL, "do not start the guest; QMP cont does", NULL, NULL, NULL,
      apply_flag, NULL},
     {"no-reboot", SECTION_BOOT, ARG_NONE, NULL, "end when the guest resets (exit code 2, or 4)",
@@ -356,8 +363,6 @@ static const struct {
     bool takes_arg;
     const char *hint;
 } refused[] = {
-    {"fda", true, "not supported yet: floppy drives come later; -hda FILE works for disks"},
-    {"fdb", true, "not supported yet: floppy drives come later; -hda FILE works for disks"},
     {"pflash", true, "not supported: use -bios FILE"},
     {"mtdblock", true, "not supported: use -hda FILE"},
     {"sd", true, "not supported: use -hda FILE"},
@@ -373,7 +378,6 @@ static const struct {
     {"portrait", false, "not supported: there is no window"},
     {"sdl", false, "not supported: use -display text"},
     {"win2k-hack", false, "not supported: leave it out"},
-    {"no-fd-bootchk", false, "not supported: floppy drives come later; leave it out"},
     {"no-acpi", false, "not supported yet: tell the guest instead (Linux: acpi=off)"},
     {"acpitable", true, "not supported: the firmware makes the ACPI tables"},
     {"smbios", true, "not supported yet: use -uuid for the UUID"},

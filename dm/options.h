@@ -94,7 +94,7 @@ option_apply_fn apply_accepted, apply_object, apply_version, apply_help, apply_h
 bool finish_machine(struct parser *p, GError **error);
 
 /* config_drive.c: disks and block nodes */
-option_apply_fn apply_drive, apply_hd, apply_cdrom, apply_snapshot, apply_blockdev;
+option_apply_fn apply_drive, apply_hd, apply_fd, apply_cdrom, apply_snapshot, apply_blockdev;
 bool finish_drives(struct parser *p, GError **error); /* after the devices are known */
 /* config_blockdev.c */
 bool finish_blockdevs(struct parser *p, GError **error); /* puts them in order */

@@ -4,6 +4,7 @@
 
 #include "block/node.h"
 #include "block/open.h"
+#include "block/throttle.h"
 #include "dm/json.h"
 #include "dm/options.h"
 #include "dm/qmp.h"
@@ -106,12 +107,29 @@ static int backing_depth(const struct image *img)
     return depth;
 }
 
-static void add_limits(JsonObject *o)
-{
-    static const char *const names[] = {"bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"};
+/* The limits of block_set_io_throttle and query-block, by their names there. */
+static const char *const rates[] = {"bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"};
 
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-        json_object_set_int_member(o, names[i], 0);
+static void add_limits(JsonObject *o, struct block *blk)
+{
+    struct throttle_config cfg = {0};
+    const char *group = NULL;
+    bool limited = blk && block_get_throttle(blk, &cfg, &group);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rates); i++) {
+        g_autofree char *max = g_strconcat(rates[i], "_max", NULL);
+        g_autofree char *length = g_strconcat(rates[i], "_max_length", NULL);
+
+        json_object_set_int_member(o, rates[i], (gint64)throttle_config_get(&cfg, rates[i]));
+        if (!limited || !throttle_config_get(&cfg, max))
+            continue;
+        json_object_set_int_member(o, max, (gint64)throttle_config_get(&cfg, max));
+        json_object_set_int_member(o, length, (gint64)throttle_config_get(&cfg, length));
+    }
+    if (limited && cfg.iops_size)
+        json_object_set_int_member(o, "iops_size", (gint64)cfg.iops_size);
+    if (limited && group)
+        json_object_set_string_member(o, "group", group);
 }
 
 /* BlockDeviceInfo. */
@@ -129,7 +147,7 @@ static JsonObject *node_object(struct image *img, struct block *blk, bool flat)
         json_object_set_string_member(o, "backing_file", image_filename(img->backing));
     json_object_set_boolean_member(o, "encrypted", FALSE);
     json_object_set_string_member(o, "detect_zeroes", zeroes[img->flags.detect_zeroes]);
-    add_limits(o);
+    add_limits(o, blk);
     json_object_set_int_member(o, "write_threshold", 0);
     json_object_set_boolean_member(cache, "writeback", !blk || block_write_cache(blk));
     json_object_set_boolean_member(cache, "direct", img->flags.direct);
@@ -489,8 +507,35 @@ static JsonNode *do_resize(struct vm *vm, JsonObject *args, GError **error)
                : nothing();
 }
 
+static JsonNode *do_throttle(struct vm *vm, JsonObject *args, GError **error)
+{
+    struct block *blk = find_disk(args, error);
+    g_autoptr(GList) names = json_object_get_members(args);
+    struct throttle_config cfg = {0};
+
+    (void)vm;
+    if (!blk)
+        return NULL;
+    for (GList *l = names; l; l = l->next) {
+        const char *name = l->data;
+        gint64 value;
+
+        if (!strcmp(name, "device") || !strcmp(name, "id") || !strcmp(name, "group"))
+            continue;
+        value = json_object_get_int_member(args, name);
+        if (value < 0)
+            return fail(error, QMP_GENERIC_ERROR, "%s value must be within [0, %llu]", name,
+                        THROTTLE_VALUE_MAX);
+        throttle_config_set(&cfg, name, (uint64_t)value);
+    }
+    return block_set_throttle(blk, &cfg, string_arg(args, "group"), error) ? nothing() : NULL;
+}
+
 /* ---- the table ---- */
 
+#define RATE(name)                                                                                 \
+    {name, QMP_INT, false, NULL}, {name "_max", QMP_INT, true, NULL},                              \
+        {name "_max_length", QMP_INT, true, NULL}
 #define DISK_ARGS {"device", QMP_STRING, true, NULL}, {"id", QMP_STRING, true, NULL}
 
 static const struct qmp_arg flat_args[] = {{"flat", QMP_BOOL, true, NULL}, {0}};
@@ -516,6 +561,13 @@ static const struct qmp_arg resize_args[] = {{"device", QMP_STRING, true, NULL},
                                              {"size", QMP_INT, false, NULL},
                                              {0}};
 
+static const struct qmp_arg throttle_args[] = {DISK_ARGS,
+                                               RATE("bps"), RATE("bps_rd"), RATE("bps_wr"),
+                                               RATE("iops"), RATE("iops_rd"), RATE("iops_wr"),
+                                               {"iops_size", QMP_INT, true, NULL},
+                                               {"group", QMP_STRING, true, NULL},
+                                               {0}};
+
 static const struct qmp_command commands[] = {
     {"query-block", query_block, NULL, false, false},
     {"query-blockstats", query_blockstats, stats_args, false, false},
@@ -529,6 +581,7 @@ static const struct qmp_command commands[] = {
     {"blockdev-change-medium", do_change_medium, change_args, true, false},
     {"eject", do_eject, force_args, true, false},
     {"block_resize", do_resize, resize_args, false, false},
+    {"block_set_io_throttle", do_throttle, throttle_args, false, false},
 };
 
 const struct qmp_table qmp_block_table = {commands, G_N_ELEMENTS(commands)};

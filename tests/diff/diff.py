@@ -8,7 +8,7 @@
 A script is a text file; a line is a qtest command as in docs/qtest.md, or one of:
 
   args OPTION...              options for both emulators (before the first command)
-  disk NAME MEGABYTES         an image with a known pattern; @NAME@ in args is its file
+  disk NAME MEGABYTES         an image with a known pattern (1440K: KiB); @NAME@ in args is its file
   pcir SS.F OFFSET SIZE       configuration read of bus 0, slot SS function F (hexadecimal)
   pciw SS.F OFFSET SIZE VALUE
   wait PORT MASK VALUE        reads the port until (byte & MASK) == VALUE, 5 s at most; answers the byte
@@ -165,7 +165,7 @@ class Script:
         if words[0] == "args":
             self.args += shlex.split(line)[1:]
         elif words[0] == "disk":
-            self.disks.append((words[1], int(words[2])))
+            self.disks.append((words[1], kibibytes(words[2])))
         elif words[0] == "for":
             variable, first, last, body = line.split(None, 4)[1:]
             for value in range(int(first, 0), int(last, 0) + 1):
@@ -178,10 +178,14 @@ class Script:
             self.steps.append(("%s:%d.%x" % (self.name, number, value), command.split()))
 
 
-def make_disk(path, megabytes):
+def kibibytes(size):
+    return int(size[:-1]) if size.endswith("K") else int(size) * 1024
+
+
+def make_disk(path, kib):
     """Each sector holds its number and bytes that follow from it."""
     with open(path, "wb") as image:
-        for sector in range(megabytes * 2048):
+        for sector in range(kib * 2):
             image.write(sector.to_bytes(8, "little") + bytes((sector * 7 + i) & 0xff for i in range(8)) * 63)
 
 
@@ -272,9 +276,9 @@ def run_all(options, known):
         for argv in (options.ours, options.theirs):
             with tempfile.TemporaryDirectory() as folder:
                 disks = {}
-                for name, megabytes in script.disks:
+                for name, kib in script.disks:
                     disks[name] = os.path.join(folder, name + ".img")
-                    make_disk(disks[name], megabytes)
+                    make_disk(disks[name], kib)
                 results.append(run_script(script, argv, disks))
         if options.verbose:
             for (key, command, a), (_, _, b) in zip(*results):

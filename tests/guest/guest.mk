@@ -57,6 +57,10 @@ $(BOOT_SECTORS:.bin=.elf): %.elf: %.o
 	$(GUEST_LD) -Ttext=0x7c00 -o $@ $<
 guests: $(GUEST_ROMS) $(BOOT_SECTORS)
 
+$(G)/rom/floppy.elf: $(G)/rom/floppy.o
+	$(GUEST_LD) -Ttext=0x7c00 -o $@ $<
+guests: $(G)/rom/floppy.bin
+
 # ---- a multiboot kernel ----------------------------------------------------------------------
 MB_OBJS := $(addprefix $(G)/,mb/start.o mb/mb.o demo/console.o demo/crc32.o)
 $(G)/mb/kernel.elf: tests/guest/mb/mb.ld $(MB_OBJS)

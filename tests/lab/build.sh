@@ -9,8 +9,9 @@ outer_modules="virtio_pci 9pnet_virtio 9p kvm_amd"
 inner_modules="ata_piix pata_cmd64x sd_mod sr_mod crc32c_generic ext4 psmouse evdev i2c_piix4
     button pcspkr bochs"
 
-# pata_legacy is loaded where a guest has ISA channels only; not every kernel has it.
-optional_modules="pata_legacy"
+# pata_legacy is loaded where a guest has ISA channels only, floppy where it has floppies; not every
+# kernel has them.
+optional_modules="pata_legacy floppy"
 
 # kernel_package: the name of the package that linux-image-amd64 stands for; nothing if unknown
 kernel_package()

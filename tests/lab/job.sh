@@ -60,6 +60,19 @@ for job in $jobs; do
         cp many*.img "$share"
         rm many*.img
         ;;
+    floppy)
+        cp "$share"/floppy*.img .
+        for n in $boot_floppies; do
+            run floppy$n 60 -m 32 -fda floppy$n.img -boot order=a -device isa-debug-exit,iobase=0xf4,iosize=4 \
+                </dev/null
+        done
+        linux fdlinux 180 lab=floppy -drive if=floppy,index=0,file=floppy-a.img,format=raw \
+            -drive if=floppy,index=1,file=floppy-b.img,format=raw </dev/null
+        linux fdlinux2 180 lab=floppy -drive if=floppy,index=0,file=floppy-c.img,format=raw \
+            -drive if=floppy,index=1,file=floppy-d.img,format=raw -global isa-fdc.fdtypeB=120 </dev/null
+        cp floppy*.img "$share"
+        rm floppy*.img
+        ;;
     smp) linux smp 180 "lab=smp" -smp 2 </dev/null ;;
     memtest) run memtest "$memtest_s" -kernel "$memtest" -append console=ttyS0,115200 -m 32 </dev/null ;;
     esac

@@ -6,6 +6,8 @@
 #             files are checked inside and, after the power-off, outside
 #   disks     the same kernel with 18 disks: on the machine's own channels, three cmd646-ide and an
 #             isa-ide, each with its own driver; content checked inside, marks written there outside
+#   floppy    SeaBIOS boots and reads floppies of six formats; the same kernel reads and writes four,
+#             two per start, in drives whose format it has to find
 #   smp       the same kernel with two processors, up to its reset
 #   memtest   memtest86+ with its screen on the serial port
 # One start of the laboratory for all: about 4 minutes on 2 cores.
@@ -16,7 +18,7 @@
 set -u
 : "${B:=$(dirname "$0")/../../build}"
 : "${KVM_DM:=$B/kvm-dm}"
-: "${JOBS:=linux disks smp memtest}"
+: "${JOBS:=linux disks floppy smp memtest}"
 mkdir -p "$B" && B=$(realpath "$B") || exit
 KVM_DM=$(realpath "$KVM_DM")
 LAB_KERNEL_DEB=${LAB_KERNEL_DEB:+$(realpath "$LAB_KERNEL_DEB")}
@@ -101,6 +103,33 @@ make_disks()
     done
 }
 
+# cylinders,heads,sectors of a track, and the drive's CMOS type
+boot_floppies="1440 720 2880 1200 360 160"
+floppy_format()
+{
+    case $1 in
+    1440) echo 80 2 18 04 ;;
+    720) echo 80 2 9 04 ;;
+    2880) echo 80 2 36 05 ;;
+    1200) echo 80 2 15 02 ;;
+    360) echo 40 2 9 01 ;;
+    160) echo 40 1 8 01 ;;
+    esac
+}
+
+make_floppies()
+{
+    for n in $boot_floppies; do
+        set -- $(floppy_format $n)
+        B=$B python3 ../guest/floppy.py --image "$share/floppy$n.img" $1 $2 $3 >"$share/floppy$n.sum" ||
+            fail "no image of $n KB"
+    done
+    for f in a:1440 b:720 c:2880 d:360; do
+        head -c $((${f#*:} * 1024)) /dev/urandom >"$share/floppy-${f%:*}.img"
+        md5sum <"$share/floppy-${f%:*}.img" >"$share/floppy-${f%:*}.md5"
+    done
+}
+
 prepare()
 {
     mkdir -p "$lab" && rm -rf "$share" && mkdir "$share" || exit
@@ -110,6 +139,7 @@ prepare()
     cp "$lab/vmlinuz" job.sh "$share" || exit
     make_disk
     make_disks
+    case $JOBS in *floppy*) make_floppies ;; esac
     if [ -n "${EMU:-}" ]; then
         emulator="$EMU -accel kvm"
         JOBS=$(echo "$JOBS" | sed 's/disks//') # QEMU for the PC, as Debian builds it, has no cmd646-ide
@@ -129,6 +159,7 @@ prepare()
 emulator='$emulator ${EMU_OPTIONS:-}'
 jobs='$JOBS'
 many='$many'
+boot_floppies='$boot_floppies'
 memtest=$memtest
 memtest_s=${MEMTEST_S:-40}
 END
@@ -282,6 +313,37 @@ check_disks()
     for line in 'lab: FAIL' 'does not load' 'lab: dmesg' 'Kernel panic' 'Call Trace'; do
         said disks | grep -e "$line" && wrong "disks: '$line'"
     done
+}
+
+# check_floppy_linux JOB DRIVE IMAGE SECTORS
+check_floppy_linux()
+{
+    sum=$(sed 's/ .*//' "$share/floppy-$3.md5")
+    expect "$1" "^lab: floppy $2: $4 sectors, $sum\$"
+    expect "$1" "^lab: read mark floppy$2\$"
+    tail -c 512 "$share/floppy-$3.img" | tr -d '\000' | grep -qx "mark floppy$2" ||
+        wrong "$1: the guest's mark is not on floppy $2"
+}
+
+check_floppy()
+{
+    for n in $boot_floppies; do
+        set -- $(floppy_format $n)
+        expect_exit floppy$n 99 99
+        expect floppy$n "^floppy: drive 00 type $4 sum $(cat "$share/floppy$n.sum") write 00 back b400\$"
+    done
+    for job in fdlinux fdlinux2; do
+        expect_exit $job 0 0
+        said $job | grep -e 'lab: kernel' | sed 's/^lab: kernel: /  /'
+        said $job | grep -q 'lab: no floppy' && say "this kernel has no floppy module" && continue
+        expect $job 'lab: interrupts: *6: *[1-9].*floppy'
+        said $job | grep -e 'lab: FAIL' -e 'lab: kernel.*error' && wrong "$job: an error"
+    done
+    said fdlinux | grep -q 'lab: no floppy' && return
+    check_floppy_linux fdlinux 0 a 2880
+    check_floppy_linux fdlinux 1 b 1440
+    check_floppy_linux fdlinux2 0 c 5760
+    check_floppy_linux fdlinux2 1 d 720
 }
 
 check_smp()

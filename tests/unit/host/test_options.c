@@ -301,7 +301,6 @@ static void drive_flags(void **state)
     refuse("-drive file=a,cache=foo", "-drive cache=foo|writeback");
     refuse("-drive file=a,format=dmg", "-drive format=dmg|qemu-img convert");
     refuse("-drive file=a,format=rwa", "-drive format=rwa|raw works");
-    refuse("-drive file=a,if=floppy", "-drive if=floppy|ide");
     refuse("-drive file=a,if=virtio", "-drive if=virtio|ide");
     refuse("-drive file=a,media=tape", "-drive media=tape|cdrom");
     refuse("-cdrom a -hdc b", "index 2|already");
@@ -316,6 +315,59 @@ static void drive_flags(void **state)
     refuse("-drive file=a,size=1G", "-drive size|null-co");
 }
 
+static const struct drive_config *drive_named(const char *id)
+{
+    for (guint i = 0; i < c.drives->len; i++) {
+        if (!strcmp(drive(i)->id, id))
+            return drive(i);
+    }
+    return NULL;
+}
+
+static void floppies(void **state)
+{
+    (void)state;
+    accept("");
+    assert_non_null(drive_named("floppy0"));
+    assert_int_equal(drive_named("floppy0")->interface, DRIVE_IF_FLOPPY);
+    assert_null(drive_named("floppy0")->file);
+    accept("-nodefaults");
+    assert_int_equal(c.drives->len, 0);
+    accept("-machine none");
+    assert_int_equal(c.drives->len, 0);
+    accept("-fdb b.img");
+    assert_string_equal(drive_named("floppy1")->file, "b.img");
+    assert_int_equal(drive_named("floppy1")->unit, 1);
+    assert_true(drive_named("floppy1")->auto_read_only && !drive_named("floppy1")->readonly);
+    assert_null(drive_named("floppy0")->file);
+    accept("-nodefaults -fdb b.img");
+    assert_int_equal(c.drives->len, 1);
+    accept("-drive if=floppy,file=a,readonly=on -drive if=floppy,file=b,id=x -no-fd-bootchk");
+    assert_true(drive_named("floppy0")->readonly && !drive_named("floppy0")->auto_read_only);
+    assert_true(c.no_fd_bootchk);
+    assert_int_equal(drive_named("x")->unit, 1);
+    assert_null(drive_named("floppy1"));
+    accept("-drive if=floppy");
+    assert_null(drive_named("floppy0")->file);
+    accept("-drive if=none,file=a,id=f -device floppy,drive=f,unit=1,drive-type=144,bootindex=2");
+    assert_null(drive_named("floppy0"));
+    assert_true(drive_named("f")->used_by_device);
+    accept("-device floppy");
+    assert_null(drive_named("floppy0"));
+    assert_null(drive_named(prop(0, "drive"))->file);
+    accept("-global isa-fdc.fdtypeA=120 -global floppy.drive-type=288");
+    finish();
+    refuse("-fda a -fda b", "if=floppy|index 0");
+    refuse("-drive if=floppy,file=a,index=2", "if=floppy|two floppy drives");
+    refuse("-drive if=floppy,file=a,bus=1", "if=floppy|two floppy drives");
+    refuse("-fda a -machine none", "machine none|if=none");
+    refuse("-drive if=none,file=a,id=floppy0", "floppy0|-nodefaults");
+    refuse("-device floppy,drive=x", "-device floppy,drive=x");
+    refuse("-device floppy,drive-type=145", "drive-type=145|144");
+    refuse("-device isa-fdc", "isa-fdc|part of the machine");
+    refuse("-global isa-fdc.fdtypeA=1", "fdtypeA");
+}
+
 static void blockdevs(void **state)
 {
     (void)state;
@@ -324,7 +376,7 @@ static void blockdevs(void **state)
            "\"no-flush\":false}}' "
            "-blockdev '{\"node-name\":\"f\",\"read-only\":false,\"driver\":\"raw\",\"file\":\"s\","
            "\"discard\":\"unmap\"}' -device ide-hd,drive=f");
-    assert_int_equal(c.drives->len, 1);
+    assert_int_equal(c.drives->len, 2); /* and drive A, empty */
     assert_string_equal(drive(0)->id, "f");
     assert_string_equal(drive(0)->node, "f");
     assert_int_equal(drive(0)->interface, DRIVE_IF_NONE);
@@ -568,7 +620,7 @@ static void process_words(void **state)
 static void refused_by_name(void **state)
 {
     static const char *const names[] = {
-        "fda", "fdb", "pflash", "curses", "spice", "usb", "usbdevice", "smbios", "no-acpi",
+        "pflash", "curses", "spice", "usb", "usbdevice", "smbios", "no-acpi",
         "k", "add-fd", "incoming", "loadvm", "numa", "mem-path", "fw_cfg", "tpmdev", "fsdev",
         "virtfs", "iscsi", "watchdog-action", "icount", "gdb", "s", "d", "D", "trace", "L",
         "readconfig", "compat", "runas", "chroot", "set", "g", "sd", "seed", "plugin", "acpitable",
@@ -909,7 +961,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults), cmocka_unit_test(plain_use), cmocka_unit_test(sizes),
         cmocka_unit_test(topology), cmocka_unit_test(drive_places), cmocka_unit_test(drive_flags),
-        cmocka_unit_test(blockdevs), cmocka_unit_test(devices), cmocka_unit_test(ports),
+        cmocka_unit_test(floppies), cmocka_unit_test(blockdevs), cmocka_unit_test(devices), cmocka_unit_test(ports),
         cmocka_unit_test(machine_words), cmocka_unit_test(boot_words),
         cmocka_unit_test(process_words), cmocka_unit_test(refused_by_name),
         cmocka_unit_test(libvirt_probe), cmocka_unit_test(libvirt_run),

@@ -17,6 +17,7 @@
 #include "hw/acpi/piix4_pm.h"
 #include "hw/dma/i8237.h"
 #include "hw/ide/cmd646.h"
+#include "hw/floppy/fdc.h"
 #include "hw/ide/isa_ide.h"
 #include "hw/ide/piix_ide.h"
 #include "hw/input/i8042.h"
@@ -772,6 +773,69 @@ static void prepare_cmd646(struct rig *rig)
     config_write(rig, CMD646_DEVFN, 0x04, 5);
 }
 
+/* The floppy controller, with two disks and a DMA controller beside it. */
+
+#define EXTRA_DMA (EXTRA_FIRST + 2)
+
+static struct device *make_fdc(struct rig *rig)
+{
+    struct fdc_config cfg = {.iobase = 0x3f0, .irq = rig_irq(rig, 6)};
+
+    rig->extra[EXTRA_DMA] = make_dma(rig);
+    cfg.dma = (struct dma8237_channel){rig->extra[EXTRA_DMA], 2};
+    cfg.drive[0] = (struct fdc_drive_config){FDC_DRIVE_AUTO, FDC_DRIVE_288, make_disk(rig, 0, 2880)};
+    cfg.drive[1] = (struct fdc_drive_config){FDC_DRIVE_120, FDC_DRIVE_288, make_disk(rig, 1, 720)};
+    return isa_fdc_new(&rig->fe->env, "fdc", &cfg, why, sizeof(why));
+}
+
+static void unmake_fdc(struct rig *rig)
+{
+    free_disks(rig);
+    device_free(rig->extra[EXTRA_DMA]);
+}
+
+/* What random bytes seldom are: a command that moves data, with its channel programmed. */
+static void event_fdc(struct rig *rig, struct rng *rng)
+{
+    static const uint8_t opcodes[8] = {0xe6, 0x45, 0x42, 0x4d, 0x51, 0x4a, 0x0f, 0x56};
+    unsigned what = rng_below(rng, 12);
+    uint8_t command[9] = {opcodes[what & 7], 0, (uint8_t)rng_below(rng, 80), 0,
+                          (uint8_t)(1 + rng_below(rng, 18)), 2, 18, 0x1b, 0xff};
+
+    if (what > 7) {
+        fake_block_complete(rig->extra[EXTRA_FIRST + (what & 1)]);
+        return;
+    }
+    fake_out(rig->fe, 0x0b, 1, what & 1 ? 0x4a : 0x46);
+    fake_out(rig->fe, 0x0e, 1, 0);
+    for (unsigned i = 0; i < 16 && !(fake_in(rig->fe, 0x3f4, 1) & 0x80); i++)
+        fake_step(rig->fe, 1000000);
+    for (unsigned i = 0; i < 9 && (fake_in(rig->fe, 0x3f4, 1) & 0xc0) == 0x80; i++)
+        fake_out(rig->fe, 0x3f5, 1, command[i]);
+}
+
+static void copy_fdc(struct rig *to, struct rig *from)
+{
+    static const uint64_t sectors[2] = {2880, 720};
+    static uint8_t state[4096];
+    struct device *dma = from->extra[EXTRA_DMA], *copy = to->extra[EXTRA_DMA];
+    uint8_t data[BLOCK_SECTOR_BYTES];
+    size_t size;
+
+    for (unsigned n = 0; n < 2; n++) {
+        for (uint64_t sector = 0; sector < sectors[n]; sector++) {
+            fake_block_peek(from->extra[EXTRA_FIRST + n], sector, data);
+            fake_block_poke(to->extra[EXTRA_FIRST + n], sector, data);
+        }
+    }
+    device_enter(dma);
+    size = device_save(dma, state, sizeof(state));
+    device_leave(dma);
+    device_enter(copy);
+    assert_true(size <= sizeof(state) && device_load(copy, state, size, why, sizeof(why)));
+    device_leave(copy);
+}
+
 /* VGA: its memory is the machine's, beside the device. */
 
 static void unmake_vga(struct rig *rig)
@@ -865,6 +929,8 @@ static const struct conform_row rows[] = {
     {.name = "cmd646-ide", .make = make_cmd646, .prepare = prepare_cmd646,
      .unmake = unmake_piix_ide, .event = event_ide, .settle = settle_ide,
      .copy_outside = copy_disks},
+    {.name = "isa-fdc", .make = make_fdc, .unmake = unmake_fdc, .event = event_fdc,
+     .settle = settle_ide, .copy_outside = copy_fdc},
     {.name = "isa-vga", .make = make_isa_vga, .unmake = unmake_vga, .event = event_vga,
      .copy_outside = copy_vga},
     {.name = "pci-vga", .make = make_pci_vga, .prepare = prepare_pci_vga, .unmake = unmake_vga,
