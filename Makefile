@@ -13,11 +13,12 @@ COVERAGE_FLAGS = $(if $(filter yes,$(COVERAGE)),--coverage)
 ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow \
 	-fno-common -fstack-protector-strong -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DKVM_DM_VERSION='"$(VERSION)"' -DKVM_DM_PREFIX='"$(PREFIX)"' \
-	$(if $(filter yes,$(PNG)),-DCONFIG_PNG) $(if $(filter yes,$(NBD)),-DCONFIG_NBD) $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(CFLAGS)
+	$(if $(filter yes,$(PNG)),-DCONFIG_PNG) $(if $(filter yes,$(NBD)),-DCONFIG_NBD) \
+	$(if $(filter yes,$(ZSTD)),-DCONFIG_ZSTD) $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(CFLAGS)
 # Layers that may know the host get its libraries' headers; hw/ and ioreq/ do not.
 HOST_CFLAGS = $(GLIB_CFLAGS)
 ALL_LDFLAGS = $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(LDFLAGS) -Wl,--as-needed
-HOST_LIBS = $(GLIB_LIBS) $(PNG_LIBS) $(NBD_LIBS) -laio -lz -lutil -lm -lpthread
+HOST_LIBS = $(GLIB_LIBS) $(PNG_LIBS) $(NBD_LIBS) $(ZSTD_LIBS) -laio -lz -lutil -lm -lpthread
 
 # ---- layers, each a library ----------------------------------------------------------------
 DEVICE_LAYERS = ioreq hw

@@ -92,7 +92,7 @@ const char *block_name(const struct block *blk); /* "ide0-hd0", for events */
  * A drive (ide-cd, floppy) keeps its tray and its lock; the block layer keeps the medium. Without
  * one block_sectors() is 0, reads and writes end with ENOMEDIUM, a flush well. The medium comes,
  * goes or changes its size on the main loop's thread, with the drive's lock held and no request of
- * the block under way; the drive is told by medium_changed() at once, inside the same hold.
+ * the block with the host; the drive is told by medium_changed() at once, inside the same hold.
  *
  *   process: QMP eject ------> tray_request(open) --> drive opens, or refuses since it is locked
  *   guest: START STOP UNIT --> the drive opens its tray
@@ -118,7 +118,7 @@ struct block_drive_ops {
  */
 void block_attach(struct block *blk, const struct block_drive_ops *ops, void *opaque,
                   struct iolock *lock, bool removable);
-void block_detach(struct block *blk); /* device lock held; nothing under way */
+void block_detach(struct block *blk); /* device lock held; its requests are ended or abandoned */
 bool block_has_medium(const struct block *blk);
 /* The drive says that its tray moved (never from inside tray_request() alone: always when it
  * moves). Any thread, device lock held; the process hears of it later, on the main loop. */

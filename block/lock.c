@@ -55,7 +55,7 @@ static bool in_use(GError **error, const char *path, int perm, bool we_use)
             "is in use by another process that allows no other to %s it; end that one, or give "
             "%sfile.locking=off if sharing it is safe",
             perm == IMAGE_WRITE ? "write to" : "read",
-            perm == IMAGE_WRITE ? "readonly=on, or snapshot=on, or " : "");
+            perm == IMAGE_WRITE ? "snapshot=on, or " : "");
     else
         block_error(error, EAGAIN, path,
                     "is in use by another process that %s it; end that one, or give "

@@ -6,12 +6,13 @@
 
 #include "block/drivers.h"
 #include "block/nbd.h"
+#include "block/qcow2.h"
 
 static const struct node_driver *const drivers[] = {
     &file_driver,    &host_device_driver, &host_cdrom_driver,
     &null_co_driver, &null_aio_driver,    &raw_driver,
     &vdi_driver,     &vpc_driver,         &vmdk_driver,
-    &blkdebug_driver,
+    &blkdebug_driver,    &qcow2_driver,
 #ifdef CONFIG_NBD
     &nbd_driver,
 #endif
@@ -49,7 +50,6 @@ const struct node_option node_common_options[] = {
 static const struct {
     const char *name, *why;
 } refusals[] = {
-    { "qcow2", "not yet" },
     { "qcow", "qemu-img convert makes qcow2 of it" },
     { "qed", "qemu-img convert makes qcow2 of it" },
     { "vhdx", "qemu-img convert makes qcow2 of it" },

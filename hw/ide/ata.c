@@ -2,15 +2,9 @@
 /* The state machine of an ATA drive: see ata.h. The commands are in ata_commands.c. */
 #include "hw/ide/ata.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "hw/ide/ata_internal.h"
-
-/* One step of a DMA command, and how many are done at once when the host has the data at hand. */
-#define DMA_STEP_BYTES (1024 * 1024)
-#define DMA_TRIES 4
 
 #define SECTOR BLOCK_SECTOR_BYTES
 
@@ -98,7 +92,7 @@ static void show_count(struct ata_drive *d, uint32_t left)
 }
 
 /* Ends without an interrupt: the last block of a PIO read was taken (9.5). */
-static void end_quietly(struct ata_drive *d)
+void ata_end_quietly(struct ata_drive *d)
 {
     const struct ata_command *cmd = ata_find_command(d->command, d->kind);
 
@@ -114,7 +108,7 @@ static void end_quietly(struct ata_drive *d)
 
 void ata_end(struct ata_drive *d)
 {
-    end_quietly(d);
+    ata_end_quietly(d);
     d->intrq = true;
 }
 
@@ -152,8 +146,8 @@ static bool wants_fua(const struct ata_drive *d)
     return cmd && cmd->flags & ATA_CMD_FUA;
 }
 
-static struct block_req *new_request(struct ata_drive *d, enum block_op op, uint64_t sector,
-                                     uint32_t sectors, int iov_max)
+struct block_req *ata_new_request(struct ata_drive *d, enum block_op op, uint64_t sector,
+                                  uint32_t sectors, int iov_max)
 {
     struct block_req *req = block_req_new(d->blk, iov_max);
 
@@ -168,7 +162,7 @@ static struct block_req *new_request(struct ata_drive *d, enum block_op op, uint
     return req;
 }
 
-static void submit(struct ata_drive *d, struct block_req *req, enum ata_state state)
+void ata_submit(struct ata_drive *d, struct block_req *req, enum ata_state state)
 {
     ata_set_state(d, state);
     d->req = req;
@@ -178,18 +172,14 @@ static void submit(struct ata_drive *d, struct block_req *req, enum ata_state st
 void ata_submit_plain(struct ata_drive *d, enum block_op op, uint64_t sector, uint32_t sectors,
                       enum ata_state state)
 {
-    submit(d, new_request(d, op, sector, sectors, 0), state);
+    ata_submit(d, ata_new_request(d, op, sector, sectors, 0), state);
 }
 
-/*
- * Submits sectors with memory of the request's own; `from` (writes) is copied into it. False when
- * the host has no memory: then nothing was submitted.
- */
-static bool submit_copy(struct ata_drive *d, enum ata_state state, enum block_op op,
-                        uint64_t sector, uint32_t sectors, const void *from)
+bool ata_submit_copy(struct ata_drive *d, enum ata_state state, enum block_op op, uint64_t sector,
+                     uint32_t sectors, const void *from)
 {
     size_t bytes = (size_t)sectors * SECTOR;
-    struct block_req *req = new_request(d, op, sector, sectors, 1);
+    struct block_req *req = ata_new_request(d, op, sector, sectors, 1);
     void *memory = block_req_alloc_buffer(req, bytes);
 
     if (!memory) {
@@ -199,12 +189,11 @@ static bool submit_copy(struct ata_drive *d, enum ata_state state, enum block_op
     if (from)
         memcpy(memory, from, bytes);
     req->iov[0] = (struct iovec){ .iov_base = memory, .iov_len = bytes };
-    submit(d, req, state);
+    ata_submit(d, req, state);
     return true;
 }
 
-/* Gives the request up: its end changes nothing any more. */
-static void cancel_request(struct ata_drive *d)
+void ata_cancel(struct ata_drive *d)
 {
     if (d->req)
         block_abandon(d->req);
@@ -214,374 +203,17 @@ static void cancel_request(struct ata_drive *d)
 
 bool ata_submit_read(struct ata_drive *d, uint64_t sector, uint32_t sectors)
 {
-    return submit_copy(d, ATA_READING, BLOCK_READ, sector, sectors, NULL);
+    return ata_submit_copy(d, ATA_READING, BLOCK_READ, sector, sectors, NULL);
 }
 
 void ata_submit_dma_read(struct ata_drive *d, uint64_t sector)
 {
     struct bmdma *bm = d->bm;
     struct block_req *req =
-        new_request(d, BLOCK_READ, sector, (uint32_t)(bm->iov_bytes / SECTOR), bm->iovcnt);
+        ata_new_request(d, BLOCK_READ, sector, (uint32_t)(bm->iov_bytes / SECTOR), bm->iovcnt);
 
     memcpy(req->iov, bm->iov, (size_t)bm->iovcnt * sizeof(bm->iov[0]));
-    submit(d, req, ATA_DMA_RUN);
-}
-
-void ata_cancel(struct ata_drive *d)
-{
-    cancel_request(d);
-}
-
-static uint32_t min_sectors(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
-/* ---- PIO data in: image -> buffer -> host ---- */
-
-static void first_block(struct ata_drive *d)
-{
-    uint32_t block = (uint32_t)d->block_sectors * SECTOR;
-
-    d->buf_pos = 0;
-    d->block_end = min_sectors(block, d->chunk_bytes);
-}
-
-/* The buffer's chunk is complete: its first block is offered. */
-static void read_ready(struct ata_drive *d)
-{
-    d->xfer_lba += d->chunk_bytes / SECTOR;
-    d->xfer_left -= d->chunk_bytes / SECTOR;
-    d->probing = false;
-    d->chunk_done = 0;
-    first_block(d);
-    ata_set_state(d, ATA_PIO_IN);
-    d->intrq = true;
-}
-
-static void read_step(struct ata_drive *d)
-{
-    uint32_t bytes = d->probing ? SECTOR : d->chunk_bytes - d->chunk_done;
-    uint64_t lba = d->xfer_lba + d->chunk_done / SECTOR;
-
-    if (!submit_copy(d, ATA_READING, BLOCK_READ, lba, bytes / SECTOR, NULL))
-        ata_fail_at(d, ATA_ERROR_ABRT, lba);
-}
-
-/*
- * The whole chunk failed: again, sector by sector. One sector failed: the whole blocks before it
- * are delivered first (the next chunk then begins at the bad block), else the command fails.
- */
-static void read_failed(struct ata_drive *d)
-{
-    uint32_t block = (uint32_t)d->block_sectors * SECTOR;
-
-    if (!d->probing && d->chunk_bytes > SECTOR) {
-        d->probing = true;
-        read_step(d);
-        return;
-    }
-    if (d->chunk_done >= block) {
-        d->chunk_bytes = d->chunk_done - d->chunk_done % block;
-        read_ready(d);
-        return;
-    }
-    ata_media_error(d, ATA_ERROR_UNC, d->xfer_lba + d->chunk_done / SECTOR);
-}
-
-static void read_chunk(struct ata_drive *d)
-{
-    struct iovec iov;
-    int err;
-
-    d->chunk_bytes = min_sectors(d->xfer_left, ATA_BUFFER_SECTORS) * SECTOR;
-    d->chunk_done = 0;
-    d->probing = false;
-    iov = (struct iovec){ .iov_base = d->buf, .iov_len = d->chunk_bytes };
-    err = block_try_read(d->blk, d->xfer_lba, &iov, 1);
-    if (!err)
-        read_ready(d);
-    else if (err == EAGAIN)
-        read_step(d);
-    else
-        read_failed(d);
-}
-
-static void read_done(struct ata_drive *d, uint32_t bytes, int err)
-{
-    if (err) {
-        read_failed(d);
-        return;
-    }
-    d->chunk_done += bytes;
-    if (d->chunk_done < d->chunk_bytes)
-        read_step(d);
-    else
-        read_ready(d);
-}
-
-static void pio_in_block_taken(struct ata_drive *d)
-{
-    uint32_t block = (uint32_t)d->block_sectors * SECTOR;
-
-    if (d->block_end < d->chunk_bytes) {
-        d->block_end = min_sectors(d->block_end + block, d->chunk_bytes);
-        d->intrq = true;
-    } else if (d->xfer_left) {
-        read_chunk(d);
-    } else {
-        end_quietly(d);
-    }
-}
-
-size_t ata_data_read(struct ata_drive *d, void *buf, size_t bytes)
-{
-    if (ata_is_packet(d))
-        return atapi_data_read(d, buf, bytes);
-    if (d->state != ATA_PIO_IN)
-        return 0;
-    if (bytes > d->block_end - d->buf_pos)
-        bytes = d->block_end - d->buf_pos;
-    memcpy(buf, d->buf + d->buf_pos, bytes);
-    d->buf_pos += (uint32_t)bytes;
-    if (d->buf_pos == d->block_end)
-        pio_in_block_taken(d);
-    return bytes;
-}
-
-/* ---- PIO data out: host -> buffer -> image ---- */
-
-static void write_chunk(struct ata_drive *d)
-{
-    d->chunk_bytes = min_sectors(d->xfer_left, ATA_BUFFER_SECTORS) * SECTOR;
-    d->chunk_done = 0;
-    d->probing = false;
-    first_block(d);
-    ata_set_state(d, ATA_PIO_OUT);
-}
-
-static void write_step(struct ata_drive *d)
-{
-    uint32_t bytes = d->probing ? SECTOR : d->chunk_bytes - d->chunk_done;
-    uint64_t lba = d->xfer_lba + d->chunk_done / SECTOR;
-
-    if (!submit_copy(d, ATA_WRITING, BLOCK_WRITE, lba, bytes / SECTOR, d->buf + d->chunk_done))
-        ata_fail_at(d, ATA_ERROR_ABRT, lba);
-}
-
-static void write_done(struct ata_drive *d, uint32_t bytes, int err)
-{
-    if (err && (d->probing || d->chunk_bytes == SECTOR)) {
-        ata_media_error(d, ATA_ERROR_ABRT, d->xfer_lba + d->chunk_done / SECTOR);
-        return;
-    }
-    if (err)
-        d->probing = true;
-    else
-        d->chunk_done += bytes;
-    if (d->chunk_done < d->chunk_bytes) {
-        write_step(d);
-        return;
-    }
-    d->xfer_lba += d->chunk_bytes / SECTOR;
-    d->xfer_left -= d->chunk_bytes / SECTOR;
-    if (!d->xfer_left) {
-        ata_end(d);
-        return;
-    }
-    write_chunk(d);
-    d->intrq = true;
-}
-
-static void pio_out_block_given(struct ata_drive *d)
-{
-    ata_data_fn own = ata_data_function(d);
-    uint32_t block = (uint32_t)d->block_sectors * SECTOR;
-
-    if (d->block_end < d->chunk_bytes) {
-        d->block_end = min_sectors(d->block_end + block, d->chunk_bytes);
-        d->intrq = true;
-    } else if (own) {
-        own(d);
-    } else {
-        write_step(d);
-    }
-}
-
-size_t ata_data_write(struct ata_drive *d, const void *buf, size_t bytes)
-{
-    if (ata_is_packet(d))
-        return atapi_data_write(d, buf, bytes);
-    if (d->state != ATA_PIO_OUT)
-        return 0;
-    if (bytes > d->block_end - d->buf_pos)
-        bytes = d->block_end - d->buf_pos;
-    memcpy(d->buf + d->buf_pos, buf, bytes);
-    d->buf_pos += (uint32_t)bytes;
-    if (d->buf_pos == d->block_end)
-        pio_out_block_given(d);
-    return bytes;
-}
-
-/* ---- VERIFY and FLUSH ---- */
-
-static void verify_step(struct ata_drive *d)
-{
-    uint32_t sectors = d->probing ? 1 : min_sectors(d->xfer_left, ATA_BUFFER_SECTORS);
-
-    if (!submit_copy(d, ATA_VERIFYING, BLOCK_READ, d->xfer_lba, sectors, NULL))
-        ata_fail_at(d, ATA_ERROR_ABRT, d->xfer_lba);
-}
-
-static void verify_done(struct ata_drive *d, uint32_t bytes, int err)
-{
-    if (err && bytes == SECTOR) {
-        ata_media_error(d, ATA_ERROR_UNC, d->xfer_lba);
-        return;
-    }
-    if (err) {
-        d->probing = true;
-    } else {
-        d->xfer_lba += bytes / SECTOR;
-        d->xfer_left -= bytes / SECTOR;
-    }
-    if (d->xfer_left)
-        verify_step(d);
-    else
-        ata_end(d);
-}
-
-void ata_begin_flush(struct ata_drive *d)
-{
-    ata_submit_plain(d, BLOCK_FLUSH, 0, 0, ATA_FLUSHING);
-}
-
-static void flush_done(struct ata_drive *d, int err)
-{
-    const struct ata_command *cmd = ata_find_command(d->command, d->kind);
-
-    if (err) {
-        ata_abort(d, ATA_ERROR_ABRT);
-        return;
-    }
-    if (cmd && cmd->flags & ATA_CMD_SLEEP) {
-        ata_set_state(d, ATA_SLEEP);
-        d->intrq = true;
-    } else {
-        ata_end(d);
-    }
-}
-
-/* ---- DMA: image <-> guest memory, no copy ---- */
-
-static bool dma_to_memory(const struct ata_drive *d)
-{
-    const struct ata_command *cmd = ata_find_command(d->command, d->kind);
-
-    return cmd && cmd->protocol == ATA_DMA_IN;
-}
-
-static void dma_moved(struct ata_drive *d, size_t bytes)
-{
-    bmdma_advance(d->bm, bytes);
-    d->xfer_lba += bytes / SECTOR;
-    d->xfer_left -= (uint32_t)(bytes / SECTOR);
-    if (!d->xfer_left) {
-        bmdma_end(d->bm);
-        ata_end(d);
-    }
-}
-
-/* Several sectors failed: the caller goes on, one by one. One failed: the command does. */
-static void dma_failed(struct ata_drive *d, size_t bytes)
-{
-    if (bytes > SECTOR) {
-        d->probing = true;
-        return;
-    }
-    bmdma_end(d->bm);
-    ata_media_error(d, dma_to_memory(d) ? ATA_ERROR_UNC : ATA_ERROR_ABRT, d->xfer_lba);
-}
-
-static void dma_step_ended(struct ata_drive *d, int err)
-{
-    size_t bytes = d->bm->iov_bytes;
-
-    bmdma_release(d->bm, bytes);
-    if (err)
-        dma_failed(d, bytes);
-    else
-        dma_moved(d, bytes);
-}
-
-static void dma_submit(struct ata_drive *d, bool to_memory)
-{
-    struct bmdma *bm = d->bm;
-    struct block_req *req = new_request(d, to_memory ? BLOCK_READ : BLOCK_WRITE, d->xfer_lba,
-                                        (uint32_t)(bm->iov_bytes / SECTOR), bm->iovcnt);
-
-    memcpy(req->iov, bm->iov, (size_t)bm->iovcnt * sizeof(bm->iov[0]));
-    submit(d, req, ATA_DMA_RUN);
-}
-
-/* One step; may_try: the host may be asked for data that it has at hand. */
-static void dma_step(struct ata_drive *d, bool may_try)
-{
-    struct bmdma *bm = d->bm;
-    bool to_memory = dma_to_memory(d);
-    size_t want = (size_t)d->xfer_left * SECTOR;
-    int err = EAGAIN;
-
-    if (want > DMA_STEP_BYTES)
-        want = DMA_STEP_BYTES;
-    if (d->probing)
-        want = SECTOR;
-    switch (bmdma_gather(bm, to_memory, want)) {
-    case BMDMA_SHORT:
-        bmdma_end_short(bm);
-        device_guest_error(d->dev, "PRD table ends %u sectors early", d->xfer_left);
-        return;
-    case BMDMA_FAULT:
-        bmdma_end_fault(bm);
-        device_guest_error(d->dev, "PRD table or target is not memory");
-        ata_fail_at(d, ATA_ERROR_ABRT, d->xfer_lba);
-        return;
-    case BMDMA_OK:
-        break;
-    }
-    if (to_memory && may_try)
-        err = block_try_read(d->blk, d->xfer_lba, bm->iov, bm->iovcnt);
-    if (err == EAGAIN)
-        dma_submit(d, to_memory);
-    else
-        dma_step_ended(d, err);
-}
-
-void ata_dma_go(struct ata_drive *d)
-{
-    ata_trim_data(d);
-    if (ata_is_packet(d)) {
-        atapi_dma_go(d);
-        return;
-    }
-    for (unsigned n = 0; d->state == ATA_DMA_WAIT && bmdma_active(d->bm); n++)
-        dma_step(d, n < DMA_TRIES);
-}
-
-static void dma_done(struct ata_drive *d, int err)
-{
-    ata_set_state(d, ATA_DMA_WAIT);
-    dma_step_ended(d, err);
-    ata_dma_go(d);
-}
-
-void ata_dma_stop(struct ata_drive *d)
-{
-    if (d->state != ATA_DMA_RUN)
-        return;
-    cancel_request(d);
-    bmdma_release(d->bm, d->bm->iov_bytes);
-    ata_set_state(d, ATA_DMA_WAIT);
+    ata_submit(d, req, ATA_DMA_RUN);
 }
 
 /* ---- beginnings and the host's answers ---- */
@@ -592,13 +224,13 @@ void ata_begin_transfer(struct ata_drive *d, enum ata_protocol protocol)
     d->probing = false;
     switch (protocol) {
     case ATA_PIO_DATA_IN:
-        read_chunk(d);
+        ata_read_chunk(d);
         break;
     case ATA_PIO_DATA_OUT:
-        write_chunk(d); /* no interrupt before the first block (9.6) */
+        ata_write_chunk(d); /* no interrupt before the first block (9.6) */
         break;
     case ATA_VERIFY:
-        verify_step(d);
+        ata_verify_step(d);
         break;
     case ATA_DMA_IN:
     case ATA_DMA_OUT:
@@ -610,27 +242,6 @@ void ata_begin_transfer(struct ata_drive *d, enum ata_protocol protocol)
     case ATA_PACKET_COMMAND:
         break;
     }
-}
-
-static void one_sector(struct ata_drive *d)
-{
-    d->xfer_left = 0;
-    d->block_sectors = 1;
-    d->chunk_bytes = SECTOR;
-    first_block(d);
-}
-
-void ata_begin_answer(struct ata_drive *d)
-{
-    one_sector(d);
-    ata_set_state(d, ATA_PIO_IN);
-    d->intrq = true;
-}
-
-void ata_begin_data_out(struct ata_drive *d)
-{
-    one_sector(d);
-    ata_set_state(d, ATA_PIO_OUT);
 }
 
 static void host_done(struct block_req *req, int err)
@@ -651,19 +262,19 @@ static void host_done(struct block_req *req, int err)
 
     switch ((enum ata_state)d->state) {
     case ATA_READING:
-        read_done(d, bytes, err);
+        ata_read_done(d, bytes, err);
         break;
     case ATA_WRITING:
-        write_done(d, bytes, err);
+        ata_write_done(d, bytes, err);
         break;
     case ATA_VERIFYING:
-        verify_done(d, bytes, err);
+        ata_verify_done(d, bytes, err);
         break;
     case ATA_FLUSHING:
-        flush_done(d, err);
+        ata_flush_done(d, err);
         break;
     case ATA_DMA_RUN:
-        dma_done(d, err);
+        ata_dma_done(d, err);
         break;
     case ATA_TRIMMING:
         ata_trim_done(d, err);
@@ -724,7 +335,7 @@ static void back_to_idle(struct ata_drive *d)
 
 void ata_hard_reset(struct ata_drive *d)
 {
-    cancel_request(d);
+    ata_cancel(d);
     ata_test_abort(d, ATA_TEST_RESET);
     ata_power_stop(d);
     d->standby_timer = 0;
@@ -742,7 +353,7 @@ void ata_hard_reset(struct ata_drive *d)
 void ata_srst_begin(struct ata_drive *d)
 {
     ata_dma_stop(d);
-    cancel_request(d);
+    ata_cancel(d);
     ata_test_abort(d, ATA_TEST_RESET);
     if (d->kind == ATA_KIND_CD)
         atapi_interface_reset(d);
@@ -763,7 +374,7 @@ void ata_srst_end(struct ata_drive *d)
 
 void ata_loaded(struct ata_drive *d)
 {
-    cancel_request(d);
+    ata_cancel(d);
     if (d->kind == ATA_KIND_CD)
         atapi_loaded(d);
     d->resume_pending = d->state == ATA_READING || d->state == ATA_WRITING ||
@@ -788,13 +399,13 @@ void ata_resume(struct ata_drive *d)
     }
     switch ((enum ata_state)d->state) {
     case ATA_READING:
-        read_step(d);
+        ata_read_step(d);
         break;
     case ATA_WRITING:
-        write_step(d);
+        ata_write_step(d);
         break;
     case ATA_VERIFYING:
-        verify_step(d);
+        ata_verify_step(d);
         break;
     case ATA_FLUSHING:
         ata_begin_flush(d);
@@ -813,118 +424,4 @@ void ata_resume(struct ata_drive *d)
         break;
     }
     d->changed(d->opaque);
-}
-
-/* ---- set-up ---- */
-
-static bool copy_string(char *to, size_t size, const char *from, const char *what, char *why,
-                        size_t why_size)
-{
-    size_t len = strlen(from);
-    bool good = len < size;
-
-    for (size_t i = 0; i < len; i++)
-        good &= from[i] >= 0x20 && from[i] <= 0x7e;
-    if (!good) {
-        snprintf(why, why_size, "the %s has to be up to %zu characters of ASCII", what, size - 1);
-        return false;
-    }
-    memcpy(to, from, len + 1);
-    return true;
-}
-
-/* 16 heads and 63 sectors, as BIOSes expect of a disk that is large or not (6.2). */
-static bool set_geometry(struct ata_drive *d, const struct ide_drive_config *cfg, char *why,
-                         size_t why_size)
-{
-    uint32_t heads = cfg->heads ? cfg->heads : 16, secs = cfg->secs ? cfg->secs : 63;
-    uint64_t cyls = cfg->cyls;
-
-    if (heads > 16 || secs > 255 || cyls > 65535) {
-        snprintf(why, why_size, "geometry: at most 65535 cylinders, 16 heads, 255 sectors");
-        return false;
-    }
-    if (!cyls) {
-        cyls = d->native_sectors / (heads * secs);
-        cyls = cyls > 16383 ? 16383 : cyls < 1 ? 1 : cyls;
-    }
-    d->default_cyls = (uint16_t)cyls;
-    d->default_heads = (uint8_t)heads;
-    d->default_secs = (uint8_t)secs;
-    return true;
-}
-
-/* What IDENTIFY can say of the medium. */
-static bool set_medium(struct ata_drive *d, const struct ide_drive_config *cfg, char *why,
-                       size_t why_size)
-{
-    uint32_t blocks = cfg->physical_block_bytes / SECTOR;
-
-    if (cfg->physical_block_bytes % SECTOR || blocks & (blocks - 1) || blocks > 1u << 15) {
-        snprintf(why, why_size, "physical blocks: 512 bytes times a power of two up to 32768");
-        return false;
-    }
-    while (blocks > 1u << d->physical_log2)
-        d->physical_log2++;
-    if ((cfg->rotation_rate > 1 && cfg->rotation_rate <= 0x0400) || cfg->rotation_rate == 0xffff) {
-        snprintf(why, why_size, "rotation rate: 0, 1 (does not rotate) or 1025 to 65534 a minute");
-        return false;
-    }
-    d->rotation_rate = cfg->rotation_rate;
-    d->trim = cfg->trim && d->bm;
-    return true;
-}
-
-static bool init_disk(struct ata_drive *d, const struct ide_drive_config *cfg, char *why,
-                      size_t why_size)
-{
-    d->native_sectors = block_sectors(d->blk);
-    if (d->native_sectors > ATA_LBA48_SECTORS)
-        d->native_sectors = ATA_LBA48_SECTORS;
-    ata_max_init(d);
-    if (!set_geometry(d, cfg, why, why_size) || !set_medium(d, cfg, why, why_size))
-        return false;
-    ata_smart_init(d);
-    return true;
-}
-
-bool ata_init(struct ata_drive *d, struct device *dev, const struct ide_drive_config *cfg,
-              unsigned unit, unsigned number, struct bmdma *bm, char *why, size_t why_size)
-{
-    char serial[sizeof(d->serial)];
-    const char *model;
-
-    d->dev = dev;
-    d->unit = unit;
-    d->bm = bm;
-    if (!cfg || !cfg->blk)
-        return true;
-    d->blk = cfg->blk;
-    d->kind = cfg->cd ? ATA_KIND_CD : ATA_KIND_DISK;
-    model = cfg->cd ? "KVM-DM DVD-ROM" : "KVM-DM HARDDISK";
-    d->wwn = cfg->wwn;
-    d->default_write_cache = cfg->cd ? block_write_cache(d->blk) : cfg->write_cache;
-    snprintf(serial, sizeof(serial), "KD%05u", number + 1);
-    if (!copy_string(d->serial, sizeof(d->serial), cfg->serial ? cfg->serial : serial,
-                     "serial number", why, why_size) ||
-        !copy_string(d->model, sizeof(d->model), cfg->model ? cfg->model : model, "model", why,
-                     why_size) ||
-        !copy_string(d->version, sizeof(d->version), cfg->version ? cfg->version : "1.0",
-                     "firmware version", why, why_size))
-        return false;
-    if (!cfg->cd && !init_disk(d, cfg, why, why_size))
-        return false;
-    ata_power_init(d);
-    if (cfg->cd)
-        atapi_init(d);
-    return true;
-}
-
-void ata_fini(struct ata_drive *d)
-{
-    cancel_request(d);
-    ata_test_stop(d);
-    ata_power_stop(d);
-    if (d->kind == ATA_KIND_CD)
-        atapi_fini(d);
 }

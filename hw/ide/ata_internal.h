@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Between ata.c (states), ata_commands.c (the table) and the files of the commands; nobody else. */
+/* Between ata.c (states), ata_pio.c, ata_dma.c, ata_setup.c, ata_commands.c (the table) and the files of the
+ * commands; nobody else. */
 #ifndef HW_IDE_ATA_INTERNAL_H
 #define HW_IDE_ATA_INTERNAL_H
 
@@ -63,6 +64,33 @@ void ata_abort(struct ata_drive *d, uint8_t error);
 void ata_fail_at(struct ata_drive *d, uint8_t error, uint64_t lba);
 /* The same when the host's storage is to blame: SMART counts and logs it. */
 void ata_media_error(struct ata_drive *d, uint8_t error, uint64_t lba);
+
+/* Ends without an interrupt: the last block of a PIO read was taken (9.5). */
+void ata_end_quietly(struct ata_drive *d);
+
+/* A request of this drive's; its end comes to ata.c, which knows by the state whose it was. */
+struct block_req *ata_new_request(struct ata_drive *d, enum block_op op, uint64_t sector,
+                                  uint32_t sectors, int iov_max);
+void ata_submit(struct ata_drive *d, struct block_req *req, enum ata_state state);
+/*
+ * Submits sectors with memory of the request's own; `from` (writes) is copied into it. False when
+ * the host has no memory: then nothing was submitted.
+ */
+bool ata_submit_copy(struct ata_drive *d, enum ata_state state, enum block_op op, uint64_t sector,
+                     uint32_t sectors, const void *from);
+
+/* ata_pio.c: the steps of READING, WRITING, VERIFYING and FLUSHING, and what follows their ends. */
+void ata_read_chunk(struct ata_drive *d);
+void ata_read_step(struct ata_drive *d);
+void ata_read_done(struct ata_drive *d, uint32_t bytes, int err);
+void ata_write_chunk(struct ata_drive *d);
+void ata_write_step(struct ata_drive *d);
+void ata_write_done(struct ata_drive *d, uint32_t bytes, int err);
+void ata_verify_step(struct ata_drive *d);
+void ata_verify_done(struct ata_drive *d, uint32_t bytes, int err);
+void ata_flush_done(struct ata_drive *d, int err);
+/* ata_dma.c: a part of a DMA command has ended. */
+void ata_dma_done(struct ata_drive *d, int err);
 
 /* xfer_lba, xfer_left and block_sectors are set and checked: carries the transfer out. */
 void ata_begin_transfer(struct ata_drive *d, enum ata_protocol protocol);
