@@ -11,6 +11,10 @@ KVM_DM = os.environ.get("KVM_DM", "build/kvm-dm")
 LIMIT_S = 10
 
 
+class Refused(Exception):
+    """The process ended before it connected: exit code, what it said."""
+
+
 class Stream:
     """Lines over a unix socket that the process connects to."""
 
@@ -22,8 +26,19 @@ class Stream:
         self.listener.settimeout(LIMIT_S)
         self.data = b""
 
-    def accept(self):
-        self.sock, _ = self.listener.accept()
+    def accept(self, process):
+        end = time.monotonic() + LIMIT_S
+        self.listener.settimeout(0.2)
+        while True:
+            try:
+                self.sock, _ = self.listener.accept()
+                break
+            except TimeoutError:
+                if process.poll() is not None:
+                    raise Refused(process.returncode, process.stderr.read().decode(errors="replace"))
+                if time.monotonic() > end:
+                    process.kill()
+                    raise
         self.sock.settimeout(LIMIT_S)
 
     def send(self, text):
@@ -61,9 +76,9 @@ class Machine:
         environment = dict(os.environ)
         environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
-        self.qtest.accept()
+        self.qtest.accept(self.process)
         if self.qmp:
-            self.qmp.accept()
+            self.qmp.accept(self.process)
             json.loads(self.qmp.line())
             self.execute("qmp_capabilities")
         return self

@@ -17,6 +17,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from atadisk import ABRT, BUFFER, ERR, SECTOR, UNC, Ata, pattern, run_of, stored
+from iomodel import Guest
 from kvmdm import KVM_DM, Machine, run
 
 SECTORS = 4096
@@ -71,53 +72,6 @@ def environment(values):
         os.environ.update(old)
 
 
-class Guest:
-    """Does all kinds of I/O and remembers what it was told: what may be in a sector, given the answers."""
-
-    def __init__(self, m):
-        self.a = Ata(m)
-        self.may = {}     # lba -> contents that it may have
-        self.salt = 1
-        self.failed = []  # opcodes
-
-    def ended(self, what, r):
-        assert r.status & ~0x08 in (0x50, 0x51), (what, r)
-        if r.status & ERR:
-            assert r.error in (ABRT, UNC), (what, r)
-            self.failed.append(what)
-        return not r.status & ERR
-
-    def wrote(self, what, lba, count, r):
-        good = self.ended(what, r)
-        for s in range(lba, lba + count):
-            new = pattern(s, self.salt)
-            old = self.may.get(s, {pattern(s)})
-            self.may[s] = {new} if good else old | {new}
-        self.salt += 1
-
-    def check(self, lba, data):
-        for i in range(0, len(data), SECTOR):
-            s = lba + i // SECTOR
-            assert data[i:i + SECTOR] in self.may.get(s, {pattern(s)}), "sector %d" % s
-
-    def everything(self):
-        a = self.a
-        self.wrote("write", 40, 3, a.pio_out(0x30, 40, run_of(40, 3, self.salt)))
-        self.wrote("dma", 50, 16, a.dma_out(0xca, 50, run_of(50, 16, self.salt)))
-        self.wrote("fua", 70, 2, a.dma_out(0x3d, 70, run_of(70, 2, self.salt), ext=True))
-        self.ended("flush", a.flush())
-        for what, r in (("read", a.pio_in(0x20, 38, 6)), ("multiple", a.pio_in(0xc4, 48, 20, 16)),
-                        ("read dma", a.dma_in(0xc8, 60, 16))):
-            if self.ended(what, r):
-                self.check({"read": 38, "multiple": 48, "read dma": 60}[what], r.data)
-        self.ended("verify", a.nodata(0x40, 40, 100))
-        r = a.trim([(200, 8), (1000, 64)])
-        if not self.ended("trim", r) or True:  # a trim that failed may have been done in part
-            for s in [*range(200, 208), *range(1000, 1064)]:
-                self.may[s] = self.may.get(s, {pattern(s)}) | {bytes(SECTOR)}
-        self.ended("last flush", a.flush())
-
-
 @contextlib.contextmanager
 def image():
     with tempfile.TemporaryDirectory(prefix="kvm-dm-faults-") as directory:
@@ -133,7 +87,7 @@ def one_machine(library, path, cache, call, n, error, times):
                (path, cache)]
     with environment(library.environment()):
         with Machine(*options) as m:
-            guest = Guest(m)
+            guest = Guest(Ata(m))
             library.fail(call, n, error, times)
             guest.everything()
             reached = library.seen(call) >= n
