@@ -86,11 +86,11 @@ class Writer(Guest):
 
     def step(self, rng):
         what = rng.randrange(100)
-        if what < 70:
+        if what < 62:
             self.store(rng)
-        elif what < 80:
+        elif what < 71:
             self.look(rng)
-        elif what < 88:
+        elif what < 79:
             self.discard(rng)
         else:
             assert self.flush()
