@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "block/internal.h"
+#include "block/job.h"
 
 struct block_list block_all = TAILQ_HEAD_INITIALIZER(block_all);
 
@@ -308,12 +309,22 @@ static void flush_at_close(struct block *blk)
     block_submit(blk, req);
 }
 
+/* What copies the disk has to be done with it; a thread that hangs in its target is left alone. */
+static void end_job(struct block *blk)
+{
+    if (blk->job)
+        job_cancel_wait(blk->job, BLOCK_CLOSE_WAIT_MS);
+    if (blk->job && blk->job->ops->orphan)
+        blk->job->ops->orphan(blk->job);
+}
+
 void block_close(struct block *blk)
 {
     bool quiet;
 
     if (!blk)
         return;
+    end_job(blk);
     block_abandon_all(blk);
     blk->paused = 0;
     quiet = wait_quiet(blk, BLOCK_CLOSE_WAIT_MS);

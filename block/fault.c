@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "block/drivers.h"
+#include "block/copy_before_write.h"
 #include "block/internal.h"
 
 enum fault_op { FAULT_READ, FAULT_WRITE, FAULT_FLUSH, FAULT_DISCARD, FAULT_ANY };
@@ -231,9 +232,9 @@ struct image *fault_open(struct image *below, const char *spec, GError **error)
     return &fault->img;
 }
 
-bool block_fault_release(struct block *blk)
+bool fault_release(struct image *img)
 {
-    struct fault *fault = fault_of(block_image(blk));
+    struct fault *fault = fault_of(img);
 
     if (fault->img.ops != &fault_ops)
         return false;
@@ -244,9 +245,14 @@ bool block_fault_release(struct block *blk)
     return true;
 }
 
+bool block_fault_release(struct block *blk)
+{
+    return fault_release(cbw_skip(block_image(blk)));
+}
+
 unsigned block_fault_holding(struct block *blk)
 {
-    struct fault *fault = fault_of(block_image(blk));
+    struct fault *fault = fault_of(cbw_skip(block_image(blk)));
     unsigned n;
 
     if (fault->img.ops != &fault_ops)

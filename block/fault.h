@@ -17,9 +17,11 @@
 #include <stdbool.h>
 
 struct block;
+struct image;
 
 /* Lets everything go on that a `hold` keeps, now and later. False: the disk has no faults. */
 bool block_fault_release(struct block *blk);
+bool fault_release(struct image *img); /* the same, of a node */
 /* How many requests a `hold` keeps at this moment. */
 unsigned block_fault_holding(struct block *blk);
 

@@ -13,7 +13,7 @@ struct file {
     struct image img;
     char *path;
     int fd;
-    bool is_device, writable, locked;
+    bool is_device, writable, locked, locked_to_write;
     int no_nowait; /* atomic: the file system cannot RWF_NOWAIT */
     /* Under a format two writes may share one block of the device's; one at a time reads and changes
      * it. (A disk's own writes are kept apart by the queue: grain_bytes.) */

@@ -35,7 +35,7 @@ static int open_failed(GError **error, const char *path, int err, int flags)
                     "its file system has no O_DIRECT; use cache=writeback instead of cache=none");
     else if ((err == EACCES || err == EROFS || err == EPERM) && (flags & O_ACCMODE) == O_RDWR)
         block_error(error, err, path,
-                    "cannot be written: %s; readonly=on or snapshot=on needs no more "
+                    "cannot be written: %s; snapshot=on (or readonly=on, for a CD) needs no more "
                     "than reading",
                     g_strerror(err));
     else
@@ -82,7 +82,7 @@ static bool become_writable(struct file *file, GError **error)
     close(file->fd);
     file->fd = fd;
     file->writable = true;
-    file->locked = false;
+    file->locked = file->locked_to_write = false;
     return true;
 }
 
@@ -92,9 +92,14 @@ bool image_file_permit(struct image *img, bool write, GError **error)
 
     if (write && !file->writable && !become_writable(file, error))
         return false;
-    if (img->flags.locking && !file->locked && !image_lock(file->fd, write, file->path, error))
+    if (img->flags.locking && (!file->locked || (write && !file->locked_to_write)) &&
+        !image_lock(file->fd, write, file->path, error))
         return false;
+    /* The last writer is gone (a live snapshot): others may read it from now on. */
+    if (img->flags.locking && file->locked_to_write && !write)
+        image_lock_share(file->fd);
     file->locked = true;
+    file->locked_to_write = write;
     return true;
 }
 

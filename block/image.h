@@ -151,6 +151,7 @@ struct image {
     struct image *file, *backing; /* references of its own, or NULL */
     bool writes_file; /* it uses `file` for writing */
     bool user_named;  /* by -blockdev, blockdev-add: lives until blockdev-del */
+    bool job_filter;  /* on a disk's root for the time of a job, and looked through */
     bool odd_size;    /* cannot be a disk that is written to: O_DIRECT, and a size that is not aligned */
     unsigned users, writers; /* nodes and blocks above it; those of them that may write */
     LIST_ENTRY(image) link;

@@ -118,6 +118,7 @@ struct block {
     bool readonly;    /* whatever the image can */
     bool writes;      /* how it uses the image */
     unsigned paused;
+    struct job *job; /* at work on it; NULL: none */
     const struct block_drive_ops *drive_ops;
     void *drive;
     struct iolock *drive_lock;

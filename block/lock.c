@@ -100,3 +100,13 @@ bool image_lock(int fd, bool writer, const char *path, GError **error)
     }
     return true;
 }
+
+void image_lock_share(int fd)
+{
+    for (int perm = 0; perm < IMAGE_PERMISSIONS; perm++) {
+        struct flock fl = one_byte(F_UNLCK, USED_BYTE + perm);
+
+        if (used(true, perm) && !used(false, perm))
+            fcntl(fd, F_OFD_SETLK, &fl);
+    }
+}

@@ -24,5 +24,7 @@ enum image_permission {
  * *error when somebody else's lock does not allow it, or the file system has no locks.
  */
 bool image_lock(int fd, bool writer, const char *path, GError **error);
+/* A writer's lock becomes a reader's. */
+void image_lock_share(int fd);
 
 #endif

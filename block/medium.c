@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "block/copy_before_write.h"
 #include "block/internal.h"
+#include "block/job.h"
 #include "ioreq/iolock.h"
 
 static struct {
@@ -128,7 +130,17 @@ bool block_tray_request(struct block *blk, bool open, bool force)
 
 struct image *block_root(struct block *blk)
 {
-    return blk->image;
+    return cbw_skip(blk->image);
+}
+
+bool block_check_no_job(struct block *blk, GError **error)
+{
+    if (!blk->job)
+        return true;
+    g_set_error(error, block_error_quark(), EBUSY,
+                "Node '%s' is busy: block device is in use by block job: %s",
+                blk->image ? block_root(blk)->node_name : blk->name, blk->job->ops->type);
+    return false;
 }
 
 bool block_pause(struct block *blk, int timeout_ms)
@@ -204,6 +216,8 @@ bool block_set_root(struct block *blk, struct image *root, bool readonly, int ti
     struct image *old = blk->image;
     bool writes, wrote = blk->writes;
 
+    if (!block_check_no_job(blk, error))
+        return false;
     if (!block_wait_quiet(blk, timeout_ms) || block_held_count(blk) > 0)
         return busy(error, blk);
     if (!use_root(blk, root, readonly, &writes, error))
@@ -241,6 +255,8 @@ int block_resize(struct block *blk, uint64_t bytes, int timeout_ms)
         return ENOMEDIUM;
     if (bytes % BLOCK_SECTOR_BYTES || bytes > INT64_MAX)
         return EINVAL;
+    if (blk->job)
+        return EBUSY;
     if (!block_wait_quiet(blk, timeout_ms) || block_held_count(blk) > 0)
         return EBUSY;
     err = blk->readonly ? EROFS : image_truncate(blk->image, bytes);
@@ -281,7 +297,7 @@ struct block *block_lookup(const char *name)
         if (blk->closed || !*name)
             continue;
         if (!strcmp(blk->name, name) || !strcmp(blk->device_id, name) ||
-            (blk->image && !strcmp(blk->image->node_name, name)))
+            (blk->image && !strcmp(block_root(blk)->node_name, name)))
             return blk;
     }
     return NULL;

@@ -58,12 +58,29 @@ static bool stated_or_plain(const struct block_options *opt, struct image *img, 
     if (!format)
         return true;
     if (node_driver_find(format))
-        block_error(error, EINVAL, path, "looks like %s; give format=%s, or format=raw to use its "
-                    "bytes as they are", format, format);
+        block_error(error, EINVAL, path, "looks like %s; use -drive file=FILE,format=%s, or format=raw "
+                    "for its bytes as they are", format, format);
     else
         block_error(error, EINVAL, path, "looks like %s; give format=raw to use its bytes as they are "
                     "(%s is not supported)", format, format);
     return false;
+}
+
+/*
+ * The name that the operator gave says the format: a guest cannot change it. What is called .qcow2 is
+ * never opened as anything else, so that no raw disk of that name can become one later.
+ */
+static const char *format_by_name(const char *file)
+{
+    static const struct {
+        const char *suffix, *format;
+    } names[] = { { ".qcow2", "qcow2" }, { ".vmdk", "vmdk" }, { ".vdi", "vdi" }, { ".vhd", "vpc" } };
+
+    for (unsigned i = 0; file && i < G_N_ELEMENTS(names); i++) {
+        if (g_str_has_suffix(file, names[i].suffix) && node_driver_find(names[i].format))
+            return names[i].format;
+    }
+    return NULL;
 }
 
 /* ---- options of a node ---- */
@@ -182,12 +199,15 @@ static struct image *add_filters(const struct block_options *opt, struct image *
     return img;
 }
 
-struct block *block_open(const struct block_options *opt, GError **error)
+struct block *block_open(const struct block_options *given, GError **error)
 {
+    struct block_options options = *given, *opt = &options;
     struct image *img = NULL;
 
     if (!check_options(opt, error))
         return NULL;
+    if (!opt->format && !opt->node_options)
+        opt->format = format_by_name(opt->file);
     if (!opt->node && !opt->file && !opt->node_options && !opt->format)
         return block_new(opt, NULL, error);
     img = opt->node ? open_named(opt->node, error) : open_new(opt, error);

@@ -30,9 +30,9 @@ struct block_options {
     /* A path, "file:PATH", "nbd://...": what node_parse_filename() takes. */
     const char *file;
     /*
-     * A driver ("raw", "qcow2", "null-co"), or NULL: raw too, but refused if the first bytes look like
-     * an image format, because somebody forgot to state it. Content never selects a format (HAZARDS
-     * Q-01).
+     * A driver ("raw", "qcow2", "null-co"), or NULL: by the file's name (.qcow2, .vmdk, .vdi, .vhd), else
+     * raw, but refused if the first bytes look like an image format, because somebody forgot to state
+     * it. Content never selects a format (HAZARDS Q-01).
      */
     const char *format;
     bool readonly;
@@ -62,7 +62,7 @@ struct block *block_open(const struct block_options *options, GError **error);
 /* ---- what is in the drive ---- */
 
 struct image;
-struct image *block_root(struct block *blk); /* NULL: no medium */
+struct image *block_root(struct block *blk); /* NULL: no medium. A job's filter is looked through */
 /*
  * Puts another node under the disk, or takes it out (NULL), and tells the device. Waits for what is
  * under way; false with *error (EBUSY) if that takes longer than timeout_ms, or the node is in use.
@@ -133,6 +133,8 @@ bool block_drain_all(int timeout_ms);
 
 /* A disk by its name ("ide0-hd0"), its -device's id, or the name of its root node; NULL: none. */
 struct block *block_lookup(const char *name);
+/* False with *error: a job is at work on the disk. Its root is not to be changed or resized then. */
+bool block_check_no_job(struct block *blk, GError **error);
 void block_foreach(void (*fn)(void *opaque, struct block *blk), void *opaque);
 const char *block_file(const struct block *blk); /* as given in the options */
 

@@ -24,7 +24,8 @@ void qcow2_cache_init(struct qcow2_cache *c, uint32_t table_bytes, uint64_t limi
 
 static void table_free(struct qcow2_cache *c, struct qcow2_table *t)
 {
-    g_hash_table_remove(c->by_off, &t->off);
+    if (g_hash_table_lookup(c->by_off, &t->off) == t)
+        g_hash_table_remove(c->by_off, &t->off);
     TAILQ_REMOVE(&c->lru, t, lru_link);
     if (t->dirty)
         TAILQ_REMOVE(&c->dirty, t, dirty_link);
@@ -71,11 +72,28 @@ static void make_room(struct qcow2_cache *c)
     }
 }
 
+/* What was there before its cluster was freed and taken again must not be found any more. */
+static void forget(struct qcow2_cache *c, uint64_t off)
+{
+    int64_t key = (int64_t)off;
+    struct qcow2_table *old = g_hash_table_lookup(c->by_off, &key);
+
+    if (!old)
+        return;
+    if (old->pins || old->dirty) {
+        g_hash_table_remove(c->by_off, &old->off); /* the LRU list frees it in time */
+        old->off = -1;
+    } else {
+        table_free(c, old);
+    }
+}
+
 struct qcow2_table *qcow2_cache_add(struct qcow2_cache *c, uint64_t off)
 {
     struct qcow2_table *t;
     void *data = NULL;
 
+    forget(c, off);
     make_room(c);
     if (posix_memalign(&data, c->table_bytes < 4096 ? c->table_bytes : 4096, c->table_bytes))
         return NULL;

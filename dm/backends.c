@@ -157,23 +157,24 @@ static bool open_nodes(const struct vm_config *config, GError **error)
     return true;
 }
 
-static void delete_node(void *opaque, struct image *img)
+static void find_unused(void *opaque, struct image *img)
 {
-    if (img->user_named && img->users == 0) {
-        *(bool *)opaque = true;
-        node_delete(img->node_name, NULL);
-    }
+    struct image **found = opaque;
+
+    if (img->user_named && img->users == 0)
+        *found = img;
 }
 
-/* From the top down: a node that stands on another goes first. */
+/* From the top down: a node that stands on another goes first. One at a time: what it stands on may go
+ * with it. */
 static void close_nodes(void)
 {
-    bool some = true;
+    struct image *found;
 
-    while (some) {
-        some = false;
-        node_foreach(delete_node, &some);
-    }
+    do {
+        found = NULL;
+        node_foreach(find_unused, &found);
+    } while (found && node_delete(found->node_name, NULL));
 }
 
 static bool open_drives(struct backends *b, const struct vm_config *config, GError **error)

@@ -26,6 +26,7 @@ struct monitor {
     bool pretty, negotiated, dead;
     struct json_framer framer;
     GString *output;
+    GString *input; /* what came with a command whose answer has to be read first */
     struct monitor *next;
 };
 
@@ -207,7 +208,7 @@ static size_t can_receive(void *opaque)
 {
     struct monitor *mon = opaque;
 
-    return mon->output->len || mon->dead ? 0 : READ_BYTES;
+    return mon->output->len || mon->input->len || mon->dead ? 0 : READ_BYTES;
 }
 
 static void syntax_error(struct monitor *mon, const char *what)
@@ -217,13 +218,14 @@ static void syntax_error(struct monitor *mon, const char *what)
     send_error(mon, &error, NULL);
 }
 
-static void receive(void *opaque, const uint8_t *buf, size_t len)
+/* Carries out what has come, as long as the peer takes the answers: a few bytes may ask for much. */
+static void run_input(struct monitor *mon)
 {
-    struct monitor *mon = opaque;
+    size_t i = 0;
 
-    for (size_t i = 0; i < len && !mon->dead;) {
+    while (i < mon->input->len && !mon->dead && !mon->output->len) {
         bool again = false;
-        enum json_frame frame = json_framer_feed(&mon->framer, (char)buf[i], &again);
+        enum json_frame frame = json_framer_feed(&mon->framer, mon->input->str[i], &again);
 
         if (!again)
             i++;
@@ -237,6 +239,15 @@ static void receive(void *opaque, const uint8_t *buf, size_t len)
             syntax_error(mon, "JSON parse error: too long, too deep, or not JSON");
         }
     }
+    g_string_erase(mon->input, 0, (gssize)MIN(i, mon->input->len)); /* empty: the peer has gone */
+}
+
+static void receive(void *opaque, const uint8_t *buf, size_t len)
+{
+    struct monitor *mon = opaque;
+
+    g_string_append_len(mon->input, (const char *)buf, (gssize)len);
+    run_input(mon);
 }
 
 static void event(void *opaque, enum chardev_event what)
@@ -248,6 +259,7 @@ static void event(void *opaque, enum chardev_event what)
     mon->negotiated = false;
     mon->dead = what == CHARDEV_CLOSED;
     g_string_truncate(mon->output, 0);
+    g_string_truncate(mon->input, 0);
     json_framer_reset(&mon->framer);
     if (what == CHARDEV_OPENED)
         greet(mon);
@@ -258,6 +270,7 @@ static void writable(void *opaque)
     struct monitor *mon = opaque;
 
     flush_output(mon);
+    run_input(mon);
     if (!mon->output->len)
         chardev_accept_input(mon->chr);
 }
@@ -273,6 +286,7 @@ struct monitor *monitor_new(struct vm *vm, struct chardev *chr, bool pretty)
     mon->chr = chr;
     mon->pretty = pretty;
     mon->output = g_string_new(NULL);
+    mon->input = g_string_new(NULL);
     json_framer_init(&mon->framer, MAX_COMMAND_BYTES);
     mon->next = monitors;
     monitors = mon;
@@ -294,6 +308,7 @@ void monitor_free(struct monitor *mon)
     }
     json_framer_clear(&mon->framer);
     g_string_free(mon->output, TRUE);
+    g_string_free(mon->input, TRUE);
     g_free(mon);
 }
 

@@ -106,7 +106,7 @@ static const struct opt_desc action_subs[] = {
 static const struct opt_desc drive_subs[] = {
     {.name = "file", .type = OPT_STRING, .help = "disk image or block device"},
     {.name = "format", .type = OPT_STRING, .help = "image format: raw, qcow2 ... (-blockdev help)",
-     .fallback = "raw, if nothing else is recognized"},
+     .fallback = "by the name: .qcow2, .vmdk, .vdi, .vhd; else raw"},
     {.name = "driver", .type = OPT_STRING, .alias_of = "format"},
     {.name = "if", .type = OPT_ENUM, .values = "ide|floppy|none",
      .help = "none: for a -device to use",

@@ -241,9 +241,12 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
     return json_node_of_array(array);
 }
 
-/* The events that dm/vm.c sends. */
-static const char *const events[] = {"BLOCK_IO_ERROR", "DEVICE_TRAY_MOVED", "POWERDOWN", "RESET", "RESUME", "SHUTDOWN",
-                                     "STOP"};
+/* The events that dm/vm.c and dm/qmp_jobs.c send. */
+static const char *const events[] = {
+    "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
+    "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "DEVICE_TRAY_MOVED", "JOB_STATUS_CHANGE", "POWERDOWN",
+    "RESET", "RESUME", "SHUTDOWN", "STOP",
+};
 
 static JsonNode *query_events(struct vm *vm, JsonObject *args, GError **error)
 {
@@ -344,7 +347,8 @@ static const struct qmp_command commands[] = {
 const struct qmp_command *qmp_commands(unsigned *count)
 {
     static const struct qmp_table base = {commands, G_N_ELEMENTS(commands)};
-    static const struct qmp_table *const tables[] = {&base, &qmp_block_table};
+    static const struct qmp_table *const tables[] = {&base, &qmp_block_table, &qmp_jobs_table,
+                                                    &qmp_backup_table};
     static GArray *all;
 
     if (!all) {
@@ -477,12 +481,12 @@ static bool check_argument(const struct qmp_arg *a, JsonNode *node, GError **err
     return false;
 }
 
-static bool check_arguments(const struct qmp_command *c, JsonObject *args, GError **error)
+static bool check_members(const struct qmp_arg *rows, JsonObject *args, bool open, GError **error)
 {
     g_autoptr(GList) members = json_object_get_members(args);
 
-    for (GList *m = members; m && !c->open_args; m = m->next) {
-        const struct qmp_arg *a = c->args;
+    for (GList *m = members; m && !open; m = m->next) {
+        const struct qmp_arg *a = rows;
 
         while (a && a->name && strcmp(a->name, m->data))
             a++;
@@ -492,11 +496,16 @@ static bool check_arguments(const struct qmp_command *c, JsonObject *args, GErro
             return false;
         }
     }
-    for (const struct qmp_arg *a = c->args; a && a->name; a++) {
+    for (const struct qmp_arg *a = rows; a && a->name; a++) {
         if (!check_argument(a, json_object_get_member(args, a->name), error))
             return false;
     }
     return true;
+}
+
+bool qmp_check_args(const struct qmp_arg *args, JsonObject *object, GError **error)
+{
+    return check_members(args, object, false, error);
 }
 
 JsonNode *qmp_run(struct vm *vm, const char *name, JsonNode *arguments, GError **error)
@@ -518,7 +527,7 @@ JsonNode *qmp_run(struct vm *vm, const char *name, JsonNode *arguments, GError *
 
         if (strcmp(c->name, name) || !c->run)
             continue;
-        if (!check_arguments(c, args, error))
+        if (!check_members(c->args, args, c->open_args, error))
             return NULL;
         if (c->needs_machine && !vm_machine(vm)) {
             g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "'%s' needs a machine", name);

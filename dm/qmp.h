@@ -47,9 +47,13 @@ struct qmp_table {
     unsigned count;
 };
 extern const struct qmp_table qmp_block_table; /* qmp_block.c */
+extern const struct qmp_table qmp_jobs_table, qmp_backup_table;
 
 /* All rows of all tables. */
 const struct qmp_command *qmp_commands(unsigned *count);
+
+/* Checks an object's members against rows as a command's arguments are; NULL: none are allowed. */
+bool qmp_check_args(const struct qmp_arg *args, JsonObject *object, GError **error);
 
 /* Looks the command up, checks its arguments (may be NULL) against the table, runs it. */
 JsonNode *qmp_run(struct vm *vm, const char *name, JsonNode *arguments, GError **error);

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "block/job.h"
 #include "block/node.h"
 #include "block/open.h"
 #include "dm/backends.h"
@@ -18,6 +19,7 @@
 #include "dm/machine.h"
 #include "dm/memory.h"
 #include "dm/monitor.h"
+#include "dm/qmp_jobs.h"
 #include "dm/qtest.h"
 #include "dm/vcpu.h"
 #include "dm/vm_build.h"
@@ -148,6 +150,9 @@ static JsonNode *guest_reason(bool guest, const char *reason)
     json_node_take_object(node, data);
     return node;
 }
+
+/* How long the end waits for jobs whose I/O hangs. */
+#define JOBS_END_MS 1000
 
 /* How long a reset waits for host I/O that the devices have given up. */
 #define RESET_DRAIN_MS 2000
@@ -540,6 +545,7 @@ struct vm *vm_new(const struct vm_config *config, GError **error)
         goto fail;
     block_set_stop_hook(io_error, vm);
     block_set_tray_hook(tray_moved, vm);
+    qmp_jobs_follow(vm);
     if (!bare && !build_machine(vm, error))
         goto fail;
     if (!build_vcpus(vm, error) || !build_qtest(vm, error) || !build_monitors(vm, error))
@@ -593,5 +599,7 @@ int vm_run(struct vm *vm)
     if (!vm->quitting)
         g_main_loop_run(vm->loop);
     halt(vm);
+    /* While their events can still be told, and before the disks are closed under them. */
+    jobs_cancel_all(JOBS_END_MS);
     return vm->exit_code;
 }

@@ -135,7 +135,7 @@ static void test_no_probing(void **state)
         const char *magic;
         size_t bytes, off;
         const char *says;
-    } heads[] = { { "QFI\xfb\0\0\0\3", 8, 0, "looks like qcow2; give format=raw" },
+    } heads[] = { { "QFI\xfb\0\0\0\3", 8, 0, "looks like qcow2; use -drive file=FILE,format=qcow2" },
                   { "KDMV", 4, 0, "looks like vmdk" },
                   { "\x7f\x10\xda\xbe", 4, 64, "looks like vdi" },
                   { "conectix", 8, 0, "looks like vpc" },

@@ -151,8 +151,10 @@ static void send(const char *text)
     for (int tries = 0; done < len && tries < 10000; tries++) {
         done += chardev_memory_feed(chr, text + done, len - done);
         turn();
-        if (done < len)
+        if (done < len) {
             collect();
+            g_usleep(10); /* the back end's deferred work has its time */
+        }
     }
     assert_int_equal(done, len);
 }
@@ -287,7 +289,11 @@ static void commands(void **state)
     expect("{\"event\":\"RESUME\"}");
     expect("{\"return\":{}}");
     send("{\"execute\":\"query-events\",\"id\":1}");
-    expect("{\"return\":[{\"name\":\"BLOCK_IO_ERROR\"},{\"name\":\"DEVICE_TRAY_MOVED\"},"
+    expect("{\"return\":[{\"name\":\"BLOCK_IO_ERROR\"},"
+           "{\"name\":\"BLOCK_JOB_CANCELLED\"},{\"name\":\"BLOCK_JOB_COMPLETED\"},"
+           "{\"name\":\"BLOCK_JOB_ERROR\"},{\"name\":\"BLOCK_JOB_PENDING\"},"
+           "{\"name\":\"BLOCK_JOB_READY\"},{\"name\":\"DEVICE_TRAY_MOVED\"},"
+           "{\"name\":\"JOB_STATUS_CHANGE\"},"
            "{\"name\":\"POWERDOWN\"},"
            "{\"name\":\"RESET\"},{\"name\":\"RESUME\"},{\"name\":\"SHUTDOWN\"},"
            "{\"name\":\"STOP\"}],\"id\":1}");
