@@ -196,6 +196,8 @@ def run(module):
     """Runs every test_* function of a module; the last line printed is the summary."""
     names = [n for n in sorted(vars(module)) if n.startswith("test_")]
     for name in names:
-        print(name, flush=True)
+        start = time.monotonic()
+        print(name, end=" ", flush=True)
         getattr(module, name)()
+        print("%.1f s" % (time.monotonic() - start), flush=True)
     print("%d cases passed" % len(names))
