@@ -167,6 +167,11 @@ static bool can_stop(struct block *blk)
            r == BLOCK_ON_ERROR_STOP;
 }
 
+static const char *io_status(struct block *blk)
+{
+    return !block_held_count(blk) ? "ok" : block_held_for_space(blk) ? "nospace" : "failed";
+}
+
 static void add_disk(void *opaque, struct block *blk)
 {
     JsonObject *o = json_object_new();
@@ -180,7 +185,7 @@ static void add_disk(void *opaque, struct block *blk)
     if (block_has_tray(blk))
         json_object_set_boolean_member(o, "tray_open", block_tray_open(blk));
     if (can_stop(blk))
-        json_object_set_string_member(o, "io-status", block_held_count(blk) ? "failed" : "ok");
+        json_object_set_string_member(o, "io-status", io_status(blk));
     if (block_root(blk))
         json_object_set_object_member(o, "inserted", node_object(block_root(blk), blk, false));
     json_array_add_object_element(opaque, o);
