@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define LEVELS 3 /* plain, shift, AltGr */
+#define LEVELS 4 /* plain, shift, AltGr, both */
 #define KEYS   48
 
 #define DEAD_GRAVE      "\u0300"
@@ -31,28 +31,29 @@ static const struct layout layouts[] = {
     {"us en-us",
      {"`1234567890-=" "qwertyuiop[]" "asdfghjkl;'\\" " zxcvbnm,./",
       "~!@#$%^&*()_+" "QWERTYUIOP{}" "ASDFGHJKL:\"|" " ZXCVBNM<>?",
-      ""}},
+      "", ""}},
     {"de",
      {DEAD_CIRCUMFLEX "1234567890ß" DEAD_ACUTE "qwertzuiopü+" "asdfghjklöä#" "<yxcvbnm,.-",
       "°!\"§$%&/()=?" DEAD_GRAVE "QWERTZUIOPÜ*" "ASDFGHJKLÖÄ'" ">YXCVBNM;:_",
-      "  ²³   {[]}\\ " "@ €        ~" NO_ROW "|      µ"}},
+      "  ²³   {[]}\\ " "@ €        ~" NO_ROW "|      µ", ""}},
     {"fr",
      {"²&é\"'(-è_çà)=" "azertyuiop" DEAD_CIRCUMFLEX "$" "qsdfghjklmù*" "<wxcvbn,;:!",
       " 1234567890°+" "AZERTYUIOP" DEAD_DIAERESIS "£" "QSDFGHJKLM%µ" ">WXCVBN?./§",
-      "  ~#{[|`\\^@]}" "  €        ¤"}},
+      "  ~#{[|`\\^@]}" "  €        ¤", ""}},
     {"uk gb en-gb",
      {"`1234567890-=" "qwertyuiop[]" "asdfghjkl;'#" "\\zxcvbnm,./",
       "¬!\"£$%^&*()_+" "QWERTYUIOP{}" "ASDFGHJKL:@~" "|ZXCVBNM<>?",
-      "    €"}},
+      "    €", ""}},
     {"es",
      {"º1234567890'¡" "qwertyuiop" DEAD_GRAVE "+" "asdfghjklñ" DEAD_ACUTE "ç" "<zxcvbnm,.-",
       "ª!\"·$%&/()=?¿" "QWERTYUIOP" DEAD_CIRCUMFLEX "*" "ASDFGHJKLÑ" DEAD_DIAERESIS "Ç"
       ">ZXCVBNM;:_",
-      "\\|@#~ ¬      " "  €       []" "          {}"}},
+      "\\|@#~ ¬      " "  €       []" "          {}", ""}},
     {"it",
      {"\\1234567890'ì" "qwertyuiopè+" "asdfghjklòàù" "<zxcvbnm,.-",
       "|!\"£$%&/()=?^" "QWERTYUIOPé*" "ASDFGHJKLç°§" ">ZXCVBNM;:_",
-      NO_DIGITS "  €       []" "         @#"}},
+      "           `~" "  €       []" "         @#",
+      NO_DIGITS "          {}"}},
 };
 
 /* Characters by themselves that a dead key and a space type. */
@@ -84,7 +85,8 @@ const char *layout_names(void)
 
 static bool find_key(const struct layout *layout, gunichar c, struct layout_stroke *stroke)
 {
-    static const uint8_t modifiers[LEVELS] = {0, LAYOUT_SHIFT, LAYOUT_ALTGR};
+    static const uint8_t modifiers[LEVELS] = {0, LAYOUT_SHIFT, LAYOUT_ALTGR,
+                                             LAYOUT_SHIFT | LAYOUT_ALTGR};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(control_keys); i++) {
         if (control_keys[i].c == c) {
