@@ -386,6 +386,10 @@ static bool parse_regex(struct waiter *w, const char *text, GError **error)
         qmp_fail(error, "Parameter 'text': more than %d bytes", MAX_PATTERN_BYTES);
         return false;
     }
+    if (g_str_has_prefix(text, "(*")) { /* it could set the matcher's limits itself */
+        qmp_fail(error, "Parameter 'text': a pattern cannot begin with '(*'");
+        return false;
+    }
     limited = g_strconcat("(*LIMIT_MATCH=" REGEX_STEPS ")", text, NULL);
     w->regex = g_regex_new(limited, G_REGEX_MULTILINE, 0, &why);
     if (!w->regex)
