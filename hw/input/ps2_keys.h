@@ -2,7 +2,8 @@
 /*
  * The keys of a PC keyboard and the codes they send in scan code sets 1, 2 and 3.
  * IBM Personal System/2 Hardware Interface Technical Reference, "Keyboards", scan code tables;
- * Microsoft "Keyboard Scan Code Specification" 1.3a for the Windows, application and media keys.
+ * Microsoft "Keyboard Scan Code Specification" 1.3a for the Windows, application and media keys, and its
+ * "USB HID to PS/2 Scan Code Translation Table" for F13 to F24 (which have no code in set 3).
  */
 #ifndef HW_INPUT_PS2_KEYS_H
 #define HW_INPUT_PS2_KEYS_H
