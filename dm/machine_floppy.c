@@ -75,12 +75,9 @@ static bool put_device(struct machine *m, struct floppies *f, const struct devic
                             device_prop(m, d, "unit") ? ", each once" : "");
     fdc_drive_type_parse(device_prop(m, d, "drive-type") ?: "auto", &c.type);
     c.blk = backends_drive(m->parts.backends, drive);
-    if (c.blk)
-        machine_name_disk(m, d, c.blk);
     if (!c.blk)
         return device_error(d, error, "no -drive has the id '%s'", drive ? drive : "");
-    if (d->id)
-        block_set_device_id(c.blk, d->id);
+    machine_name_disk(m, d, c.blk);
     f->drive[unit] = c;
     return read_bootindex(m, d, &f->bootindex[unit], error);
 }
