@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # `make bench`: small ROM guests on a bare KVM_RUN loop, on kvm-dm and on Debian's QEMU, in turn.
-# BENCH_ROUNDS, BENCH_SECONDS (of each run) and BENCH_ROWS (a
+# BENCH_ROUNDS, BENCH_SECONDS (of each run), BENCH_DISK_ROUNDS, BENCH_DISK_SECONDS and BENCH_ROWS (a
 # regular expression for the names of rows) change what it does.
 BN := $(B)/bench
 
@@ -29,6 +29,28 @@ BENCH_ROMS := port-read-uart port-read-ide port-write-uart port-write-post mem-r
 	mem-write-window mem-read-bar mem-write-bar uart-out uart-outs pio-read pio-read-multiple \
 	pio-write pio-write-multiple dma-read-64k dma-read-1m dma-write-64k dma-write-1m start start-exit
 
+# Disks under load, disk-HOW-WHAT-WHERE-SHIFT: commands of 1 << SHIFT sectors; between marks as many as make
+# the marks cheap. bench.py asks for these names.
+BENCH_SPAN := 27
+bench_disk_batch_3 := 64
+bench_disk_batch_7 := 32
+bench_disk_batch_11 := 8
+bench_disk_dma :=
+bench_disk_sectors := -DBLOCK=1
+bench_disk_multiple := -DBLOCK=8
+bench_disk_read :=
+bench_disk_write := -DWRITE
+bench_disk_seq :=
+bench_disk_random := -DRANDOM
+BENCH_DISKS := $(foreach w,read write,$(foreach o,seq random,$(foreach s,3 7 11,dma-$(w)-$(o)-$(s)) \
+	multiple-$(w)-$(o)-3)) sectors-read-seq-3 sectors-read-seq-7 sectors-write-seq-3 \
+	multiple-read-seq-7 multiple-read-seq-11
+bench_disk_flags = $(bench_disk_$(1)) $(bench_disk_$(2)) $(bench_disk_$(3)) -DSHIFT=$(4) -DSPAN=$(BENCH_SPAN) \
+	-DBATCH=$(if $(filter-out dma,$(1)),1,$(bench_disk_batch_$(4)))
+$(foreach d,$(BENCH_DISKS),$(eval bench_disk-$(d) := disk \
+	$(call bench_disk_flags,$(word 1,$(subst -, ,$(d))),$(word 2,$(subst -, ,$(d))),$(word 3,$(subst -, ,$(d))),$(word 4,$(subst -, ,$(d))))))
+BENCH_ROMS += $(BENCH_DISKS:%=disk-%)
+
 define bench_rom
 $(BN)/$(1).bin: bench/guest/$(firstword $(bench_$(1))).S bench/guest/bench.h bench/guest/ide.h bench/bench.mk tests/guest/rom/rom.ld
 	@mkdir -p $$(@D)
@@ -44,8 +66,11 @@ $(BN)/floor: bench/floor.c config.mk
 $(BN)/countrun.so: bench/countrun.c config.mk
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -fPIC -shared -o $@ $<
+$(BN)/hostaio: bench/hostaio.c config.mk
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< -laio
 
-bench-guests: $(BENCH_ROMS:%=$(BN)/%.bin) $(BN)/floor $(BN)/countrun.so
+bench-guests: $(BENCH_ROMS:%=$(BN)/%.bin) $(BN)/floor $(BN)/hostaio $(BN)/countrun.so
 bench: $(B)/kvm-dm bench-guests
 	@KVM_DM=$(abspath $(B)/kvm-dm) B=$(abspath $(B)) bench/bench.py
 

@@ -127,7 +127,7 @@ void pool_unref(void)
 
 bool pool_submit(struct pool_job *job)
 {
-    bool taken = true;
+    bool taken = true, wake;
 
     pthread_mutex_lock(&pool.mutex);
     /* Those that were woken but have not got the mutex yet still count as idle. */
@@ -136,9 +136,10 @@ bool pool_submit(struct pool_job *job)
     if (taken) {
         STAILQ_INSERT_TAIL(&pool.jobs, job, link);
         pool.queued++;
-        if (pool.idle > 0)
-            pthread_cond_signal(&pool.work);
     }
+    wake = taken && pool.idle > 0;
     pthread_mutex_unlock(&pool.mutex);
+    if (wake) /* not before: it would wake up only to wait for the mutex */
+        pthread_cond_signal(&pool.work);
     return taken;
 }

@@ -162,6 +162,8 @@ struct kvm *kvm_new(GError **error)
 
     kvm->fd = kvm->vm_fd = -1;
     kvm->ring_lock = iolock_new();
+    kvm->counted_lock = iolock_new();
+    kvm->posted.slots = KVM_COALESCED_MMIO_MAX;
     if (!create_vm(kvm, error)) {
         kvm_free(kvm);
         return NULL;
@@ -178,6 +180,7 @@ void kvm_free(struct kvm *kvm)
     if (kvm->fd >= 0)
         close(kvm->fd);
     iolock_free(kvm->ring_lock);
+    iolock_free(kvm->counted_lock);
     g_free(kvm->cpuid);
     g_free(kvm);
 }
@@ -226,23 +229,52 @@ void kvm_follow_memory(struct kvm *kvm, struct memory *mem)
 
 /* ---- posted writes ---- */
 
+static void set_zone(struct kvm *kvm, const struct io_region *region, const struct io_span *span,
+                     bool mapped)
+{
+    struct kvm_coalesced_mmio_zone zone = {
+        .addr = region->base + span->off,
+        .size = (uint32_t)span->size,
+        .pio = region->space == IO_PORT,
+    };
+
+    ioctl(kvm->vm_fd, mapped ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO, &zone);
+}
+
+/*
+ * The region in the list of those whose limits count, or out of it. Without room for one nothing is collected
+ * any more (no machine has so many), since another region's limit may be the one that matters.
+ */
+static void list_counted(struct kvm *kvm, const struct io_region *region, bool mapped)
+{
+    unsigned i = 0;
+
+    iolock_enter(kvm->counted_lock);
+    while (i < kvm->counted_count && kvm->counted[i] != region)
+        i++;
+    if (mapped && kvm->counted_count < KVM_COUNTED_MAX)
+        kvm->counted[kvm->counted_count++] = region;
+    else if (mapped)
+        kvm->counted_full = true;
+    else if (i < kvm->counted_count)
+        kvm->counted[i] = kvm->counted[--kvm->counted_count];
+    iolock_leave(kvm->counted_lock);
+}
+
 static void set_zones(void *opaque, const struct io_region *region, bool mapped)
 {
+    const struct io_ops *ops = region->ops;
     struct kvm *kvm = opaque;
 
     if (!kvm->coalesced_page || (region->space == IO_PORT && !kvm->coalesced_pio))
         return;
-    for (unsigned i = 0; i < region->ops->posted_count; i++) {
-        const struct io_span *s = &region->ops->posted[i];
-        struct kvm_coalesced_mmio_zone zone = {
-            .addr = region->base + s->off,
-            .size = (uint32_t)s->size,
-            .pio = region->space == IO_PORT,
-        };
-
-        ioctl(kvm->vm_fd,
-              mapped ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO, &zone);
-    }
+    for (unsigned i = 0; i < ops->posted_count; i++)
+        set_zone(kvm, region, &ops->posted[i], mapped);
+    if (!kvm->posted.limited || !ops->counted_count)
+        return;
+    list_counted(kvm, region, mapped);
+    for (unsigned i = 0; i < ops->counted_count; i++)
+        set_zone(kvm, region, &ops->counted[i], mapped);
 }
 
 static void set_zones_mapped(void *opaque, const struct io_region *region)
@@ -250,23 +282,40 @@ static void set_zones_mapped(void *opaque, const struct io_region *region)
     set_zones(opaque, region, true);
 }
 
-void kvm_follow_iomap(struct kvm *kvm, struct iomap *map)
+void kvm_follow_iomap(struct kvm *kvm, struct iomap *map, unsigned vcpus)
 {
+    kvm->posted.limited = vcpus == 1;
     iomap_foreach(map, set_zones_mapped, kvm);
     iomap_set_listener(map, set_zones, kvm);
 }
 
+void kvm_limit_posted(struct kvm *kvm)
+{
+    uint32_t room = UINT32_MAX;
+
+    if (!kvm->posted.ring || !kvm->posted.limited)
+        return;
+    iolock_enter(kvm->counted_lock);
+    for (unsigned i = 0; i < kvm->counted_count; i++) {
+        uint32_t limit = __atomic_load_n(&kvm->counted[i]->posted_limit, __ATOMIC_ACQUIRE);
+
+        if (limit)
+            room = MIN(room, limit - 1);
+    }
+    if (kvm->counted_full)
+        room = 0;
+    iolock_leave(kvm->counted_lock);
+    posted_set_room(&kvm->posted, room);
+}
+
 void kvm_flush_posted(struct kvm *kvm, struct iomap *map, struct io_reader *reader)
 {
-    struct kvm_coalesced_mmio_ring *ring = kvm->ring;
-
     if (!kvm_has_posted(kvm))
         return;
     iolock_enter(kvm->ring_lock);
     /* At most one ring full: a guest that goes on posting cannot hold us here. */
-    for (unsigned budget = KVM_COALESCED_MMIO_MAX; budget && kvm_has_posted(kvm); budget--) {
-        uint32_t first = ring->first % KVM_COALESCED_MMIO_MAX;
-        struct kvm_coalesced_mmio c = ring->coalesced_mmio[first];
+    for (unsigned budget = kvm->posted.slots; budget && kvm_has_posted(kvm); budget--) {
+        struct kvm_coalesced_mmio c = posted_oldest(&kvm->posted);
         struct ioreq req = {
             .addr = c.phys_addr,
             .data = c.data,
@@ -279,7 +328,7 @@ void kvm_flush_posted(struct kvm *kvm, struct iomap *map, struct io_reader *read
 
         iomap_dispatch(map, reader, &req);
         /* Only now: another vCPU must find the ring empty when the write has been done, not before. */
-        __atomic_store_n(&ring->first, (first + 1) % KVM_COALESCED_MMIO_MAX, __ATOMIC_RELEASE);
+        posted_done(&kvm->posted);
     }
     iolock_leave(kvm->ring_lock);
 }

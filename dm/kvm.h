@@ -12,7 +12,10 @@
 #include <stdint.h>
 
 #include "dm/memory.h"
+#include "dm/posted.h"
 #include "ioreq/iomap.h"
+
+#define KVM_COUNTED_MAX 128 /* regions with counted registers: three per IDE controller */
 
 struct kvm {
     int fd, vm_fd;
@@ -21,8 +24,12 @@ struct kvm {
     bool coalesced_pio;
     bool readonly_memory;
     struct kvm_cpuid2 *cpuid; /* what the host's KVM can give a guest */
-    struct kvm_coalesced_mmio_ring *ring; /* from vCPU 0's mapping */
-    struct iolock *ring_lock; /* outermost: held around the accesses that the ring holds */
+    struct posted_ring posted; /* from vCPU 0's mapping */
+    struct iolock *ring_lock;  /* outermost: held around the accesses that the ring holds */
+    struct iolock *counted_lock; /* leaf: of the list of regions with counted registers */
+    const struct io_region *counted[KVM_COUNTED_MAX];
+    unsigned counted_count;
+    bool counted_full;
     /* The interrupt chips and the timer as they were created, for reset. */
     struct kvm_irqchip chips[3];
     struct kvm_pit_state2 pit;
@@ -42,8 +49,11 @@ void kvm_follow_memory(struct kvm *kvm, struct memory *mem);
  * the first slot after it waits 5 to 9 ms for an RCU grace period (Linux 6.18). Lines are low.
  */
 bool kvm_create_chips(struct kvm *kvm, GError **error);
-/* Registers of regions that may be posted are collected by KVM from now on. */
-void kvm_follow_iomap(struct kvm *kvm, struct iomap *map);
+/*
+ * Registers of regions that may be posted are collected by KVM from now on. Counted ones only for one vCPU:
+ * the room in the ring can only be made smaller while nobody can be writing to it.
+ */
+void kvm_follow_iomap(struct kvm *kvm, struct iomap *map, unsigned vcpus);
 
 void kvm_irq_line(struct kvm *kvm, unsigned gsi, bool level);
 
@@ -51,9 +61,10 @@ void kvm_irq_line(struct kvm *kvm, unsigned gsi, bool level);
 void kvm_flush_posted(struct kvm *kvm, struct iomap *map, struct io_reader *reader);
 static inline bool kvm_has_posted(const struct kvm *kvm)
 {
-    return kvm->ring && __atomic_load_n(&kvm->ring->first, __ATOMIC_ACQUIRE) !=
-                            __atomic_load_n(&kvm->ring->last, __ATOMIC_ACQUIRE);
+    return posted_pending(&kvm->posted);
 }
+/* vCPU's thread, just before KVM_RUN: no more is collected than the devices allow by now. */
+void kvm_limit_posted(struct kvm *kvm);
 
 void kvm_reset(struct kvm *kvm); /* interrupt chips and PIT; the vCPUs are stopped */
 /* The guest's clock (kvmclock) stands still while the VM does. */

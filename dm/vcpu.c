@@ -92,6 +92,7 @@ static void finish_access(struct vcpu *cpu)
         __atomic_store_n(&cpu->run->immediate_exit, 1, __ATOMIC_RELAXED);
         if (ioctl(cpu->fd, KVM_RUN, 0) < 0)
             break;
+        kvm_flush_posted(cpu->group->kvm, cpu->group->map, &cpu->reader); /* its parts before this one */
         if (cpu->run->exit_reason != KVM_EXIT_IO && cpu->run->exit_reason != KVM_EXIT_MMIO)
             break; /* its cause is still there when the guest goes on */
         handle_exit(cpu);
@@ -129,8 +130,10 @@ static bool park(struct vcpu *cpu)
 static void run_once(struct vcpu *cpu)
 {
     struct vcpu_group *g = cpu->group;
-    int rc = ioctl(cpu->fd, KVM_RUN, 0);
+    int rc;
 
+    kvm_limit_posted(g->kvm);
+    rc = ioctl(cpu->fd, KVM_RUN, 0);
     if (kvm_has_posted(g->kvm))
         kvm_flush_posted(g->kvm, g->map, &cpu->reader);
     if (!rc) {
@@ -247,7 +250,7 @@ static bool open_vcpu(struct vcpu_group *g, struct vcpu *cpu, GError **error)
         return false;
     }
     if (cpu->index == 0 && kvm->coalesced_page)
-        kvm->ring = (void *)((uint8_t *)cpu->run + kvm->coalesced_page * 4096);
+        kvm->posted.ring = (void *)((uint8_t *)cpu->run + kvm->coalesced_page * 4096);
     if (!cpu_set_cpuid(cpu->fd, kvm->cpuid, cpu->index, &g->topology, error))
         return false;
     cpu->power_on = cpu_state_new(kvm->fd, cpu->fd);
@@ -329,7 +332,7 @@ void vcpus_free(struct vcpu_group *g)
             iomap_reader_remove(g->map, &cpu->reader);
         }
     }
-    g->kvm->ring = NULL;
+    g->kvm->posted.ring = NULL;
     for (unsigned i = 0; i < g->count; i++) {
         struct vcpu *cpu = &g->cpus[i];
 

@@ -507,7 +507,7 @@ static bool build_vcpus(struct vm *vm, GError **error)
         return false;
     for (unsigned gsi = 0; gsi < IRQ_GSIS; gsi++)
         kvm_irq_line(vm->kvm, gsi, irq_fabric_level(vm->irq, gsi));
-    kvm_follow_iomap(vm->kvm, vm->env.iomap);
+    kvm_follow_iomap(vm->kvm, vm->env.iomap, c->cpus);
     vm->vcpus = vcpus_new(vm->kvm, vm->env.iomap, c->cpus, &topology, &hooks, error);
     kvm_clock_save(vm->kvm, &vm->kvm_clock);
     build_display(vm);

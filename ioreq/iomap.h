@@ -51,6 +51,13 @@ struct io_ops {
     /* Registers whose write has no effect until a later access; KVM may collect them. */
     const struct io_span *posted;
     unsigned posted_count;
+
+    /*
+     * Registers that are like that only at times, or up to some write (the last word of a block at a
+     * data port): collected as far as the posted_limit of every mapped region allows.
+     */
+    const struct io_span *counted;
+    unsigned counted_count;
 };
 
 struct io_counters {
@@ -61,7 +68,10 @@ struct io_counters {
 
 /*
  * A region belongs to its device and lives until the map is freed, or until iomap_synchronize() has
- * returned after its removal. The map writes `stat` and `mapped` only.
+ * returned after its removal. The map writes `stat` and `mapped` only. posted_limit is the device's to
+ * keep up to date, atomically, whenever an access returns: 0 while no write to its counted registers can
+ * have an effect, else 1 + how many can come before one has, whatever their widths. It is looked at for
+ * regions with counted registers of their own.
  */
 struct io_region {
     const char *name;  /* "ide0.cmd": unique, shown in errors, counters and traces */
@@ -72,6 +82,7 @@ struct io_region {
     struct iolock *lock; /* the owning device's */
     struct io_counters stat;
     bool mapped;
+    uint32_t posted_limit;
 };
 
 struct iomap;

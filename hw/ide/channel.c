@@ -19,6 +19,7 @@ enum {
 #define REG_FEATURE REG_ERROR
 #define REG_COMMAND REG_STATUS
 #define COMMAND_DIAGNOSTIC 0x90
+#define DATA_WIDEST 4
 #define DATA_IDLE 0x00 /* what the data port reads without a block to move */
 
 static struct ata_drive *selected(struct ide_channel *ch)
@@ -33,19 +34,49 @@ bool ide_channel_line(const struct ide_channel *ch)
     return d->intrq && !(ch->control & IDE_CONTROL_NIEN);
 }
 
-/* The one place that drives the pin. */
-static void update_irq(struct ide_channel *ch)
+/* Something can happen, or is shown on the pin, by itself: an end of work, an interrupt that is pending. */
+static bool is_lively(const struct ide_channel *ch)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        const struct ata_drive *d = &ch->drive[i];
+
+        if (ata_status(d) & ATA_STATUS_BSY || (d->intrq && !(ch->control & IDE_CONTROL_NIEN)))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * How many writes to the counted registers (command_counted, pci_ide_bm_counted) are sure to have no
+ * effect. A drive that takes data only fills its buffer with all but the last word of a block; how many words
+ * are left is reckoned at the widest. Else writes to the device register and to the bus master's status
+ * have none while the drives rest; but the one may move the pin, and the other would take away an
+ * interrupt that came after it.
+ */
+static void update_posted_limit(struct ide_channel *ch)
+{
+    const struct ata_drive *d = selected(ch);
+    uint32_t limit = is_lively(ch), left = d->block_end - d->buf_pos;
+
+    if (d->state == ATA_PIO_OUT || d->state == ATA_PACKET)
+        limit = left > DATA_WIDEST ? (left + DATA_WIDEST - 1) / DATA_WIDEST : 1;
+    __atomic_store_n(&ch->command_block.posted_limit, limit, __ATOMIC_RELEASE);
+}
+
+/* After whatever may have changed a drive's state. The one place that drives the pin. */
+static void update(struct ide_channel *ch)
 {
     bool level = ide_channel_line(ch);
 
     if (ch->bm)
         bmdma_line(ch->bm, level);
     irq_pin_set(&ch->irq, level);
+    update_posted_limit(ch);
 }
 
 static void drive_changed(void *opaque)
 {
-    update_irq(opaque);
+    update(opaque);
 }
 
 /* ---- registers of the command block ---- */
@@ -72,7 +103,7 @@ static uint8_t read_register(struct ide_channel *ch, unsigned reg)
         return d->device;
     case REG_STATUS:
         d->intrq = false;
-        update_irq(ch);
+        update(ch);
         return ata_status(d);
     default:
         return 0xff; /* a byte of the data port */
@@ -145,7 +176,7 @@ static void write_register(struct ide_channel *ch, unsigned reg, uint8_t value)
     } else {
         ata_command(d, value);
     }
-    update_irq(ch);
+    update(ch);
 }
 
 /* ---- the data port ---- */
@@ -160,7 +191,7 @@ static void read_data(struct ide_channel *ch, uint8_t *buf, size_t bytes)
         done += n;
     memset(buf + done, DATA_IDLE, bytes - done);
     if (done)
-        update_irq(ch);
+        update(ch);
 }
 
 static void write_data(struct ide_channel *ch, const uint8_t *buf, size_t bytes)
@@ -171,7 +202,7 @@ static void write_data(struct ide_channel *ch, const uint8_t *buf, size_t bytes)
     while (done < bytes && (n = ata_data_write(d, buf + done, bytes - done)))
         done += n;
     if (done)
-        update_irq(ch);
+        update(ch);
 }
 
 /* ---- the two regions ---- */
@@ -217,11 +248,20 @@ static uint32_t command_write_string(void *chip, uint64_t off, unsigned size, co
     return count;
 }
 
-/* The task file's registers are kept until a command comes; they cannot be posted all the same,
- * since a busy drive ignores them at the time of the write. */
 static const uint8_t command_widths[8] = {
     IO_W1 | IO_W2 | IO_W4, IO_W1, IO_W1, IO_W1, IO_W1, IO_W1, IO_W1, IO_W1,
 };
+
+/*
+ * Feature, count and LBA only wait for a command, and whatever reads or starts anything is an access
+ * before which posted writes are carried out. One thing differs: a value written while the drive was
+ * busy may find it idle by the time it arrives, and is kept instead of ignored. Clause 7 calls that
+ * result indeterminate ("shall be written only when both BSY and DRQ are cleared"), so no driver can
+ * count on either; and a 48-bit command takes half of the exits.
+ */
+static const struct io_span command_posted = { REG_FEATURE, REG_DEVICE - REG_FEATURE };
+/* Selecting the other drive moves the interrupt line at once if an interrupt is pending. */
+static const struct io_span command_counted[] = { { REG_DATA, DATA_WIDEST }, { REG_DEVICE, 1 } };
 
 static const struct io_ops command_ops = {
     .read = command_read,
@@ -229,6 +269,10 @@ static const struct io_ops command_ops = {
     .read_string = command_read_string,
     .write_string = command_write_string,
     .widths_at = command_widths,
+    .posted = &command_posted,
+    .posted_count = 1,
+    .counted = command_counted,
+    .counted_count = sizeof(command_counted) / sizeof(command_counted[0]),
 };
 
 static uint64_t control_read(void *chip, uint64_t off, unsigned size)
@@ -256,7 +300,7 @@ static void control_write(void *chip, uint64_t off, unsigned size, uint64_t valu
         else
             ata_srst_end(&ch->drive[i]);
     }
-    update_irq(ch);
+    update(ch);
 }
 
 static const struct io_ops control_ops = {
@@ -283,7 +327,7 @@ void ide_channel_bm_write(struct ide_channel *ch, unsigned off, unsigned size, u
         else if (event == BMDMA_STOPPED)
             ata_dma_stop(&ch->drive[i]);
     }
-    update_irq(ch);
+    update(ch);
 }
 
 /* ---- life ---- */
@@ -303,7 +347,7 @@ void ide_channel_reset(struct ide_channel *ch)
         ata_hard_reset(&ch->drive[i]);
     if (ch->bm)
         bmdma_forget(ch->bm);
-    update_irq(ch);
+    update(ch);
 }
 
 const char *ide_channel_check(const struct ide_channel *ch)
@@ -336,6 +380,7 @@ void ide_channel_loaded(struct ide_channel *ch)
     if (ch->bm)
         bmdma_forget(ch->bm);
     irq_pin_set(&ch->irq, ide_channel_line(ch));
+    update_posted_limit(ch);
     if (ch->drive[0].resume_pending || ch->drive[1].resume_pending)
         vtimer_arm(&ch->resume, vclock_now_ns(ch->dev->env->clock));
 }

@@ -120,6 +120,8 @@ static const struct io_ops bar4_ops = {
     .widths_at = pci_ide_bm_widths,
     .posted = pci_ide_bm_posted,
     .posted_count = 2,
+    .counted = pci_ide_bm_counted,
+    .counted_count = 2,
 };
 
 /* ---- configuration space ---- */

@@ -26,6 +26,8 @@ const uint8_t pci_ide_bm_widths[PCI_IDE_BM_PORTS] = {
 
 /* The table's address has no effect before the start bit, and is always set up just before it. */
 const struct io_span pci_ide_bm_posted[2] = { { 4, 4 }, { 12, 4 } };
+/* The status: clearing its bits has no effect but on what is read there, while no new ones can come. */
+const struct io_span pci_ide_bm_counted[2] = { { 2, 1 }, { 10, 1 } };
 
 /* ---- class ---- */
 

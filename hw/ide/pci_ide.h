@@ -55,6 +55,7 @@ uint64_t pci_ide_bm_read(void *chip, uint64_t off, unsigned size);
 void pci_ide_bm_write(void *chip, uint64_t off, unsigned size, uint64_t value);
 extern const uint8_t pci_ide_bm_widths[PCI_IDE_BM_PORTS];
 extern const struct io_span pci_ide_bm_posted[2];
+extern const struct io_span pci_ide_bm_counted[2]; /* by the posted_limit of the command blocks */
 
 /* Parts of the class functions. post_load: NULL, or what does not hold; the caller then looks at its own. */
 void pci_ide_reset(struct pci_ide *ide);

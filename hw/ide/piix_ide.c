@@ -26,6 +26,8 @@ static const struct io_ops bm_ops = {
     .widths_at = pci_ide_bm_widths,
     .posted = pci_ide_bm_posted,
     .posted_count = 2,
+    .counted = pci_ide_bm_counted,
+    .counted_count = 2,
 };
 
 /* The legacy ports follow the decode bits. */

@@ -385,6 +385,246 @@ static void test_isa_save_load(void **state)
     fake_env_free(fe);
 }
 
+/* Posted writes come later than the guest made them, so they may change nothing that can be seen. */
+static void expect_no_effect(struct fake_ide *fi, const struct io_span *posted)
+{
+    bool level = pin(fi);
+    uint8_t status = in8(fi, ALT);
+    unsigned waiting = fake_block_waiting(fi->blk[0]);
+
+    for (uint64_t off = posted->off; off < posted->off + posted->size; off++)
+        out8(fi, (uint16_t)(DATA + off), 0x11);
+    assert_int_equal(pin(fi), level);
+    assert_int_equal(in8(fi, ALT), status);
+    assert_int_equal(fake_block_waiting(fi->blk[0]), waiting);
+}
+
+static void test_posted(void **state)
+{
+    struct fake_ide *fi = fake_ide_new(4096, 100, 100);
+    const struct io_ops *ops = fi->ch.command_block.ops;
+    uint8_t data[512] = { 0 };
+
+    (void)state;
+    assert_int_equal(fi->ch.control_block.ops->posted_count, 0);
+    assert_int_equal(ops->posted_count, 1);
+    assert_int_equal(ops->posted->off, FEATURE - DATA);
+    assert_int_equal(ops->posted->size, LBA2 - FEATURE + 1);
+
+    expect_no_effect(fi, ops->posted);
+    command28(fi, 0, 0x20, 0, 1); /* READ SECTORS: busy, then with data */
+    expect_no_effect(fi, ops->posted);
+    run(fi);
+    assert_true(pin(fi));
+    expect_no_effect(fi, ops->posted);
+    read_data(fi, data, sizeof(data));
+    command28(fi, 0, 0x30, 0, 1); /* WRITE SECTORS */
+    expect_no_effect(fi, ops->posted);
+    write_data(fi, data, sizeof(data));
+    run(fi);
+    expect_no_effect(fi, ops->posted);
+
+    assert_true(pin(fi)); /* what keeps the device register out: */
+    assert_int_equal(fi->ch.command_block.posted_limit, 1);
+    out8(fi, DEVICE, 0xb0);
+    assert_false(pin(fi));
+    assert_int_equal(fi->ch.command_block.posted_limit, 1); /* it would come back */
+    out8(fi, DEVICE, 0xa0);
+    in8(fi, STATUS);
+    assert_int_equal(fi->ch.command_block.posted_limit, 0);
+    out8(fi, DEVICE, 0xb0);
+    assert_false(pin(fi));
+    fake_ide_free(fi);
+}
+
+/*
+ * A guest on one vCPU whose posted writes are collected as KVM does it (dm/posted.h): as many as the
+ * region allowed when the last access returned, in order, before any other access.
+ */
+struct poster {
+    struct fake_ide *fi;
+    struct {
+        uint16_t port;
+        unsigned size;
+        uint32_t value;
+    } ring[169];
+    unsigned held, room, exits;
+};
+/* What KVM collects on one vCPU, by offset. */
+static bool posts(const struct io_ops *ops, uint16_t port, unsigned size)
+{
+    const struct io_span *sets[2] = { ops->posted, ops->counted };
+    const unsigned counts[2] = { ops->posted_count, ops->counted_count };
+
+    for (unsigned s = 0; s < 2; s++) {
+        for (unsigned i = 0; i < counts[s]; i++) {
+            const struct io_span *span = &sets[s][i];
+
+            if (port >= DATA + span->off && port + size <= DATA + span->off + span->size)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void put(struct fake_ide *fi, uint16_t port, unsigned size, uint32_t value)
+{
+    if (size == 1)
+        out8(fi, port, (uint8_t)value);
+    else if (size == 2)
+        out16(fi, port, (uint16_t)value);
+    else
+        out32(fi, port, value);
+}
+
+/* What was collected may have no effect that the guest can see, or it would have had it too late. */
+static void carry_out(struct poster *p)
+{
+    for (unsigned i = 0; i < p->held; i++) {
+        bool level = pin(p->fi);
+        uint8_t status = in8(p->fi, ALT);
+
+        put(p->fi, p->ring[i].port, p->ring[i].size, p->ring[i].value);
+        assert_int_equal(pin(p->fi), level);
+        assert_int_equal(in8(p->fi, ALT), status);
+        assert_int_equal(fake_block_waiting(p->fi->blk[0]), 0);
+    }
+    p->held = 0;
+}
+
+static void access_ended(struct poster *p)
+{
+    uint32_t limit = p->fi->ch.command_block.posted_limit;
+
+    p->room = limit && limit - 1 < 169 ? limit - 1 : 169;
+    p->exits++;
+}
+
+static void guest_out(struct poster *p, uint16_t port, unsigned size, uint32_t value)
+{
+    if (p->held < p->room && posts(p->fi->ch.command_block.ops, port, size)) {
+        p->ring[p->held].port = port;
+        p->ring[p->held].size = size;
+        p->ring[p->held++].value = value;
+        return;
+    }
+    carry_out(p);
+    put(p->fi, port, size, value);
+    access_ended(p);
+}
+
+static uint8_t guest_status(struct poster *p)
+{
+    uint8_t status;
+
+    carry_out(p);
+    status = in8(p->fi, STATUS);
+    access_ended(p);
+    return status;
+}
+
+/* One block, in words and double words; with `noise`, other posted writes between them. */
+static void guest_block(struct poster *p, const uint8_t *data, unsigned bytes, unsigned widths,
+                        bool noise)
+{
+    for (unsigned at = 0, n = 0; at < bytes; n++) {
+        unsigned size = widths == 6 ? (n * 7 % 3 ? 2 : 4) : widths;
+        uint32_t value = 0;
+
+        if (size > bytes - at)
+            size = bytes - at;
+        memcpy(&value, data + at, size);
+        guest_out(p, DATA, size, value);
+        at += size;
+        if (noise && n % 5 == 0 && at < bytes)
+            guest_out(p, (uint16_t)(FEATURE + n % 3), 1, 0);
+    }
+}
+
+static void write_posted(unsigned widths, bool noise, unsigned most_exits)
+{
+    struct fake_ide *fi = fake_ide_new(4096, 100, 0);
+    struct poster p = { .fi = fi, .room = 169 };
+    uint8_t data[6 * 512];
+
+    for (unsigned i = 0; i < 6; i++)
+        fake_block_expect(data + i * 512, 10 + i, 7);
+    out8(fi, COUNT, 2);
+    out8(fi, COMMAND, 0xc6); /* SET MULTIPLE MODE */
+    in8(fi, STATUS);
+    p.room = 169;
+    guest_out(&p, DEVICE, 1, 0xe0);
+    guest_out(&p, COUNT, 1, 6);
+    guest_out(&p, LBA0, 1, 10);
+    guest_out(&p, LBA1, 1, 0);
+    guest_out(&p, LBA2, 1, 0);
+    assert_int_equal(p.held, 5);
+    guest_out(&p, COMMAND, 1, 0xc5); /* WRITE MULTIPLE */
+    p.exits = 0;
+    for (unsigned block = 0; block < 3; block++) {
+        guest_block(&p, data + block * 1024, 1024, widths, noise);
+        assert_int_equal(p.held, 0); /* the last word came at once: now the guest may sleep */
+        run(fi);
+        assert_true(pin(fi));
+        assert_int_equal(guest_status(&p), block < 2 ? DRQ : READY);
+    }
+    assert_true(p.exits <= most_exits);
+    expect_disk(fi, 0, 10, 6, 7);
+    fake_ide_free(fi);
+}
+
+static void test_counted(void **state)
+{
+    (void)state;
+    write_posted(4, false, 3 * 3);
+    write_posted(2, false, 3 * 12);
+    write_posted(6, false, 3 * 12);
+    write_posted(2, true, 3 * 16);
+}
+
+static void test_counted_limit(void **state)
+{
+    struct fake_ide *fi = fake_ide_new(4096, 1000, 0);
+    const uint32_t *limit = &fi->ch.command_block.posted_limit;
+    uint8_t data[512] = { 0 };
+
+    (void)state;
+    assert_int_equal(*limit, 0);
+    command28(fi, 0, 0x30, 0, ATA_BUFFER_SECTORS + 1);
+    assert_int_equal(*limit, 128); /* 127 of four bytes leave one */
+    write_data(fi, data, 2);
+    assert_int_equal(*limit, 128); /* 510 bytes */
+    write_data(fi, data, 506);
+    assert_int_equal(*limit, 1);
+    write_data(fi, data, 2);
+    assert_int_equal(*limit, 1);
+    write_data(fi, data, 2);
+    assert_int_equal(*limit, 128); /* the next block */
+    for (unsigned i = 1; i < ATA_BUFFER_SECTORS; i++)
+        write_data(fi, data, 512);
+    assert_int_equal(*limit, 1); /* busy: its end may come at any time */
+    run(fi);
+    assert_int_equal(*limit, 128); /* the host's answer brings the next block */
+    soft_reset(fi);
+    assert_int_equal(*limit, 0);
+    command28(fi, 0, 0x20, 0, 1);
+    assert_int_equal(*limit, 1);
+    run(fi);
+    assert_true(pin(fi));
+    assert_int_equal(*limit, 1);
+    out8(fi, CONTROL, 2); /* nIEN: pending, but nobody can see it */
+    assert_int_equal(*limit, 0);
+    out8(fi, CONTROL, 0);
+    assert_int_equal(*limit, 1);
+    in8(fi, STATUS);
+    assert_int_equal(*limit, 0); /* data to read: writes to the port do nothing */
+    out8(fi, CONTROL, 4);
+    assert_int_equal(*limit, 1); /* both are in reset */
+    out8(fi, CONTROL, 0);
+    assert_int_equal(*limit, 0);
+    fake_ide_free(fi);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +634,9 @@ int main(void)
         cmocka_unit_test(test_word_access_to_registers),
         cmocka_unit_test(test_busy_ignores),
         cmocka_unit_test(test_pin),
+        cmocka_unit_test(test_posted),
+        cmocka_unit_test(test_counted),
+        cmocka_unit_test(test_counted_limit),
         cmocka_unit_test(test_soft_reset),
         cmocka_unit_test(test_diagnostic),
         cmocka_unit_test(test_reset_fuzz),
