@@ -18,14 +18,14 @@ ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -
 # Layers that may know the host get its libraries' headers; hw/ and ioreq/ do not.
 HOST_CFLAGS = $(GLIB_CFLAGS)
 ALL_LDFLAGS = $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(LDFLAGS) -Wl,--as-needed
-HOST_LIBS = $(GLIB_LIBS) $(PNG_LIBS) $(NBD_LIBS) $(ZSTD_LIBS) -laio -lz -lutil -lm -lpthread
+HOST_LIBS = $(GLIB_LIBS) $(PNG_LIBS) $(ZSTD_LIBS) -laio -lz -lutil -lm -lpthread
 
 # ---- layers, each a library ----------------------------------------------------------------
 DEVICE_LAYERS = ioreq hw
 HOST_LAYERS = block chardev ui dm
 ioreq_SRCS := $(wildcard ioreq/*.c)
 hw_SRCS := $(wildcard hw/*.c hw/*/*.c)
-block_NBD = block/nbd.c block/nbd_conn.c block/nbd_link.c block/nbd_options.c # what needs libnbd
+block_NBD = block/nbd.c block/nbd_conn.c block/nbd_lib.c block/nbd_link.c block/nbd_options.c # what needs libnbd
 block_SRCS := $(filter-out $(if $(filter yes,$(NBD)),,$(block_NBD)),$(wildcard block/*.c))
 chardev_SRCS := $(wildcard chardev/*.c)
 ui_SRCS := $(wildcard ui/*.c)

@@ -153,6 +153,18 @@ unsigned block_held_count(struct block *blk)
     return n;
 }
 
+bool block_held_for_space(struct block *blk)
+{
+    struct request *r;
+    bool nospace = false;
+
+    pthread_mutex_lock(&blk->mutex);
+    TAILQ_FOREACH(r, &blk->live, live_link)
+        nospace |= r->state == REQ_HELD && block_is_nospace(r->err);
+    pthread_mutex_unlock(&blk->mutex);
+    return nospace;
+}
+
 void block_get_stats(struct block *blk, struct block_stats *out)
 {
     pthread_mutex_lock(&blk->mutex);

@@ -383,6 +383,8 @@ static struct image *op_open(struct node_args *args, GError **error)
     struct nbd_target *target;
     struct nbd *nbd;
 
+    if (!nbd_lib_load(error))
+        return NULL;
     if (again_s > UINT32_MAX || delay_s > UINT32_MAX) {
         block_error(error, EINVAL, "nbd", "open-timeout and reconnect-delay have 32 bits");
         return NULL;

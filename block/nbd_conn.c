@@ -23,9 +23,13 @@ int64_t nbd_now_ms(void)
 
 bool nbd_conn_has_tls(void)
 {
-    struct nbd_handle *h = nbd_create();
-    bool has = h && nbd_supports_tls(h) == 1;
+    struct nbd_handle *h;
+    bool has;
 
+    if (!nbd_lib_load(NULL))
+        return false;
+    h = nbd_create();
+    has = h && nbd_supports_tls(h) == 1;
     nbd_close(h);
     return has;
 }

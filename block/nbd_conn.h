@@ -4,10 +4,10 @@
 #define BLOCK_NBD_CONN_H
 
 #include <glib.h>
-#include <libnbd.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "block/nbd_lib.h"
 #include "block/tlscreds.h"
 
 enum nbd_transport { NBD_UNIX, NBD_INET, NBD_FD };
@@ -54,7 +54,7 @@ bool nbd_conn_turn(struct nbd_handle *h, int wake_fd, int timeout_ms, char **why
 /* Takes leave of the server if the connection is good, within timeout_ms. No command under way. */
 void nbd_conn_bye(struct nbd_handle *h, int wake_fd, int timeout_ms);
 
-bool nbd_conn_has_tls(void); /* any thread */
+bool nbd_conn_has_tls(void); /* main loop's thread */
 int64_t nbd_now_ms(void);
 
 #endif

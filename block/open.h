@@ -122,6 +122,7 @@ const char *block_error_action(const struct block *blk, bool write, bool nospace
 void block_resume(struct block *blk);
 void block_resume_all(void);
 unsigned block_held_count(struct block *blk);
+bool block_held_for_space(struct block *blk); /* one of them for want of space */
 
 /*
  * Waits until nothing is under way on any disk (held requests aside), delivering completions

@@ -11,6 +11,10 @@ KVM_DM = os.environ.get("KVM_DM", "build/kvm-dm")
 LIMIT_S = 10
 
 
+class Refused(Exception):
+    """The process ended before it connected: exit code, what it said."""
+
+
 class Stream:
     """Lines over a unix socket that the process connects to."""
 
@@ -22,8 +26,19 @@ class Stream:
         self.listener.settimeout(LIMIT_S)
         self.data = b""
 
-    def accept(self):
-        self.sock, _ = self.listener.accept()
+    def accept(self, process):
+        end = time.monotonic() + LIMIT_S
+        self.listener.settimeout(0.2)
+        while True:
+            try:
+                self.sock, _ = self.listener.accept()
+                break
+            except TimeoutError:
+                if process.poll() is not None:
+                    raise Refused(process.returncode, process.stderr.read().decode(errors="replace"))
+                if time.monotonic() > end:
+                    process.kill()
+                    raise
         self.sock.settimeout(LIMIT_S)
 
     def send(self, text):
@@ -49,6 +64,7 @@ class Machine:
         self.qmp = Stream(self.dir.name, "qmp") if qmp else None
         self.irqs = []
         self.events = []
+        self.exit_code = 0  # what the end of the block expects
 
     def __enter__(self):
         command = [KVM_DM, "-accel", "qtest", "-display", "none", "-qtest", "unix:" + self.qtest.path,
@@ -60,9 +76,9 @@ class Machine:
         environment = dict(os.environ)
         environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
-        self.qtest.accept()
+        self.qtest.accept(self.process)
         if self.qmp:
-            self.qmp.accept()
+            self.qmp.accept(self.process)
             json.loads(self.qmp.line())
             self.execute("qmp_capabilities")
         return self
@@ -83,12 +99,17 @@ class Machine:
             self.qmp.listener.close()
         self.dir.cleanup()
         if exc[0] is None:
-            assert self.process.returncode == 0, "exit %r: %s" % (self.process.returncode, self.stderr)
+            assert self.process.returncode == self.exit_code, "exit %r: %s" % (self.process.returncode, self.stderr)
             assert "ERROR: " not in self.stderr, self.stderr  # a sanitizer spoke
             assert len(self.stderr) < 65536, "stderr grew by %d bytes" % len(self.stderr)
 
-    def cmd(self, text):
-        self.qtest.send(text)
+    def kill(self):
+        """As a crash of the host's user would: nothing is flushed, nothing said."""
+        self.process.kill()
+        self.process.wait()
+        self.exit_code = self.process.returncode
+
+    def answer(self, text):
         while True:
             line = self.qtest.line()
             if line.startswith("IRQ "):
@@ -97,6 +118,19 @@ class Machine:
                 continue
             assert line.startswith("OK"), "%s -> %s" % (text, line)
             return line[3:]
+
+    def cmd(self, text):
+        self.qtest.send(text)
+        return self.answer(text)
+
+    def cmds(self, texts):
+        """Many commands at once, sent before the first answer is waited for."""
+        out = []
+        for first in range(0, len(texts), 256):
+            part = texts[first:first + 256]
+            self.qtest.send("\n".join(part))
+            out += [self.answer(text) for text in part]
+        return out
 
     def inb(self, port): return int(self.cmd("inb 0x%x" % port), 16)
     def inw(self, port): return int(self.cmd("inw 0x%x" % port), 16)
@@ -116,18 +150,26 @@ class Machine:
         self.outl(0xcf8, 0x80000000 | devfn << 8 | reg)
         self.outl(0xcfc, value)
 
-    def execute(self, command, **arguments):
+    def ask(self, command, **arguments):
+        """The whole answer, an error too."""
         request = {"execute": command}
         if arguments:
             request["arguments"] = arguments
         self.qmp.send(json.dumps(request))
         while True:
             answer = json.loads(self.qmp.line())
-            if "event" in answer:
-                self.events.append(answer)
-                continue
-            assert "return" in answer, "%s -> %s" % (command, answer)
-            return answer["return"]
+            if "event" not in answer:
+                return answer
+            self.events.append(answer)
+
+    def execute(self, command, **arguments):
+        answer = self.ask(command, **arguments)
+        assert "return" in answer, "%s -> %s" % (command, answer)
+        return answer["return"]
+
+    def named(self, event):
+        """The data of all events of this name so far; those of commands that were answered are among them."""
+        return [e.get("data", {}) for e in self.events if e["event"] == event]
 
     def alive(self):
         """The shared oracles: answers on both sockets within a second."""
@@ -154,6 +196,8 @@ def run(module):
     """Runs every test_* function of a module; the last line printed is the summary."""
     names = [n for n in sorted(vars(module)) if n.startswith("test_")]
     for name in names:
-        print(name, flush=True)
+        start = time.monotonic()
+        print(name, end=" ", flush=True)
         getattr(module, name)()
+        print("%.1f s" % (time.monotonic() - start), flush=True)
     print("%d cases passed" % len(names))
