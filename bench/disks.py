@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import time
 
-from guestrun import BENCH, DM, EMULATOR, Failed, Run, command, exits_per_batch
+from guestrun import BENCH, DM, EMULATOR, FLOOR, Failed, Run, batch_ns, command, exits_per_batch
 
 ROUNDS = int(os.environ.get("BENCH_DISK_ROUNDS", "3"))
 SECONDS = float(os.environ.get("BENCH_DISK_SECONDS", "0.4"))
@@ -130,19 +130,25 @@ def median_ratio(a, b, key):
     return statistics.median(getattr(x, key) / getattr(y, key) for x, y in zip(a, b))
 
 
-def judge(row, cpu, host, qcow2):
-    """What an aim asks, and what was reached, where it was not."""
+def most_of_host(host_per_second, exits, exit_ns):
+    """The best ratio to the host for whoever makes that many exits, each as cheap as the floor's."""
+    host_ns = 1e9 / host_per_second
+    return host_ns / (host_ns + exits * exit_ns)
+
+
+def judge(row, cpu, host, most, qcow2):
+    """What an aim asks, where it was not reached; most: of the host, which the exits alone leave."""
     missed = []
     if cpu < AIM_CPU:
         missed.append(f"{AIM_CPU} x QEMU per CPU second")
     if row.how == "dma" and row.order == "seq" and row.cache == "none" and host < AIM_HOST:
-        missed.append(f"{AIM_HOST} x host")
+        missed.append(f"{AIM_HOST} x host" + (f" (its exits leave {most:.2f})" if most < AIM_HOST else ""))
     if qcow2 is not None and qcow2 < AIM_QCOW2:
         missed.append(f"qcow2 {AIM_QCOW2} x raw")
     return "NOT MET: at least " + ", ".join(missed) if missed else "met"
 
 
-def run_row(row, parties):
+def run_row(row, parties, exit_ns):
     results = {who: [] for who in parties}
     try:
         for _ in range(ROUNDS):
@@ -156,7 +162,8 @@ def run_row(row, parties):
     ratios = {who: median_ratio(dm, results[who], "per_second") for who in (HOST, EMULATOR)}
     cpu = median_ratio(dm, results[EMULATOR], "per_cpu_second")
     qcow2 = median_ratio(results[ON_QCOW2], dm, "per_second") if ON_QCOW2 in results else None
-    verdict = judge(row, cpu, ratios[HOST], qcow2)
+    most = most_of_host(statistics.median(x.per_second for x in results[HOST]), exits[0], exit_ns)
+    verdict = judge(row, cpu, ratios[HOST], most, qcow2)
     mb = {who: [x.per_second * row.bytes / 1e6 for x in results[who]] for who in results}
     cells = "".join(f"{statistics.median(mb[who]):10.2f}" for who in (HOST, DM, EMULATOR))
     print(f"{row.name:40}{cells}{ratios[HOST]:8.3f}{ratios[EMULATOR]:8.3f}{cpu:8.3f}"
@@ -199,13 +206,15 @@ def run(wanted):
         return []
     why = make_images()
     parties = (HOST, DM, EMULATOR) if why else (HOST, DM, ON_QCOW2, EMULATOR)
-    print(f"\nDisks: {SPAN >> 20} MiB, one command at a time; {ROUNDS} rounds, {SECONDS:g} s a run; medians"
+    exit_ns = batch_ns(command(FLOOR, "port-read-ide", [])) / 256
+    print(f"\nDisks: {SPAN >> 20} MiB, one command at a time; {ROUNDS} rounds, {SECONDS:g} s a run; medians; an exit "
+          f"is {exit_ns / 1000:.1f} us"
           + (f"; no qcow2: {why}" if why else ""))
     print(f"{'':40}{'MB/s':>10}{'':20}{'times':>8}{'':8}{'by CPU':>8}{'qcow2':>8}{'exits per command':>18}\n"
           f"{'command':40}{'host':>10}{'kvm-dm':>10}{'qemu':>10}{'/host':>8}{'/qemu':>8}{'/qemu':>8}"
           f"{'/raw':>8}{'kvm-dm':>9}{'qemu':>9}  aim")
     try:
-        return [run_row(row, parties) for row in rows]
+        return [run_row(row, parties, exit_ns) for row in rows]
     finally:
         for path in (RAW, QCOW2):
             if os.path.exists(path):

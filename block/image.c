@@ -14,14 +14,18 @@ G_DEFINE_QUARK(kvm-dm-block-error-quark, block_error)
 
 void block_error(GError **error, int err, const char *path, const char *format, ...)
 {
+    g_autofree char *what = NULL, *line = NULL, *shown = NULL;
     va_list args;
-    char *what;
 
     va_start(args, format);
     what = g_strdup_vprintf(format, args);
     va_end(args);
-    g_set_error(error, block_error_quark(), err, "%s: %s", path, what);
-    g_free(what);
+    line = g_strdup_printf("%s: %s", path, what);
+    /* Names may be an image's own words: no second line in a log, nothing for a terminal to obey. */
+    shown = g_utf8_make_valid(line, -1);
+    for (char *c = shown; *c; c++)
+        *c = g_ascii_iscntrl(*c) ? '?' : *c;
+    g_set_error_literal(error, block_error_quark(), err, shown);
 }
 
 void image_init(struct image *img, const struct image_ops *ops, const struct image_flags *flags)

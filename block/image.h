@@ -179,7 +179,7 @@ const char *image_filename(const struct image *img); /* never NULL */
 int image_sync_result(struct image *img, int err);
 
 GQuark block_error_quark(void);
-/* "PATH: what", code = errno value. */
+/* "PATH: what", code = errno value; control characters and what is not UTF-8 are replaced. */
 void block_error(GError **error, int err, const char *path, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
 

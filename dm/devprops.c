@@ -128,8 +128,7 @@ static const struct opt_desc floppy_props[] = {
      .help = "others may write to the image"},
     {.name = "write-cache", .type = OPT_ENUM, .values = "auto",
      .help = "a floppy drive has none"},
-    {.name = "werror", .type = OPT_STRING, .refusal = "give werror= to -drive"},
-    {.name = "rerror", .type = OPT_STRING, .refusal = "give rerror= to -drive"},
+    PROP_POLICY,
     OPT_END,
 };
 

@@ -318,11 +318,13 @@ JsonNode *json_read(const char *text, size_t len, GError **error)
 char *json_write(JsonNode *node, bool pretty)
 {
     g_autoptr(JsonGenerator) generator = json_generator_new();
+    g_autofree char *text = NULL;
 
     json_generator_set_root(generator, node);
     json_generator_set_pretty(generator, pretty);
     json_generator_set_indent(generator, 4);
-    return json_generator_to_data(generator, NULL);
+    text = json_generator_to_data(generator, NULL);
+    return g_utf8_make_valid(text, -1); /* a file's name, or what an image says, may be any bytes */
 }
 
 /* ---- framing ---- */

@@ -50,6 +50,23 @@ void log_warning(const char *format, ...)
     va_end(args);
 }
 
+/* An image may cause some of them, so all of them together are limited. */
+static void glib_line(const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer opaque)
+{
+    static struct log_limit limit;
+
+    (void)opaque;
+    if (level & (G_LOG_FLAG_FATAL | G_LOG_LEVEL_ERROR))
+        g_log_default_handler(domain, level, text, NULL);
+    else if (level & (G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL))
+        log_limited(&limit, "%s", text);
+}
+
+void log_take_glib(void)
+{
+    g_log_set_default_handler(glib_line, NULL);
+}
+
 /* How many lines were dropped since the last one that went out; -1: this one is dropped too. */
 static int64_t admit(struct log_limit *limit)
 {

@@ -160,8 +160,7 @@ static bool read_bios_geometry(struct machine *m, const struct device_config *d,
     return true;
 }
 
-/* werror= and rerror= of the device go before those of the -drive. */
-static void set_policy(struct machine *m, const struct device_config *d, struct block *blk)
+void machine_name_disk(struct machine *m, const struct device_config *d, struct block *blk)
 {
     const char *werror = device_prop(m, d, "werror"), *rerror = device_prop(m, d, "rerror");
     enum block_on_error w = block_on_error_of(blk, true), r = block_on_error_of(blk, false);
@@ -171,6 +170,7 @@ static void set_policy(struct machine *m, const struct device_config *d, struct 
     if (rerror && strcmp(rerror, "auto"))
         block_on_error_parse(rerror, &r);
     block_set_on_error(blk, w, r);
+    block_set_device_id(blk, d->id);
 }
 
 /* A CD drive that nobody gave a medium has a disk of its own all the same (config_drive.c). */
@@ -187,8 +187,7 @@ static bool read_block(struct machine *m, const struct device_config *d, struct 
     if (cache && strcmp(cache, "auto"))
         block_set_write_cache(c->blk, on_off(m, d, "write-cache", true));
     c->write_cache = block_write_cache(c->blk);
-    block_set_device_id(c->blk, d->id);
-    set_policy(m, d, c->blk);
+    machine_name_disk(m, d, c->blk);
     return true;
 }
 

@@ -77,8 +77,7 @@ static bool put_device(struct machine *m, struct floppies *f, const struct devic
     c.blk = backends_drive(m->parts.backends, drive);
     if (!c.blk)
         return device_error(d, error, "no -drive has the id '%s'", drive ? drive : "");
-    if (d->id)
-        block_set_device_id(c.blk, d->id);
+    machine_name_disk(m, d, c.blk);
     f->drive[unit] = c;
     return read_bootindex(m, d, &f->bootindex[unit], error);
 }

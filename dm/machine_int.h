@@ -34,6 +34,8 @@ bool machine_keep(struct machine *m, struct device *dev);
 const char *device_prop(const struct machine *m, const struct device_config *d, const char *name);
 uint64_t device_number(const struct machine *m, const struct device_config *d, const char *name,
                        uint64_t otherwise);
+/* The disk takes over the -device's id, werror= and rerror=, which go before those of its -drive. */
+void machine_name_disk(struct machine *m, const struct device_config *d, struct block *blk);
 /* "-device DRIVER: ..."; returns false. */
 bool device_error(const struct device_config *d, GError **error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -106,6 +106,7 @@ int main(int argc, char **argv)
     if (done)
         return EXIT_OK;
     log_set_timestamp(config.msg_timestamp);
+    log_take_glib();
     if (config.process_name)
         prctl(PR_SET_NAME, config.process_name);
     code = run(&config);

@@ -250,34 +250,71 @@ static JsonObject *stats_object(const struct block_stats *s)
     return o;
 }
 
+struct highest {
+    const struct image *img;
+    uint64_t bytes;
+};
+
+static void look_at_disk(void *opaque, struct block *blk)
+{
+    struct highest *h = opaque;
+    struct image *root = block_root(blk);
+    struct block_stats stats;
+
+    if (!root || (root != h->img && root->file != h->img))
+        return;
+    block_get_stats(blk, &stats);
+    h->bytes = MAX(h->bytes, stats.wr_highest_bytes);
+}
+
+/* Where the highest write to a node ended: the disk above has counted it; a file that grows under a
+ * format ends there. */
+static uint64_t highest_write(const struct image *img)
+{
+    struct highest h = {img, 0};
+
+    if (img->flags.growable)
+        return img->bytes;
+    block_foreach(look_at_disk, &h);
+    return h.bytes;
+}
+
+/* What libvirt asks of a node is its highest write; the rest is counted for disks. */
+static JsonObject *node_stats_object(struct image *img)
+{
+    struct block *blk = block_lookup(img->node_name);
+    struct block_stats stats = {0};
+    JsonObject *o = json_object_new();
+
+    if (blk)
+        block_get_stats(blk, &stats);
+    stats.wr_highest_bytes = highest_write(img);
+    json_object_set_string_member(o, "node-name", img->node_name);
+    json_object_set_object_member(o, "stats", stats_object(&stats));
+    return o;
+}
+
 static void add_disk_stats(void *opaque, struct block *blk)
 {
     JsonObject *o = json_object_new();
+    struct image *root = block_root(blk);
     struct block_stats stats;
 
     block_get_stats(blk, &stats);
     json_object_set_string_member(o, "device", block_name(blk));
     if (*block_device_id(blk))
         json_object_set_string_member(o, "qdev", block_device_id(blk));
-    if (block_root(blk))
-        json_object_set_string_member(o, "node-name", block_root(blk)->node_name);
+    if (root)
+        json_object_set_string_member(o, "node-name", root->node_name);
     json_object_set_object_member(o, "stats", stats_object(&stats));
+    if (root && root->file)
+        json_object_set_object_member(o, "parent", node_stats_object(root->file));
     json_array_add_object_element(opaque, o);
 }
 
-/* What libvirt asks of a node is its highest write; the disk above it has counted that. */
 static void add_node_stats(void *opaque, struct image *img)
 {
-    static const struct block_stats none;
-    struct block *blk = block_lookup(img->node_name);
-    struct block_stats stats = none;
-    JsonObject *o = json_object_new();
-
-    if (blk)
-        block_get_stats(blk, &stats);
-    json_object_set_string_member(o, "node-name", img->node_name);
-    json_object_set_object_member(o, "stats", stats_object(&stats));
-    json_array_add_object_element(opaque, o);
+    json_array_add_object_element(opaque, node_stats_object(img));
 }
 
 static JsonNode *query_blockstats(struct vm *vm, JsonObject *args, GError **error)

@@ -14,12 +14,21 @@ static unsigned long self(void)
     return (unsigned long)pthread_self();
 }
 
+/*
+ * Adaptive: it looks a hundred times before it sleeps. Who delivers a completion holds the device's lock while
+ * it raises the interrupt, and the vCPU that this wakes comes for the same lock a moment later.
+ */
 struct iolock *iolock_new(void)
 {
     struct iolock *lock = calloc(1, sizeof(*lock));
+    pthread_mutexattr_t attr;
 
-    if (!lock || pthread_mutex_init(&lock->mutex, NULL))
+    if (!lock || pthread_mutexattr_init(&attr))
         abort();
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+    if (pthread_mutex_init(&lock->mutex, &attr))
+        abort();
+    pthread_mutexattr_destroy(&attr);
     return lock;
 }
 

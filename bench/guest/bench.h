@@ -59,3 +59,57 @@
         ljmp $0xf000, $1f
 1:
         .endm
+
+/*
+ * From real mode with all segments at 0 (enter_low) to 64-bit mode with the first 64 MiB mapped to themselves,
+ * and vector 76h at the label irq14. Where KVM emulates other modes instruction by instruction, a guest that
+ * is to measure a device has to be here. Intel SDM volume 3, 9.8.5; the tables are at 1000h .. 5fffh.
+ */
+        .macro enter_long
+        movl $0x2003, 0x1000            /* PML4, PDPT: present, writable */
+        movl $0x3003, 0x2000
+        movl $0x83, %eax                /* and 2 MiB large */
+        movw $0x3000, %di
+        movw $32, %cx
+1:      movl %eax, (%di)
+        addl $0x200000, %eax
+        addw $8, %di
+        decw %cx
+        jnz 1b
+        movw $irq14, 0x4000 + 0x76 * 16 /* an interrupt gate */
+        movw $8, 0x4002 + 0x76 * 16
+        movw $0x8e00, 0x4004 + 0x76 * 16
+        movw $0xf, 0x4006 + 0x76 * 16
+        lgdtl %cs:gdt_pointer
+        lidtl %cs:idt_pointer
+        movl %cr4, %eax
+        orl $0x20, %eax                 /* PAE */
+        movl %eax, %cr4
+        movl $0x1000, %eax
+        movl %eax, %cr3
+        movl $0xc0000080, %ecx          /* EFER: LME */
+        rdmsr
+        orl $0x100, %eax
+        wrmsr
+        movl %cr0, %eax
+        orl $0x80000001, %eax
+        movl %eax, %cr0
+        ljmpl $8, $0xf0000 + in_long_mode
+        .balign 8
+gdt:    .quad 0
+        .quad 0x00af9b000000ffff
+        .quad 0x00cf93000000ffff
+gdt_pointer:
+        .word . - gdt - 1
+        .long 0xf0000 + gdt
+idt_pointer:
+        .word 0x77 * 16 - 1
+        .long 0x4000
+        .code64
+in_long_mode:
+        movl $16, %eax
+        movw %ax, %ds
+        movw %ax, %es
+        movw %ax, %ss
+        movl $0x7000, %esp
+        .endm

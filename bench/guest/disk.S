@@ -11,9 +11,9 @@
 
 #define PRD_TABLE 0x7000
 #define BUFFER 0x8000                   /* of PIO: one block */
-#define FLAG 0x500
-#define PLACE 0x504                     /* sequential: the next one; random: the generator's state */
-#define LEFT 0x508
+#define FLAG 0x6000                     /* above the tables of enter_long */
+#define PLACE 0x6004                    /* sequential: the next one; random: the generator's state */
+#define LEFT 0x6008
 #define SECTORS (1 << SHIFT)
 #define PLACE_BITS (SPAN - 9 - SHIFT)
 #define BYTES (SECTORS * 512)
@@ -82,6 +82,7 @@
         .endm
 
 start:  enter_low
+        enter_long
         movl $0, PLACE
         ide_on
 #ifdef BLOCK
@@ -99,12 +100,12 @@ start:  enter_low
         movw $SECTORS / BLOCK, %bx
 3:      ide_wait 0x08
         movw $TF, %dx
-        movw $BLOCK * 256, %cx
+        movl $BLOCK * 256, %ecx
 #ifdef WRITE
-        movw $BUFFER, %si
+        movl $BUFFER, %esi
         rep outsw
 #else
-        movw $BUFFER, %di
+        movl $BUFFER, %edi
         rep insw
 #endif
         decw %bx
@@ -120,6 +121,7 @@ start:  enter_low
         jmp 1b
 5:      hlt
         jmp 5b
+irq14:                                  /* no interrupts */
 #else
         movl $APIC_BASE, %ecx           /* local APIC off: the 8259A reaches the processor */
         movl $0xfee00100, %eax
@@ -135,18 +137,16 @@ start:  enter_low
         out8 0xa1, 0x01
         out8 0x21, 0xfb
         out8 0xa1, 0xbf
-        movw $irq14, 0x76 * 4
-        movw $0xf000, 0x76 * 4 + 2
-        movw $PRD_TABLE, %di
+        movl $PRD_TABLE, %edi
         movl $0x100000, %eax
         movw $PIECES, %cx
-1:      movl %eax, (%di)
-        movl $(PIECE_BYTES & 0xffff), 4(%di) /* 0: 64 KiB */
+1:      movl %eax, (%rdi)
+        movl $(PIECE_BYTES & 0xffff), 4(%rdi) /* 0: 64 KiB */
         addl $PIECE_BYTES, %eax
-        addw $8, %di
+        addl $8, %edi
         decw %cx
         jnz 1b
-        movb $0x80, -1(%di)             /* end of table */
+        movb $0x80, -1(%rdi)             /* end of table */
         out8 CONTROL, 0
         ide_wait 0x40
 
@@ -170,8 +170,8 @@ start:  enter_low
         jnz 3b
         jmp 2b
 
-irq14:  pushw %ax
-        pushw %dx
+irq14:  pushq %rax
+        pushq %rdx
         movw $BM + 2, %dx
         inb %dx, %al
         testb $4, %al
@@ -185,9 +185,9 @@ irq14:  pushw %ax
         movb $1, FLAG
 6:      out8 0xa0, 0x20
         out8 0x20, 0x20
-        popw %dx
-        popw %ax
-        iretw
+        popq %rdx
+        popq %rax
+        iretq
 7:      hlt
         jmp 7b
 #endif

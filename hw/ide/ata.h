@@ -142,6 +142,7 @@ struct ata_drive {
     uint16_t rotation_rate;
     uint8_t physical_log2; /* sectors per physical block, as a power of two */
     uint16_t default_cyls;
+    bool cyls_given; /* by the user, whatever the size */
     uint8_t default_heads, default_secs;
     bool default_write_cache;
 
@@ -181,6 +182,7 @@ struct ata_drive {
 
     /* Not state: the request under way, derived or taken up again after a load. */
     struct block_req *req;
+    bool attached; /* a disk that hears of its image's size */
     struct vtimer standby;
     bool resume_pending; /* loaded in a host state; ata_resume() will ask the host again */
     unsigned illegal_moves; /* for tests: ata_set_state() outside of its table */

@@ -190,6 +190,10 @@ bool ata_test_begin(struct ata_drive *d, uint8_t kind);
 void ata_test_abort(struct ata_drive *d, enum ata_test_status status);
 void ata_test_init(struct ata_drive *d);
 void ata_test_stop(struct ata_drive *d); /* gives up timer and request, and nothing else */
+/* Cylinders of the default translation, by the image's size; 16383 at most (6.2). */
+void ata_size_geometry(struct ata_drive *d);
+void ata_attach_disk(struct ata_drive *d); /* hears of its image's size from now on */
+void ata_detach_disk(struct ata_drive *d); /* lock held */
 void ata_test_loaded(struct ata_drive *d);
 void ata_test_resume(struct ata_drive *d);
 uint8_t ata_test_status_byte(const struct ata_drive *d);

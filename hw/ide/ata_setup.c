@@ -34,13 +34,11 @@ static bool set_geometry(struct ata_drive *d, const struct ide_drive_config *cfg
         snprintf(why, why_size, "geometry: at most 65535 cylinders, 16 heads, 255 sectors");
         return false;
     }
-    if (!cyls) {
-        cyls = d->native_sectors / (heads * secs);
-        cyls = cyls > 16383 ? 16383 : cyls < 1 ? 1 : cyls;
-    }
+    d->cyls_given = cyls != 0;
     d->default_cyls = (uint16_t)cyls;
     d->default_heads = (uint8_t)heads;
     d->default_secs = (uint8_t)secs;
+    ata_size_geometry(d);
     return true;
 }
 
@@ -107,6 +105,8 @@ bool ata_init(struct ata_drive *d, struct device *dev, const struct ide_drive_co
     ata_power_init(d);
     if (cfg->cd)
         atapi_init(d);
+    else
+        ata_attach_disk(d);
     return true;
 }
 
@@ -117,4 +117,5 @@ void ata_fini(struct ata_drive *d)
     ata_power_stop(d);
     if (d->kind == ATA_KIND_CD)
         atapi_fini(d);
+    ata_detach_disk(d);
 }

@@ -19,6 +19,7 @@ static const uint16_t ports[] = {
     0x177, 0x1ce, 0x1cf, 0x1f0, 0x1f1, 0x1f2, 0x1f6, 0x1f7, 0x2f8, 0x376, 0x3b4, 0x3c0, 0x3c4, 0x3c5,
     0x3c8, 0x3ce, 0x3cf, 0x3d4, 0x3d5, 0x3da, 0x3f6, 0x3f8, 0x3f9, 0x3fa, 0x3fd, 0x4d0, 0x510, 0x511,
     0x514, 0x518, 0xafe0, 0xb000, 0xb004, 0xc000, 0xc002, 0xc004, 0xc008, 0xcf8, 0xcf9, 0xcfc,
+    0x168, 0x16f, 0x36e, 0x3f0, 0x3f2, 0x3f4, 0x3f5, 0x3f7,
     0x1e8, 0x1ef, 0x3ee, 0xd000, 0xd001, 0xd002, 0xd006, 0xd007, 0xd012, 0xd040, 0xd041, 0xd042, 0xd044, 0xd048,
 };
 static const uint64_t places[] = {0x0, 0x1000, 0x8000, 0x9fffe, 0xa0000, 0xb8000, 0xbffff, 0xc0000,
@@ -30,6 +31,9 @@ static struct vm *make(void)
     char *argv[] = {"fuzz", "-accel", "qtest", "-display", "none", "-nodefaults", "-vga", "std", "-m", "64",
                     "-serial", "null", "-drive", "file=null-co://,format=raw,if=ide",
                     "-device", "cmd646-ide,id=c,addr=3", "-device", "isa-ide,id=t",
+                    "-drive", "file=null-co://,format=raw,if=none,id=r,readonly=on,media=cdrom",
+                    "-device", "ide-cd,drive=r,bus=ide.1", "-device", "isa-ide,id=u",
+                    "-device", "ide-cd,bus=u.0", "-drive", "format=null-co,size=1474560,if=floppy",
                     "-drive", "file=null-co://,format=raw,if=none,id=n", "-device", "ide-hd,drive=n,bus=c.0",
                     "-drive", "file=null-co://,format=raw,if=none,id=m", "-device", "ide-hd,drive=m,bus=t.0", NULL};
     static struct vm_config config;
@@ -48,7 +52,7 @@ static struct vm *make(void)
 
 static void prepare(const struct dev_env *env, struct io_reader *reader)
 {
-    /* As firmware leaves it: IDE, PM, VGA and a second IDE controller decoded. */
+    /* As firmware leaves it: both channels of IDE, PM, VGA and a second IDE controller decoded. */
     static const uint32_t config[][2] = {{0x80000940, 0x80008000}, {0x80000920, 0xc001},
                                          {0x80000904, 5},          {0x80000b40, 0xb001},
                                          {0x80000b80, 1},          {0x80001010, 0xe0000000},

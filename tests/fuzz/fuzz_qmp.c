@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any bytes to the monitor after negotiation, on a process without a machine (so nothing is written). */
+/*
+ * Any bytes to the monitor after negotiation, on a process without a machine. Block commands may open and
+ * make files: the process sits in a directory of its own, and inputs that could name another are left
+ * out.
+ */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "chardev/chardev_backends.h"
 #include "dm/monitor.h"
@@ -21,6 +27,20 @@ static struct vm *make(void)
     return vm_new(&config, &error);
 }
 
+static void hide(void)
+{
+    static char dir[] = "/tmp/kvm-dm-fuzz-qmp-XXXXXX";
+
+    if (!mkdtemp(dir) || chdir(dir))
+        abort();
+}
+
+/* A slash, plain or escaped. */
+static bool names_a_path(const uint8_t *data, size_t size)
+{
+    return memchr(data, '/', size) || memmem(data, size, "2f", 2) || memmem(data, size, "2F", 2);
+}
+
 static void drain(struct chardev *chr)
 {
     uint8_t out[4096];
@@ -34,7 +54,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char hello[] = "{\"execute\":\"qmp_capabilities\"}";
     static struct chardev *chr;
 
+    if (names_a_path(data, size))
+        return 0;
     if (!chr) {
+        hide();
         chr = chardev_open("memory", "qmp", NULL, NULL);
         monitor_new(make(), chr, false);
     }

@@ -6,7 +6,7 @@
 # What the laboratory needs to see the host's files, and its /dev/kvm.
 outer_modules="virtio_pci 9pnet_virtio 9p kvm_amd"
 # What drives a PC's devices and a file system; what the kernel has built in is left out.
-inner_modules="ata_piix pata_cmd64x sd_mod sr_mod crc32c_generic ext4 psmouse evdev i2c_piix4
+inner_modules="ata_piix pata_cmd64x sd_mod sr_mod isofs crc32c_generic ext4 psmouse evdev i2c_piix4
     button pcspkr bochs"
 
 # pata_legacy is loaded where a guest has ISA channels only, floppy where it has floppies; not every
@@ -42,7 +42,7 @@ fetch_kernel()
     # Without package lists what is there already does.
     [ -n "$package" ] || package=$(sed 's/ .*//' "$lab/package" 2>/dev/null)
     [ -n "$package" ] || skip "no package linux-image-amd64 here (or set LAB_KERNEL_DEB=file)"
-    key="$package $(cksum <build.sh)"
+    key="$package $(echo "$outer_modules" | cat build.sh - | cksum)"
     [ "$(cat "$lab/package" 2>/dev/null)" = "$key" ] && return
     rm -rf "$lab/tree" "$lab/package"
     mkdir "$lab/tree"
@@ -99,6 +99,18 @@ add_modules()
     for name; do
         add_module "$dir" "$name"
     done
+}
+
+# make_initrds: that of the laboratory, and that of the guests with a script for each job that has one
+make_initrds()
+{
+    rm -rf "$lab/inner/tasks" && mkdir -p "$lab/inner/tasks" "$lab/inner/bin" || exit
+    for file in jobs/*.inner; do
+        cp "$file" "$lab/inner/tasks/$(basename "$file" .inner)" || exit
+    done
+    cc -O1 -static -o "$lab/inner/bin/cdctl" cdctl.c || fail "cannot build cdctl"
+    make_initrd "$lab/outer" ./outer-init "$lab/outer.img"
+    make_initrd "$lab/inner" ./inner-init "$share/inner.img"
 }
 
 # make_initrd DIR INIT OUT: DIR with busybox and the script INIT as a cpio archive

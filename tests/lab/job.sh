@@ -6,30 +6,42 @@ share=/run/share
 cd /run || exit
 . "$share/settings"
 
-# run NAME SECONDS ARGS...: input, if any, from the pipe NAME.in
+# ended NAME CODE START: for those who check outside, and for who watches
+ended()
+{
+    echo "$2" >"$share/$1.rc"
+    echo "lab: $1: exit $2 after $(($(cut -d . -f 1 /proc/uptime) - $3)) s"
+}
+
+# run NAME SECONDS ARGS...
 run()
 {
     name=$1
     limit=$2
     shift 2
     start=$(cut -d . -f 1 /proc/uptime)
-    timeout -k 5 "$limit" $emulator -nographic -no-reboot "$@" >"$share/$name.serial" 2>"$share/$name.err"
-    rc=$?
-    echo $rc >"$share/$name.rc"
-    echo "lab: $name: exit $rc after $(($(cut -d . -f 1 /proc/uptime) - start)) s"
+    timeout -k 5 "$limit" "$emulator" $options -nographic -no-reboot "$@" >"$share/$name.serial" 2>"$share/$name.err"
+    ended "$name" $? "$start"
+}
+
+# run_python NAME SCRIPT ARGS...: a script that starts the emulator itself, by vmtest.py
+run_python()
+{
+    name=$1
+    shift
+    start=$(cut -d . -f 1 /proc/uptime)
+    KVM_DM=$emulator timeout -k 5 400 python3 -B "$@" >"$share/$name.err" 2>&1
+    ended "$name" $? "$start"
 }
 
 # linux NAME SECONDS COMMAND-LINE ARGS...
-# An exit to the emulator is slow in here (up to 1 ms on a busy host): no kernel messages on the serial
-# port (the guest sends those that matter later), no scan of all PCI buses for AMD's north bridges.
 linux()
 {
     name=$1
     limit=$2
-    append="console=ttyS0,115200 quiet panic=-1 mitigations=off pci=noearly $3"
+    line="$append $3"
     shift 3
-    run "$name" "$limit" -kernel "$share/vmlinuz" -initrd "$share/inner.img" -append "$append" \
-        -m 256 "$@"
+    run "$name" "$limit" -kernel "$share/vmlinuz" -initrd "$share/inner.img" -append "$line" -m 256 "$@"
 }
 
 # typist NAME: once the guest asks, types a line on its serial port
@@ -42,38 +54,31 @@ typist()
     exec sleep 600
 }
 
+run_linux()
+{
+    cp "$share/linux.img" disk.img
+    mkfifo typed
+    typist linux >typed &
+    linux linux 240 lab=disk -drive file=disk.img,format=raw <typed
+    kill $!
+    cp disk.img "$share/linux.img"
+    rm disk.img
+}
+
+run_smp()
+{
+    linux smp 180 "lab=smp" -smp 2 </dev/null
+}
+
+run_memtest()
+{
+    run memtest "$memtest_s" -kernel "$memtest" -append console=ttyS0,115200 -m 32 </dev/null
+}
+
+for file in "$share"/jobs/*.sh; do
+    . "$file"
+done
 for job in $jobs; do
     echo "lab: $job starts"
-    case $job in
-    linux)
-        cp "$share/disk.img" disk.img
-        mkfifo typed
-        typist linux >typed &
-        linux linux 240 lab=disk -drive file=disk.img,format=raw <typed
-        kill $!
-        cp disk.img "$share/disk.img"
-        rm disk.img
-        ;;
-    disks)
-        cp "$share"/many*.img .
-        linux disks 240 "lab=disks disks=18 acpi_irq_nobalance" $many </dev/null
-        cp many*.img "$share"
-        rm many*.img
-        ;;
-    floppy)
-        cp "$share"/floppy*.img .
-        for n in $boot_floppies; do
-            run floppy$n 60 -m 32 -fda floppy$n.img -boot order=a -device isa-debug-exit,iobase=0xf4,iosize=4 \
-                </dev/null
-        done
-        linux fdlinux 180 lab=floppy -drive if=floppy,index=0,file=floppy-a.img,format=raw \
-            -drive if=floppy,index=1,file=floppy-b.img,format=raw </dev/null
-        linux fdlinux2 180 lab=floppy -drive if=floppy,index=0,file=floppy-c.img,format=raw \
-            -drive if=floppy,index=1,file=floppy-d.img,format=raw -global isa-fdc.fdtypeB=120 </dev/null
-        cp floppy*.img "$share"
-        rm floppy*.img
-        ;;
-    smp) linux smp 180 "lab=smp" -smp 2 </dev/null ;;
-    memtest) run memtest "$memtest_s" -kernel "$memtest" -append console=ttyS0,115200 -m 32 </dev/null ;;
-    esac
+    run_$job
 done

@@ -403,7 +403,7 @@ def test_random_walk():
         put_table(m, [(BUFFER, 0)] * 2)
         m.outl(a.bm + 4, TABLE)
         with SixOrs(m, "walk", {paths[0]: SCRATCH}, cpu_s=20):
-            for _ in range(60):
+            for _ in range(300):
                 out = []
                 for _ in range(100):
                     what = rng.randrange(9)

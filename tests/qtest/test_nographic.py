@@ -18,7 +18,7 @@ class Typed(kvmdm.Machine):
                    "-qtest-log", "/dev/null", *self.options]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE)
-        self.qtest.accept()
+        self.qtest.accept(self.process)
         return self
 
     def received(self, count):

@@ -361,6 +361,52 @@ static void test_reset_in_the_middle(void **state)
     fake_ide_free(fi);
 }
 
+/* QMP's block_resize: told at once; a SET MAX stays as far as there is room. */
+static void test_resize(void **state)
+{
+    static const uint64_t sizes[] = { 100, 8192, 1, UINT64_C(1) << 20, SECTORS };
+    struct fake_ide *fi = fake_ide_new(4096, SECTORS, 0);
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        fake_block_set_medium(fi->blk[0], true, sizes[i]);
+        expect_shown(fi, sizes[i]);
+        native28(fi, sizes[i] - 1);
+    }
+    native28(fi, SECTORS - 1);
+    set28(fi, 999, FOR_GOOD, READY, 0);
+    fake_block_set_medium(fi->blk[0], true, 8192);
+    expect_shown(fi, 1000);
+    fake_block_set_medium(fi->blk[0], true, 500);
+    expect_shown(fi, 500);
+    device_reset(&fi->dev);
+    expect_shown(fi, 500);
+    native28(fi, 499);
+    fake_ide_free(fi);
+}
+
+/* Between two blocks of a command that leads beyond the new end. */
+static void test_resize_in_the_middle(void **state)
+{
+    struct fake_ide *fi = fake_ide_new(4096, SECTORS, 0);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        fake_block_set_medium(fi->blk[0], true, SECTORS);
+        command28(fi, 0, i ? 0x20 : 0x30, 3000, 200);
+        run(fi);
+        assert_int_equal(in8(fi, STATUS), DRQ);
+        fake_block_set_medium(fi->blk[0], true, 3100);
+        assert_true(pin(fi));
+        assert_int_equal(in8(fi, STATUS), FAILED);
+        assert_int_equal(in8(fi, ERROR), IDNF);
+        assert_null(ata_check_invariants(drive(fi)));
+        command28(fi, 0, 0x40, 3000, 100);
+        expect_end(fi, READY, 0);
+    }
+    fake_ide_free(fi);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +419,8 @@ int main(void)
         cmocka_unit_test(test_freeze),
         cmocka_unit_test(test_native_wins),
         cmocka_unit_test(test_reset_in_the_middle),
+        cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_resize_in_the_middle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

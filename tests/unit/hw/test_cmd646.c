@@ -628,12 +628,16 @@ static void test_walk(void **state)
 static void test_refusals(void **state)
 {
     struct bench *b = bench();
+    struct block *disks[4];
     struct cmd646_config bad = { .secondary = true, .drive[2] = { .blk = b->blk[0], .model = "\t" } };
     char why[200] = "";
     struct device *other;
 
     (void)state;
+    memcpy(disks, b->blk, sizeof(disks)); /* a disk has one drive */
+    memset(b->blk, 0, sizeof(disks));
     assert_null(function(b, DEVFN, true, why));
+    memcpy(b->blk, disks, sizeof(disks));
     assert_string_not_equal(why, "");
     why[0] = 0;
     assert_null(cmd646_new(b->bus, -1, &b->fe->env, "x", &bad, why, sizeof(why)));

@@ -622,6 +622,18 @@ static void test_counted_limit(void **state)
     assert_int_equal(*limit, 1); /* both are in reset */
     out8(fi, CONTROL, 0);
     assert_int_equal(*limit, 0);
+
+    put_prd(fi, 0x100, 0x200, 512, true); /* DMA: the status may not be cleared late while it runs */
+    command28(fi, 0, 0xc8, 0, 1);
+    assert_int_equal(*limit, 0); /* it waits for the bus master */
+    start_dma(fi, 0x100, true);
+    assert_int_equal(*limit, 1);
+    run(fi);
+    assert_int_equal(in8(fi, BM_STATUS) & 4, 4);
+    assert_int_equal(*limit, 1);
+    out8(fi, BM_CMD, 8);
+    in8(fi, STATUS);
+    assert_int_equal(*limit, 0);
     fake_ide_free(fi);
 }
 

@@ -331,11 +331,15 @@ static void test_save_load(void **state)
 static void test_refusals(void **state)
 {
     struct bench *b = bench();
+    struct block *disks[4];
     struct piix3_ide_config bad = { .drive[2] = { .blk = b->blk[0], .model = "\t" } };
     char why[200] = "";
 
     (void)state;
+    memcpy(disks, b->blk, sizeof(disks)); /* a disk has one drive */
+    memset(b->blk, 0, sizeof(disks));
     assert_null(function(b, why));
+    memcpy(b->blk, disks, sizeof(disks));
     assert_string_not_equal(why, "");
     why[0] = 0;
     assert_null(piix3_ide_new(b->bus, PCI_DEVFN(3, 0), &b->fe->env, "ide1", &bad, why, sizeof(why)));
