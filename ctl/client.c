@@ -23,6 +23,8 @@ struct client {
     GQueue events;  /* JsonObject * */
     JsonNode *greeting;
     gint64 last_id;
+    void (*watch)(void *opaque, JsonObject *event);
+    void *watch_opaque;
 };
 
 /* ---- bytes, with a limit of time ---- */
@@ -162,6 +164,8 @@ static JsonNode *read_answer(struct client *c, const char *command, gint64 deadl
             return NULL;
         o = json_node_get_object(node);
         if (json_str(o, "event")) {
+            if (c->watch)
+                c->watch(c->watch_opaque, o);
             keep_event(c, o);
             continue;
         }
@@ -193,6 +197,12 @@ JsonNode *client_call(struct client *c, const char *command, JsonObject *args, d
     if (!send_all(c, line, strlen(line), deadline, error))
         return NULL;
     return read_answer(c, command, deadline, error);
+}
+
+void client_watch(struct client *c, void (*fn)(void *opaque, JsonObject *event), void *opaque)
+{
+    c->watch = fn;
+    c->watch_opaque = opaque;
 }
 
 JsonObject *client_event(struct client *c, double limit_s, GError **error)

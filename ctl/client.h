@@ -21,6 +21,9 @@ void client_close(struct client *client);
 JsonNode *client_call(struct client *client, const char *command, JsonObject *args, double limit_s,
                       GError **error);
 
+/* fn is called with each event that comes while client_call() waits, before it is put by. NULL: nobody. */
+void client_watch(struct client *client, void (*fn)(void *opaque, JsonObject *event), void *opaque);
+
 /* The next event, to be unreferenced; NULL with *error: CTL_TIMEOUT, or CTL_NO_VM at the end. */
 JsonObject *client_event(struct client *client, double limit_s, GError **error);
 

@@ -112,7 +112,7 @@ struct follow {
     bool cancelled; /* by us */
     bool done;
     JsonObject *end; /* data of the last event */
-    const char *outcome;
+    bool was_cancelled;
 };
 
 static void show_progress(struct follow *f)
@@ -149,7 +149,7 @@ static void look_at(struct follow *f, JsonObject *event)
                     : "an I/O error");
     } else if (!strcmp(name, "BLOCK_JOB_COMPLETED") || !strcmp(name, "BLOCK_JOB_CANCELLED")) {
         f->done = true;
-        f->outcome = name;
+        f->was_cancelled = !strcmp(name, "BLOCK_JOB_CANCELLED");
         f->end = json_object_ref(data);
     }
 }
@@ -176,7 +176,7 @@ static bool report(struct follow *f, GError **error)
         out_json(node);
     if (why)
         return ctl_fail(error, CTL_REFUSED, "%s: %s", f->id, why);
-    if (!strcmp(f->outcome, "BLOCK_JOB_CANCELLED"))
+    if (f->was_cancelled)
         return ctl_fail(error, CTL_REFUSED, "%s: cancelled", f->id);
     if (!f->ctl->json)
         printf("%s: complete, %s\n", f->id, size);

@@ -41,15 +41,11 @@ const char *ctl_option(const struct ctl *ctl, const char *name)
     return g_hash_table_lookup(ctl->options, name);
 }
 
-bool ctl_seconds(const struct ctl *ctl, const char *name, double *value, GError **error)
+static bool parse_number(const char *name, const char *text, double *value, GError **error)
 {
-    const char *text = ctl_option(ctl, name);
     char *end;
-    double v;
+    double v = g_ascii_strtod(text, &end);
 
-    if (!text)
-        return true;
-    v = g_ascii_strtod(text, &end);
     if (!*text || *end || !isfinite(v) || v < 0 || v > MAX_LIMIT_S)
         return ctl_fail(error, CTL_USAGE, "--%s: '%s' is not a number from 0 to %.0f", name, text,
                         MAX_LIMIT_S);
@@ -57,18 +53,14 @@ bool ctl_seconds(const struct ctl *ctl, const char *name, double *value, GError 
     return true;
 }
 
-bool ctl_size(const struct ctl *ctl, const char *name, gint64 *value, GError **error)
+static bool parse_size(const char *name, const char *text, gint64 *value, GError **error)
 {
     static const char suffixes[] = "kmgt";
-    const char *text = ctl_option(ctl, name), *suffix;
     char *end;
-    guint64 v;
+    guint64 v = g_ascii_strtoull(text, &end, 10);
+    const char *suffix = *end ? strchr(suffixes, g_ascii_tolower(*end)) : NULL;
     unsigned shift = 0;
 
-    if (!text)
-        return true;
-    v = g_ascii_strtoull(text, &end, 10);
-    suffix = *end ? strchr(suffixes, g_ascii_tolower(*end)) : NULL;
     if (suffix) {
         shift = 10 * (unsigned)(suffix - suffixes + 1);
         end++;
@@ -77,6 +69,41 @@ bool ctl_size(const struct ctl *ctl, const char *name, gint64 *value, GError **e
         return ctl_fail(error, CTL_USAGE, "--%s: '%s' is not a size", name, text);
     *value = (gint64)(v << shift);
     return true;
+}
+
+static bool opt_among(const char *words, const char *value)
+{
+    g_auto(GStrv) list = g_strsplit(words, "|", -1);
+
+    return g_strv_contains((const char *const *)list, value);
+}
+
+/* By what the help calls the value; so nothing is done before all of the command line is known to be good. */
+static bool check_value(const struct ctl_option *o, const char *value, GError **error)
+{
+    static const char *const numbers[] = {"SECONDS", "MS", "N", NULL};
+    double number;
+    gint64 size;
+
+    if (o->words && !opt_among(o->words, value))
+        return ctl_fail(error, CTL_USAGE, "--%s: one of %s", o->name, o->words);
+    if (g_strv_contains(numbers, o->arg))
+        return parse_number(o->name, value, &number, error);
+    return strcmp(o->arg, "BYTES") || parse_size(o->name, value, &size, error);
+}
+
+bool ctl_seconds(const struct ctl *ctl, const char *name, double *value, GError **error)
+{
+    const char *text = ctl_option(ctl, name);
+
+    return !text || parse_number(name, text, value, error);
+}
+
+bool ctl_size(const struct ctl *ctl, const char *name, gint64 *value, GError **error)
+{
+    const char *text = ctl_option(ctl, name);
+
+    return !text || parse_size(name, text, value, error);
 }
 
 /* ---- asking ---- */
@@ -138,13 +165,6 @@ static const struct ctl_command *find_command(const char *name)
     return NULL;
 }
 
-static bool word_among(const char *words, const char *value)
-{
-    g_auto(GStrv) list = g_strsplit(words, "|", -1);
-
-    return g_strv_contains((const char *const *)list, value);
-}
-
 static const char *long_name(const char *arg)
 {
     if (!strcmp(arg, "-s"))
@@ -177,8 +197,8 @@ static bool take_option(struct ctl *ctl, char **argv, int *i, GError **error)
         return ctl_fail(error, CTL_USAGE, "--%s needs a value: %s", o->name, o->arg);
     if (o->arg)
         value = value ? value + 1 : argv[++*i];
-    if (o->words && !word_among(o->words, value))
-        return ctl_fail(error, CTL_USAGE, "--%s: one of %s", o->name, o->words);
+    if (o->arg && !check_value(o, value, error))
+        return false;
     g_hash_table_insert(ctl->options, (char *)o->name, (char *)(o->arg ? value : ""));
     return true;
 }

@@ -7,6 +7,7 @@
 #include "dm/json.h"
 
 #define MAX_TEXT_BYTES (512u * 1024) /* the monitor takes commands up to 1 MiB, escapes counted */
+#define TYPE_LIMIT_S 86400.0
 #define GRACE_S 5.0                  /* what an answer may take beyond the time that was asked for */
 
 /* ---- screen ---- */
@@ -107,13 +108,11 @@ static void show_screen(struct ctl *ctl)
     fputs("--------------------\n", stderr);
 }
 
-static bool wait_failed(struct ctl *ctl, GError *why, GError **error)
+/* A command's own time limit has no error class of its own. */
+static bool pass_on(GError *why, GError **error)
 {
-    /* A command's own time limit has no error class of its own. */
     if (why->code == CTL_REFUSED && g_str_has_prefix(why->message, "timed out"))
         why->code = CTL_TIMEOUT;
-    if (why->code == CTL_TIMEOUT && !ctl_option(ctl, "quiet"))
-        show_screen(ctl);
     g_propagate_error(error, why);
     return false;
 }
@@ -123,15 +122,20 @@ bool cmd_wait(struct ctl *ctl, GError **error)
     JsonObject *args = json_object_new();
     g_autoptr(JsonNode) answer = NULL;
     double timeout_s = 30;
-    GError *why = NULL;
+    GError *why = NULL, *why_not = NULL;
 
     if (!ctl_seconds(ctl, "timeout", &timeout_s, error) || !wait_args(ctl, timeout_s, args, error)) {
         json_object_unref(args);
         return false;
     }
     answer = client_call(ctl->client, "wait-screen", args, timeout_s + GRACE_S, &why);
-    if (!answer)
-        return wait_failed(ctl, why, error);
+    if (!answer) {
+        pass_on(why, &why_not);
+        if (why_not->code == CTL_TIMEOUT && !ctl_option(ctl, "quiet"))
+            show_screen(ctl);
+        g_propagate_error(error, why_not);
+        return false;
+    }
     if (ctl->json)
         out_json(answer);
     else if (JSON_NODE_HOLDS_OBJECT(answer) && json_str(json_node_get_object(answer), "line"))
@@ -177,39 +181,65 @@ static char *text_to_type(struct ctl *ctl, GError **error)
     return NULL;
 }
 
-/* "missing": what the layout has no key for. */
-static bool report_missing(JsonObject *answer, GError **error)
+/* On a terminal: how far it is. */
+static void show_progress(void *opaque, JsonObject *event)
 {
-    JsonArray *missing = json_arr(answer, "missing");
-    g_autoptr(GString) names = g_string_new(NULL);
+    JsonObject *data = json_obj(event, "data");
 
-    for (guint i = 0; i < json_count(missing); i++) {
-        JsonNode *e = json_array_get_element(missing, i);
+    (void)opaque;
+    if (g_strcmp0(json_str(event, "event"), "TYPE_PROGRESS"))
+        return;
+    fprintf(stderr, "\r\033[K%lld of %lld characters", (long long)json_num(data, "typed"),
+            (long long)json_num(data, "characters"));
+    fflush(stderr);
+}
 
-        if (JSON_NODE_HOLDS_VALUE(e) && json_node_get_value_type(e) == G_TYPE_STRING)
-            g_string_append_printf(names, " %s", json_node_get_string(e));
-    }
-    return !names->len || ctl_fail(error, CTL_REFUSED, "the layout has no key for:%s", names->str);
+static JsonObject *type_args(struct ctl *ctl, GError **error)
+{
+    g_autofree char *text = text_to_type(ctl, error);
+    double timeout_s = -1, interval_ms = -1;
+    JsonObject *args;
+
+    if (!text || !ctl_seconds(ctl, "timeout", &timeout_s, error) ||
+        !ctl_seconds(ctl, "interval", &interval_ms, error))
+        return NULL;
+    args = ctl_args("text", text, "layout", ctl_option(ctl, "layout"), NULL);
+    if (timeout_s >= 0)
+        json_object_set_int_member(args, "timeout-ms", (gint64)(timeout_s * 1000));
+    if (interval_ms >= 0)
+        json_object_set_int_member(args, "interval-ms", (gint64)interval_ms);
+    if (ctl_option(ctl, "skip"))
+        json_object_set_boolean_member(args, "skip", TRUE);
+    return args;
 }
 
 bool cmd_type(struct ctl *ctl, GError **error)
 {
-    g_autofree char *text = NULL;
+    bool live = isatty(STDERR_FILENO) && !ctl->json;
+    JsonObject *args = type_args(ctl, error);
     g_autoptr(JsonNode) answer = NULL;
-    double timeout_s = 600;
+    GError *why = NULL;
+    const char *no_key;
 
-    if (!ctl_seconds(ctl, "timeout", &timeout_s, error))
+    if (!args)
         return false;
-    text = text_to_type(ctl, error);
-    if (!text)
-        return false;
-    answer = client_call(ctl->client, "type-text",
-                         ctl_args("text", text, "layout", ctl_option(ctl, "layout"), NULL), timeout_s, error);
+    if (live)
+        client_watch(ctl->client, show_progress, NULL);
+    /* The VM gives up when the guest has not read for a time; all together may take as long as it takes. */
+    answer = client_call(ctl->client, "type-text", args, TYPE_LIMIT_S, &why);
+    if (live)
+        fputs("\r\033[K", stderr);
     if (!answer)
-        return false;
+        return pass_on(why, error);
     if (ctl->json)
         out_json(answer);
-    return !JSON_NODE_HOLDS_OBJECT(answer) || report_missing(json_node_get_object(answer), error);
+    no_key = JSON_NODE_HOLDS_OBJECT(answer) ? json_str(json_node_get_object(answer), "no-key") : NULL;
+    if (no_key) {
+        fputs("kvm-dm-ctl: left out, for the layout has no key for it: ", stderr);
+        out_text(stderr, no_key);
+        fputc('\n', stderr);
+    }
+    return true;
 }
 
 /* ---- key ---- */

@@ -32,7 +32,9 @@ static const struct ctl_option wait_options[] = {
 static const struct ctl_option type_options[] = {
     {"layout", "LAYOUT", NULL, "the keyboard layout that the guest is set to [us]"},
     {"enter", NULL, NULL, "press Enter after the text"},
-    {"timeout", "SECONDS", NULL, "how long the guest may take to read it all [600]"},
+    {"skip", NULL, NULL, "leave out what the layout has no key for, and say so"},
+    {"interval", "MS", NULL, "milliseconds between two keys"},
+    {"timeout", "SECONDS", NULL, "exit code 4 if the guest reads nothing for so long"},
     {0}};
 static const struct ctl_option key_options[] = {
     {"hold", "MS", NULL, "how long the keys are held down, in milliseconds [100]"}, {0}};
@@ -88,8 +90,8 @@ static const struct ctl_command commands[] = {
      "screen are separated by line ends for the expression; ^ and $ match at them.", cmd_wait},
     {"type", "TEXT...", 1, ANY_OPERANDS, "", type_options, "type text on the guest's keyboard",
      "Several TEXTs are joined by blanks; - as the only one reads standard input. A line end is "
-     "Enter, a tab is Tab. Each key is sent when the guest has read the one before it. What the layout "
-     "has no key for is named on standard error, and the exit code is 1.", cmd_type},
+     "Enter, a tab is Tab. Each key is sent when the guest has read the one before it. If the "
+     "layout has no key for something, it is named and nothing is typed. Ctrl-C ends the typing.", cmd_type},
     {"key", "KEYS...", 1, ANY_OPERANDS, "key", key_options, "press keys together: ctrl-alt-delete",
      "The names are QMP's: a to z, 0 to 9, ret, esc, tab, spc, backspace, up, f1, ctrl, alt, shift, "
      "meta_l ... Keys of one argument are pressed together; several arguments, one after the other. "
