@@ -249,10 +249,42 @@ struct display_source *machine_display(struct machine *m)
     return m && m->vga ? vga_display(m->vga) : NULL;
 }
 
+const char *machine_display_id(struct machine *m)
+{
+    return m && m->vga ? m->vga->id : NULL;
+}
+
 void machine_key(struct machine *m, unsigned scancode, bool down)
 {
     device_enter(m->keyboard);
     i8042_key(m->keyboard, scancode, down);
+    device_leave(m->keyboard);
+}
+
+bool machine_keyboard_ready(struct machine *m)
+{
+    bool ready;
+
+    device_enter(m->keyboard);
+    ready = i8042_kbd_ready(m->keyboard);
+    device_leave(m->keyboard);
+    return ready;
+}
+
+unsigned machine_keyboard_leds(struct machine *m)
+{
+    unsigned leds;
+
+    device_enter(m->keyboard);
+    leds = i8042_leds(m->keyboard);
+    device_leave(m->keyboard);
+    return leds;
+}
+
+void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons)
+{
+    device_enter(m->keyboard);
+    i8042_mouse(m->keyboard, dx, dy, dz, buttons);
     device_leave(m->keyboard);
 }
 

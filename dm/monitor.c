@@ -19,6 +19,18 @@
  */
 #define MAX_OUTPUT_BYTES (1024u * 1024)
 #define READ_BYTES 4096u
+/*
+ * While an answer is still to come, later commands are kept so far, unread: the peer's going away is
+ * seen behind them.
+ */
+#define MAX_WAITING_BYTES (64u * 1024)
+
+struct qmp_later {
+    struct monitor *mon;
+    JsonNode *id; /* NULL: none */
+    void (*cancel)(void *opaque);
+    void *opaque;
+};
 
 struct monitor {
     struct vm *vm;
@@ -27,11 +39,17 @@ struct monitor {
     struct json_framer framer;
     GString *output;
     GString *input; /* what came with a command whose answer has to be read first */
+    struct qmp_later *later; /* the answer that is still to come, or NULL */
+    guint go_on_source;
     struct monitor *next;
 };
 
 /* All monitors of this process, for events. */
 static struct monitor *monitors;
+
+/* Whose command is running now, and its id; for qmp_defer(). */
+static struct monitor *serving;
+static JsonNode *serving_id;
 
 /* ---- output ---- */
 
@@ -177,6 +195,73 @@ static JsonNode *run(struct monitor *mon, const char *name, JsonNode *arguments,
     return qmp_run(mon->vm, name, arguments, error);
 }
 
+static void send_result(struct monitor *mon, JsonNode *result, JsonNode *id)
+{
+    JsonObject *reply = json_object_new();
+
+    json_object_set_member(reply, "return",
+                           result ? result : json_node_of_object(json_object_new()));
+    add_id(reply, id);
+    send_node(mon, json_node_of_object(reply));
+}
+
+/* ---- answers that come later ---- */
+
+struct qmp_later *qmp_defer(void (*cancel)(void *opaque), void *opaque, GError **error)
+{
+    struct qmp_later *later;
+
+    if (!serving || serving->later) {
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "there is nobody to wait for the answer");
+        return NULL;
+    }
+    later = g_new0(struct qmp_later, 1);
+    later->mon = serving;
+    later->id = serving_id ? json_node_copy(serving_id) : NULL;
+    later->cancel = cancel;
+    later->opaque = opaque;
+    serving->later = later;
+    return later;
+}
+
+static void later_free(struct qmp_later *later)
+{
+    if (later->id)
+        json_node_unref(later->id);
+    g_free(later);
+}
+
+static gboolean go_on(gpointer opaque);
+
+void qmp_later_answer(struct qmp_later *later, JsonNode *result, const GError *error)
+{
+    struct monitor *mon = later->mon;
+
+    mon->later = NULL; /* before sending: that may end the connection */
+    if (error && result)
+        json_node_unref(result);
+    if (error)
+        send_error(mon, error, later->id);
+    else
+        send_result(mon, result, later->id);
+    later_free(later);
+    /* Not from here: the next command may be one that ends what this answer came from. */
+    if (!mon->go_on_source)
+        mon->go_on_source = g_idle_add(go_on, mon);
+}
+
+/* Nobody is there any more to whom it could be said. */
+static void cancel_later(struct monitor *mon)
+{
+    struct qmp_later *later = mon->later;
+
+    if (!later)
+        return;
+    mon->later = NULL;
+    later->cancel(later->opaque);
+    later_free(later);
+}
+
 static void serve(struct monitor *mon, const char *text, size_t len)
 {
     g_autoptr(GError) error = NULL;
@@ -188,18 +273,20 @@ static void serve(struct monitor *mon, const char *text, size_t len)
         id = json_object_get_member(json_node_get_object(node), "id");
     if (node)
         name = check_envelope(node, &arguments, &error);
-    if (name)
+    if (name) {
+        serving = mon;
+        serving_id = id;
         result = run(mon, name, arguments, &error);
-    if (error) {
-        send_error(mon, error, id);
-    } else {
-        JsonObject *reply = json_object_new();
-
-        json_object_set_member(reply, "return",
-                               result ? result : json_node_of_object(json_object_new()));
-        add_id(reply, id);
-        send_node(mon, json_node_of_object(reply));
+        serving = NULL;
     }
+    if (!error && !mon->later) {
+        send_result(mon, result, id);
+        return;
+    }
+    if (result)
+        json_node_unref(result);
+    if (error)
+        send_error(mon, error, id);
 }
 
 /* ---- input ---- */
@@ -208,6 +295,8 @@ static size_t can_receive(void *opaque)
 {
     struct monitor *mon = opaque;
 
+    if (mon->later && !mon->dead && mon->input->len < MAX_WAITING_BYTES)
+        return READ_BYTES;
     return mon->output->len || mon->input->len || mon->dead ? 0 : READ_BYTES;
 }
 
@@ -223,7 +312,7 @@ static void run_input(struct monitor *mon)
 {
     size_t i = 0;
 
-    while (i < mon->input->len && !mon->dead && !mon->output->len) {
+    while (i < mon->input->len && !mon->dead && !mon->output->len && !mon->later) {
         bool again = false;
         enum json_frame frame = json_framer_feed(&mon->framer, mon->input->str[i], &again);
 
@@ -258,6 +347,7 @@ static void event(void *opaque, enum chardev_event what)
         return;
     mon->negotiated = false;
     mon->dead = what == CHARDEV_CLOSED;
+    cancel_later(mon);
     g_string_truncate(mon->output, 0);
     g_string_truncate(mon->input, 0);
     json_framer_reset(&mon->framer);
@@ -273,6 +363,17 @@ static void writable(void *opaque)
     run_input(mon);
     if (!mon->output->len)
         chardev_accept_input(mon->chr);
+}
+
+static gboolean go_on(gpointer opaque)
+{
+    struct monitor *mon = opaque;
+
+    mon->go_on_source = 0;
+    run_input(mon);
+    if (!mon->output->len)
+        chardev_accept_input(mon->chr);
+    return G_SOURCE_REMOVE;
 }
 
 /* ---- life ---- */
@@ -298,6 +399,9 @@ void monitor_free(struct monitor *mon)
 {
     if (!mon)
         return;
+    cancel_later(mon);
+    if (mon->go_on_source)
+        g_source_remove(mon->go_on_source);
     flush_output(mon);
     chardev_attach(mon->chr, NULL, NULL, NULL);
     for (struct monitor **link = &monitors; *link; link = &(*link)->next) {

@@ -10,6 +10,7 @@
 #include "dm/json.h"
 #include "dm/monitor.h"
 #include "dm/options.h"
+#include "dm/qmp_input.h"
 #include "dm/vcpu.h"
 #include "dm/vm_build.h"
 
@@ -241,11 +242,11 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
     return json_node_of_array(array);
 }
 
-/* The events that dm/vm.c and dm/qmp_jobs.c send. */
+/* The events that dm/vm.c, dm/qmp_jobs.c and dm/qmp_input.c send. */
 static const char *const events[] = {
     "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
     "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "DEVICE_TRAY_MOVED", "JOB_STATUS_CHANGE", "POWERDOWN",
-    "RESET", "RESUME", "SHUTDOWN", "STOP",
+    "RESET", "RESUME", "SHUTDOWN", "STOP", "TYPE_COMPLETED", "TYPE_PROGRESS",
 };
 
 static JsonNode *query_events(struct vm *vm, JsonObject *args, GError **error)
@@ -299,6 +300,8 @@ static JsonNode *do_screendump(struct vm *vm, JsonObject *args, GError **error)
 {
     const char *format = json_object_get_string_member_with_default(args, "format", "ppm");
 
+    if (!qmp_check_display(vm, args, error))
+        return NULL;
     vm_screendump(vm, json_object_get_string_member(args, "filename"), !strcmp(format, "png"), error);
     return NULL;
 }
@@ -310,6 +313,8 @@ static JsonNode *query_qmp_schema(struct vm *vm, JsonObject *args, GError **erro
 
 static const struct qmp_arg capabilities_args[] = {{"enable", QMP_ARRAY, true, NULL}, {0}};
 static const struct qmp_arg screendump_args[] = {{"filename", QMP_STRING, false, NULL},
+                                                 {"device", QMP_STRING, true, NULL},
+                                                 {"head", QMP_INT, true, NULL},
                                                  {"format", QMP_STRING, true, "ppm|png"},
                                                  {0}};
 static const struct qmp_arg qom_list_types_args[] = {{"implements", QMP_STRING, true, NULL},
@@ -348,7 +353,8 @@ const struct qmp_command *qmp_commands(unsigned *count)
 {
     static const struct qmp_table base = {commands, G_N_ELEMENTS(commands)};
     static const struct qmp_table *const tables[] = {&base, &qmp_block_table, &qmp_jobs_table,
-                                                    &qmp_backup_table, &qmp_devices_table};
+                                                    &qmp_backup_table, &qmp_devices_table,
+                                                    &qmp_screen_table, &qmp_input_table};
     static GArray *all;
 
     if (!all) {

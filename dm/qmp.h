@@ -41,6 +41,19 @@ struct qmp_command {
     bool open_args;             /* members beside those of args are run()'s to judge */
 };
 
+/*
+ * An answer that comes later. A command's run() that cannot answer yet calls qmp_defer(), returns
+ * NULL without error, and answers with qmp_later_answer() when it can. Until then its monitor carries
+ * out no other command (the answers keep their order); the other monitors go on. So there are never
+ * more of them than monitors. If the peer goes away first, cancel() is called instead: there is no
+ * answer then. Main loop's thread.
+ */
+struct qmp_later;
+/* Inside run() only. NULL with error: nobody waits (the command did not come from a monitor). */
+struct qmp_later *qmp_defer(void (*cancel)(void *opaque), void *opaque, GError **error);
+/* Sends the answer: the error, or else `result` (taken; NULL stands for {}). Ends `later`. */
+void qmp_later_answer(struct qmp_later *later, JsonNode *result, const GError *error);
+
 /* A file's rows. */
 struct qmp_table {
     const struct qmp_command *rows;
@@ -49,6 +62,7 @@ struct qmp_table {
 extern const struct qmp_table qmp_block_table; /* qmp_block.c */
 extern const struct qmp_table qmp_jobs_table, qmp_backup_table;
 extern const struct qmp_table qmp_devices_table; /* qmp_devices.c */
+extern const struct qmp_table qmp_screen_table, qmp_input_table;
 
 /* All rows of all tables. */
 const struct qmp_command *qmp_commands(unsigned *count);

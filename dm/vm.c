@@ -19,6 +19,7 @@
 #include "dm/machine.h"
 #include "dm/memory.h"
 #include "dm/monitor.h"
+#include "dm/qmp_input.h"
 #include "dm/qmp_jobs.h"
 #include "dm/qtest.h"
 #include "dm/vcpu.h"
@@ -564,6 +565,7 @@ void vm_free(struct vm *vm)
         vcpus_free(vm->vcpus);
     vm->vcpus = NULL;
     g_ptr_array_free(vm->monitors, TRUE);
+    qmp_input_close(vm);
     qtest_free(vm->qtest);
     vm->qtest = NULL;
     if (vm->request_watch)

@@ -31,12 +31,21 @@ struct text_cell {
 };
 
 #define TEXT_MAX_CELLS (256 * 256)
+#define TEXT_FONT_LINES 32
+
+/* The two fonts that the guest has loaded: bit 7 is the left dot. They may be the same. */
+struct text_fonts {
+    uint8_t glyph[2][256][TEXT_FONT_LINES]; /* [1]: for cells with attribute bit 3 */
+};
 
 struct text_screen {
     uint32_t columns, rows;
     bool cursor_visible;
     uint32_t cursor_column, cursor_row;
     struct text_cell *cells; /* columns * rows, room for TEXT_MAX_CELLS; the viewer's */
+    uint32_t cell_lines;     /* scan lines of a character, 1 .. TEXT_FONT_LINES */
+    bool blink;              /* attribute bit 7 blinks; else it is the background's fourth bit */
+    struct text_fonts *fonts; /* filled in too, if the viewer has room; NULL: not wanted */
 };
 
 /* What an adapter offers; calls between display_enter() and display_leave() (by the viewer). */

@@ -585,7 +585,8 @@ bool i8042_kbd_ready(struct device *dev)
 {
     const struct i8042 *s = from_dev(dev);
 
-    return ps2_keyboard_empty(&s->kbd) && !(s->obf && s->source == FROM_KBD);
+    return ps2_keyboard_empty(&s->kbd) && ps2_keyboard_listens(&s->kbd) &&
+           !(s->mode & MODE_KBD_OFF) && !(s->obf && s->source == FROM_KBD);
 }
 
 unsigned i8042_leds(struct device *dev)

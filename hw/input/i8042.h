@@ -47,7 +47,10 @@ bool i8042_has_key(unsigned keycode);
  */
 void i8042_mouse(struct device *dev, int dx, int dy, int dz, unsigned buttons);
 
-/* True when the guest has read every byte of the keyboard: what is typed now will not be lost. */
+/*
+ * True when the guest has read every byte of the keyboard, has it switched on and is not in the middle
+ * of a command to it: what is typed now will not be lost.
+ */
 bool i8042_kbd_ready(struct device *dev);
 
 /* The keyboard's lamps: bit 0 scroll, 1 num, 2 caps lock. */

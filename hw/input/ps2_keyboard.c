@@ -471,3 +471,8 @@ bool ps2_keyboard_empty(const struct ps2_keyboard *kbd)
 {
     return !kbd->scan.count && !kbd->reply.count && !kbd->releases_due;
 }
+
+bool ps2_keyboard_listens(const struct ps2_keyboard *kbd)
+{
+    return is_scanning(kbd) && kbd->state == KBD_IDLE;
+}

@@ -97,4 +97,7 @@ void ps2_keyboard_key(struct ps2_keyboard *kbd, unsigned key, bool down);
 /* Whether the host has taken everything. */
 bool ps2_keyboard_empty(const struct ps2_keyboard *kbd);
 
+/* Whether a key would be sent: scanning is on, and the host is not in the middle of a command. */
+bool ps2_keyboard_listens(const struct ps2_keyboard *kbd);
+
 #endif

@@ -431,35 +431,70 @@ static void text_cell(const struct vga_picture *p, struct text_screen *t, uint32
     }
 }
 
+static void copy_fonts(const struct vga_picture *p, struct text_fonts *fonts)
+{
+    uint32_t base[2];
+    unsigned i, code, line;
+
+    font_bases(p->regs, base);
+    for (i = 0; i < 2; i++) {
+        for (code = 0; code < 256; code++) {
+            for (line = 0; line < TEXT_FONT_LINES; line++)
+                fonts->glyph[i][code][line] =
+                    p->vram[(base[i] + code * 32 + line) % DWORDS * 4 + 2];
+        }
+    }
+}
+
+static void text_row(const struct vga_picture *p, struct text_screen *t, uint32_t address,
+                     unsigned row)
+{
+    unsigned column;
+
+    for (column = 0; column < t->columns; column++) {
+        if (blanked(p))
+            t->cells[row * t->columns + column] = (struct text_cell){' ', 0x07};
+        else
+            text_cell(p, t, address + column, column, row);
+    }
+}
+
+/* The scan line after `line` with which another row of characters begins. */
+static unsigned next_row(const struct layout *l, const struct beam *b, unsigned line)
+{
+    unsigned next = line + ((l->row_scans - b->row_scan) << l->y_shift);
+
+    return line <= l->split_line && next > l->split_line ? l->split_line + 1 : next;
+}
+
+/*
+ * Rows are found as the beam meets them, so that a smooth scroll or a split inside of a row shows
+ * all rows of which a part is on the screen.
+ */
 bool vga_draw_text(const struct vga_picture *p, struct text_screen *t)
 {
     struct layout l = layout_of(p->regs);
-    unsigned scans = l.row_scans << l.y_shift;
-    bool dark = blanked(p);
-    unsigned row, column;
     bool cursor = cursor_has_lines(p->regs, l.row_scans);
+    unsigned line, limit;
 
     if (!text_mode(p) || p->vram_bytes < VGA_LEGACY_BYTES)
         return false;
     t->columns = l.chars;
-    t->rows = l.lines / scans;
-    if (t->rows == 0)
-        t->rows = 1;
-    if (t->rows > TEXT_MAX_CELLS / t->columns)
-        t->rows = TEXT_MAX_CELLS / t->columns;
+    t->rows = 0;
+    t->cell_lines = l.row_scans;
+    t->blink = p->regs->attr[ATTR_MODE] & AR10_BLINK;
     t->cursor_visible = false; /* until it is found */
     t->cursor_column = t->cursor_row = 0;
-    for (row = 0; row < t->rows; row++) {
-        struct beam b = beam_at(&l, p->regs, row * scans);
+    limit = TEXT_MAX_CELLS / t->columns;
+    for (line = 0; line < l.lines && t->rows < limit; t->rows++) {
+        struct beam b = beam_at(&l, p->regs, line);
 
-        for (column = 0; column < t->columns; column++) {
-            if (dark)
-                t->cells[row * t->columns + column] = (struct text_cell){' ', 0x07};
-            else
-                text_cell(p, t, b.address + column, column, row);
-        }
+        text_row(p, t, b.address, t->rows);
+        line = next_row(&l, &b, line);
     }
     t->cursor_visible = t->cursor_visible && cursor;
+    if (t->fonts)
+        copy_fonts(p, t->fonts);
     return true;
 }
 

@@ -296,7 +296,8 @@ static void commands(void **state)
            "{\"name\":\"JOB_STATUS_CHANGE\"},"
            "{\"name\":\"POWERDOWN\"},"
            "{\"name\":\"RESET\"},{\"name\":\"RESUME\"},{\"name\":\"SHUTDOWN\"},"
-           "{\"name\":\"STOP\"}],\"id\":1}");
+           "{\"name\":\"STOP\"},{\"name\":\"TYPE_COMPLETED\"},"
+           "{\"name\":\"TYPE_PROGRESS\"}],\"id\":1}");
     expect_error("{\"execute\":\"query-command-line-options\",\"arguments\":{\"option\":\"x\"}}",
                  "GenericError");
     vm.state = RUN_SHUTDOWN;
