@@ -37,7 +37,7 @@ LIBS := $(foreach l,ioreq hw block chardev ui dm fakes,$(B)/lib$(l).a)
 DEVICE_LIBS := $(B)/libhw.a $(B)/libioreq.a
 HOST_ARCHIVES := $(B)/libdm.a $(B)/libui.a $(B)/libchardev.a $(B)/libblock.a $(DEVICE_LIBS)
 
-all: $(B)/kvm-dm guests
+all: $(B)/kvm-dm ctl guests
 
 $(B)/kvm-dm: $(B)/dm/main.o $(HOST_ARCHIVES)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(HOST_ARCHIVES) -Wl,--end-group $(HOST_LIBS)
@@ -78,7 +78,7 @@ $(UNIT_HOST): $(B)/tests/unit/host/%: $(B)/tests/unit/host/%.o $(HOST_ARCHIVES)
 
 unit-tests: $(UNIT_HW) $(UNIT_HOST)
 
-include $(wildcard tests/guest/guest.mk bench/bench.mk tests/fuzz/fuzz.mk man/man.mk)
+include $(wildcard ctl/ctl.mk tests/guest/guest.mk bench/bench.mk tests/fuzz/fuzz.mk man/man.mk)
 
 guests:
 
@@ -93,7 +93,7 @@ check-asan:
 check-tsan:
 	$(MAKE) B=build-tsan SANITIZE=thread check
 
-install: all
+install: all install-ctl
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(B)/kvm-dm $(DESTDIR)$(PREFIX)/bin/kvm-dm
 	install -m 644 man/kvm-dm.1 $(DESTDIR)$(PREFIX)/share/man/man1/kvm-dm.1

@@ -30,6 +30,20 @@ bool machine_keep(struct machine *m, struct device *dev)
     return dev != NULL;
 }
 
+void machine_note_irq(struct machine *m, struct device *dev, unsigned irq)
+{
+    guint mask = GPOINTER_TO_UINT(g_hash_table_lookup(m->irqs, dev)) | 1u << irq;
+
+    g_hash_table_insert(m->irqs, dev, GUINT_TO_POINTER(mask));
+}
+
+bool machine_keep_irq(struct machine *m, struct device *dev, unsigned irq)
+{
+    if (dev)
+        machine_note_irq(m, dev, irq);
+    return machine_keep(m, dev);
+}
+
 /* ---- the boards ---- */
 
 static void set_pam(void *opaque, unsigned segment, bool readable, bool writable)
@@ -95,14 +109,17 @@ static bool build_isa(struct machine *m)
     const struct fw_cfg_config fw_cfg = {0x510};
 
     m->firmware.rtc = mc146818_new(env, "rtc", &rtc, WHY);
-    if (!machine_keep(m, m->firmware.rtc))
+    if (!machine_keep_irq(m, m->firmware.rtc, 8))
         return false;
     m->firmware.fw_cfg = fw_cfg_new(env, "fw_cfg", &fw_cfg, WHY);
     if (!machine_keep(m, m->firmware.fw_cfg))
         return false;
     m->keyboard = i8042_new(env, "i8042", &kbc, WHY);
     m->dma = i8237_new(env, "dma", &dma, WHY);
-    return machine_keep(m, m->keyboard) && machine_keep(m, m->dma) &&
+    if (!machine_keep_irq(m, m->keyboard, 1))
+        return false;
+    machine_note_irq(m, m->keyboard, 12);
+    return machine_keep(m, m->dma) &&
            machine_keep(m, post_port_new(env, "post", WHY)) &&
            machine_keep(m, port92_new(env, "port92", &port92, WHY)) && machine_add_serials(m);
 }
@@ -145,10 +162,11 @@ static bool build_pci(struct machine *m)
         !machine_keep(m, piix3_new(m->bus, env, "piix3", &isa, WHY)))
         return false;
     own->dev = piix3_ide_new(m->bus, PCI_DEVFN(1, 1), env, own->id, &ide, WHY);
-    if (!machine_keep(m, own->dev))
+    if (!machine_keep_irq(m, own->dev, 14))
         return false;
+    machine_note_irq(m, own->dev, 15);
     m->pm = piix4_pm_new(m->bus, env, "pm", &pm, WHY);
-    return machine_keep(m, m->pm);
+    return machine_keep_irq(m, m->pm, 9);
 }
 
 static bool build_isa_ide(struct machine *m)
@@ -178,6 +196,7 @@ struct machine *machine_new(const struct machine_parts *parts, GError **error)
     m->parts = *parts;
     m->pci = strcmp(parts->config->machine, "isapc") != 0;
     m->devices = g_ptr_array_new();
+    m->irqs = g_hash_table_new(NULL, NULL);
     firmware_init(&m->firmware);
     m->firmware.config = parts->config;
     m->firmware.memory = parts->memory;
@@ -203,6 +222,7 @@ void machine_free(struct machine *m)
     machine_free_ide(m);
     firmware_clear(&m->firmware);
     g_ptr_array_free(m->devices, TRUE);
+    g_hash_table_destroy(m->irqs);
     g_free(m);
 }
 
@@ -273,4 +293,14 @@ void machine_foreach_device(struct machine *m, void (*fn)(void *opaque, struct d
 {
     for (guint i = 0; m && i < m->devices->len; i++)
         fn(opaque, g_ptr_array_index(m->devices, i));
+}
+
+uint32_t machine_device_irqs(const struct machine *m, const struct device *dev)
+{
+    return GPOINTER_TO_UINT(g_hash_table_lookup(m->irqs, dev));
+}
+
+struct pci_bus *machine_pci_bus(struct machine *m)
+{
+    return m->bus;
 }

@@ -8,6 +8,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "dm/config.h"
 #include "hw/env.h"
@@ -48,5 +49,8 @@ void machine_mouse(struct machine *machine, int dx, int dy, int dz, unsigned but
 
 void machine_foreach_device(struct machine *machine,
                             void (*fn)(void *opaque, struct device *dev), void *opaque);
+/* The ISA interrupt lines that a device drives, a bit each. */
+uint32_t machine_device_irqs(const struct machine *machine, const struct device *dev);
+struct pci_bus *machine_pci_bus(struct machine *machine); /* NULL: there is none (isapc) */
 
 #endif

@@ -169,7 +169,7 @@ static bool add_serial(struct machine *m, unsigned index, uint16_t iobase, unsig
         .iobase = iobase, .irq = irq_fabric_pin(m->parts.irq, irq), .chr = chr,
         .out2_ignored = true /* as QEMU: xv6 and its like never set it */};
 
-    return machine_keep(m, isa_serial_new(m->parts.env, name, &c, WHY));
+    return machine_keep_irq(m, isa_serial_new(m->parts.env, name, &c, WHY), irq);
 }
 
 bool machine_add_serials(struct machine *m)

@@ -126,5 +126,5 @@ bool machine_add_floppies(struct machine *m, GError **error)
         return false;
     memcpy(c.drive, f.drive, sizeof(c.drive));
     fdc = isa_fdc_new(m->parts.env, "fdc", &c, WHY);
-    return machine_keep(m, fdc) && tell_firmware(m, fdc, &f, error);
+    return machine_keep_irq(m, fdc, FDC_IRQ) && tell_firmware(m, fdc, &f, error);
 }

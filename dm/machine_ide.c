@@ -229,7 +229,7 @@ bool machine_make_isa_ide(struct machine *m, struct ide_controller *c)
     };
 
     c->dev = isa_ide_new(m->parts.env, c->id, &config, WHY);
-    return machine_keep(m, c->dev);
+    return machine_keep_irq(m, c->dev, c->irq);
 }
 
 static bool make_cmd646(struct machine *m, struct ide_controller *c, GError **error)

@@ -18,6 +18,7 @@ struct machine {
     struct machine_parts parts;
     bool pci;
     GPtrArray *devices; /* struct device *, in order of making; freed in reverse */
+    GHashTable *irqs;   /* struct device * -> mask of ISA lines, for whoever looks at the machine */
     struct pci_bus *bus;
     struct device *pm, *keyboard, *vga, *dma;
     GPtrArray *ide; /* struct ide_controller *: the machine's own, then -device's in their order */
@@ -29,6 +30,9 @@ struct machine {
 
 /* Keeps a new device; false (with m->why set) if its constructor failed. */
 bool machine_keep(struct machine *m, struct device *dev);
+/* The same, of a device that drives that ISA line (a device may be kept once, and have several). */
+bool machine_keep_irq(struct machine *m, struct device *dev, unsigned irq);
+void machine_note_irq(struct machine *m, struct device *dev, unsigned irq);
 
 /* A property: -device first, then -global; NULL, or `otherwise`, if neither says. */
 const char *device_prop(const struct machine *m, const struct device_config *d, const char *name);

@@ -127,4 +127,5 @@ def main():
     done("GRUB's menu on serial line and screen, files read, keys taken, power-off")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -81,7 +81,7 @@ check_streams()
 check_spdx()
 {
     {
-        sources "$1" ioreq hw block chardev ui dm net tests bench
+        sources "$1" ioreq hw block chardev ui dm ctl net tests bench
         [ ! -d "$1/tests" ] || find "$1/tests" -name '*.sh' -o -name '*.py' -o -name '*.S' | sort
     } | while read -r f; do
         head -n 3 "$f" | grep -q 'SPDX-License-Identifier: GPL-2.0-or-later' ||
@@ -105,7 +105,7 @@ check_state()
 
 check_lengths()
 {
-    sources "$1" hw ioreq block chardev ui dm | while read -r f; do
+    sources "$1" hw ioreq block chardev ui dm ctl | while read -r f; do
         awk -v file="${f#"$1"/}" -v max=$max_lines '
             /^[A-Za-z_].*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
             /^{/ { start = NR }
@@ -182,4 +182,4 @@ if [ -n "$found" ]; then
     echo "$(echo "$found" | wc -l) faults"
     exit 1
 fi
-echo "$(sources . ioreq hw block chardev ui dm net tests bench | wc -l) files checked"
+echo "$(sources . ioreq hw block chardev ui dm ctl net tests bench | wc -l) files checked"
