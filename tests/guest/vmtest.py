@@ -122,7 +122,7 @@ class Vm:
             if time.monotonic() > end:
                 fail("no QMP socket after 10 s")
             time.sleep(0.02)
-        greeting = self._read(5)
+        greeting = self._read(30)
         if "QMP" not in (greeting or {}):
             fail(f"bad QMP greeting: {greeting}")
 

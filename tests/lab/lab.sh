@@ -11,7 +11,7 @@
 #   smp       the same kernel with two processors, up to its reset
 #   memtest   memtest86+ with its screen on the serial port
 # and the jobs in jobs/, each with what it prepares, runs and checks in NAME.sh and, if it has a guest of its
-# own, what that does in NAME.inner. One start of the laboratory for all jobs that are asked for.
+# own, what that does in NAME.inner; lab_storage.sh runs those of disks and CDs. One start of the laboratory for all jobs that are asked for.
 #
 # Environment: KVM_DM the emulator; EMU another one instead, with QEMU's options and exit codes (to
 # prove the test itself: EMU=qemu-system-x86_64); JOBS some of the above; LAB_KERNEL_DEB a kernel
@@ -19,7 +19,7 @@
 set -u
 : "${B:=$(dirname "$0")/../../build}"
 : "${KVM_DM:=$B/kvm-dm}"
-: "${JOBS:=linux disks floppy cd pio lba48 load install smart isolinux smp memtest}"
+: "${JOBS:=linux disks floppy isolinux smp memtest}"
 mkdir -p "$B" && B=$(realpath "$B") || exit
 KVM_DM=$(realpath "$KVM_DM")
 LAB_KERNEL_DEB=${LAB_KERNEL_DEB:+$(realpath "$LAB_KERNEL_DEB")}
