@@ -48,6 +48,17 @@ struct text_screen {
     struct text_fonts *fonts; /* filled in too, if the viewer has room; NULL: not wanted */
 };
 
+/*
+ * What one viewer has seen, for update(): zeroed at first. Then lines[] has a bit for each line that
+ * the last update() drew (bit 0 of word 0 is the top line), line_count of them.
+ */
+struct display_seen {
+    uint64_t stamp;      /* of the last update(); 0: nothing yet */
+    uint64_t adapter;    /* the adapter's own */
+    uint32_t line_count;
+    uint64_t lines[SURFACE_MAX_HEIGHT / 64];
+};
+
 /* What an adapter offers; calls between display_enter() and display_leave() (by the viewer). */
 struct display_source {
     /* Draws the whole picture, resizing the surface to it. False: nothing to show (blanked). */
@@ -56,6 +67,12 @@ struct display_source {
     bool (*text)(void *chip, struct text_screen *t);
     /* True if anything visible may have changed since the last call (then it is forgotten). */
     bool (*changed)(void *chip);
+    /*
+     * Brings a surface up to date that holds what the last update() with the same *seen left in it:
+     * draws what changed since then, all of it in a new size, or nothing (line_count 0). Any number of
+     * viewers, each with a surface and a *seen of its own. False: blanked; the next one draws all.
+     */
+    bool (*update)(void *chip, struct surface *s, struct display_seen *seen);
     void *chip;
     struct iolock *lock;
     /* The machine's, or NULL: carries out the writes that KVM still holds. Called without the lock. */

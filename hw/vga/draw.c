@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "hw/vga/draw_int.h"
+
 /* A scan line as palette indices, before panning: 256 characters of 9 dots, one to pan in. */
 #define MAX_CHARS (256 + 1)
 #define MAX_DOTS  (MAX_CHARS * 9)
@@ -27,6 +29,7 @@ struct layout {
     unsigned y_shift;    /* each row scan twice (CR09 bit 7) */
     unsigned split_line; /* the memory address starts again at 0 after this line */
     uint32_t start;      /* doubleword of the first character */
+    uint32_t byte_pan;   /* doublewords that the picture is shifted by */
     uint32_t pitch;      /* doublewords from row to row */
     unsigned pan_dots;   /* 0 .. 8 */
     unsigned preset_row;
@@ -68,7 +71,7 @@ static uint32_t dac_colour(const struct vga_regs *r, uint8_t index)
 }
 
 /* The sixteen attribute colours: palette register, colour select, then DAC. */
-static void attr_palette(const struct vga_regs *r, uint32_t colours[16])
+void vga_attr_palette(const struct vga_regs *r, uint32_t colours[16])
 {
     uint8_t select = r->attr[ATTR_COLOUR_SELECT];
     unsigned i;
@@ -82,7 +85,7 @@ static void attr_palette(const struct vga_regs *r, uint32_t colours[16])
     }
 }
 
-static void dac_palette(const struct vga_regs *r, uint32_t colours[256])
+void vga_dac_palette(const struct vga_regs *r, uint32_t colours[256])
 {
     unsigned i;
 
@@ -105,7 +108,8 @@ static struct layout layout_of(const struct vga_regs *r)
         .x_scale = half ? 2 : 1,
         .y_shift = cr[CR_MAX_SCAN] >> 7,
         .split_line = vga_line_compare(r) << (cr[CR_MODE] >> 2 & 1),
-        .start = (cr[CR_START_HIGH] << 8 | cr[CR_START_LOW]) + (cr[CR_PRESET_ROW] >> 5 & 3),
+        .start = cr[CR_START_HIGH] << 8 | cr[CR_START_LOW],
+        .byte_pan = cr[CR_PRESET_ROW] >> 5 & 3,
         .pitch = cr[CR_OFFSET] * 2,
         .preset_row = cr[CR_PRESET_ROW] & 0x1f,
         .char_dots = 8,
@@ -123,16 +127,16 @@ static struct layout layout_of(const struct vga_regs *r)
 
 static struct beam beam_at(const struct layout *l, const struct vga_regs *r, unsigned line)
 {
-    struct beam b = {.pan_dots = l->pan_dots};
+    struct beam b = {.address = l->byte_pan, .pan_dots = l->pan_dots};
     unsigned scans;
 
     if (line > l->split_line) {
         scans = (line - l->split_line - 1) >> l->y_shift;
         if (r->attr[ATTR_MODE] & AR10_SPLIT_NO_PAN)
-            b.pan_dots = 0;
+            b.address = b.pan_dots = 0;
     } else {
         scans = (line >> l->y_shift) + (l->preset_row < l->row_scans ? l->preset_row : 0);
-        b.address = l->start;
+        b.address += l->start;
     }
     b.row_scan = scans % l->row_scans;
     b.address = (b.address + scans / l->row_scans * l->pitch) % DWORDS;
@@ -157,7 +161,7 @@ static const uint8_t *fetch(const struct vga_picture *p, uint32_t address, unsig
 }
 
 /* Four planes, a bit of each for a dot. */
-static void octet_planar(const uint8_t *from, uint8_t dots[8])
+void vga_octet_planar(const uint8_t *from, uint8_t dots[8])
 {
     unsigned i;
 
@@ -194,7 +198,7 @@ static void graphics_line(const struct vga_picture *p, const struct layout *l,
                           const struct beam *b, uint8_t *dots)
 {
     static void (*const octets[4])(const uint8_t *, uint8_t *) = {
-        octet_planar, octet_interleaved, octet_bytes, octet_bytes};
+        vga_octet_planar, octet_interleaved, octet_bytes, octet_bytes};
     void (*octet)(const uint8_t *, uint8_t *) = octets[p->regs->gr[GR_MODE] >> 5 & 3];
     unsigned i;
 
@@ -238,24 +242,22 @@ static void character_line(const struct vga_picture *p, const struct layout *l, 
 {
     uint8_t mode = p->regs->attr[ATTR_MODE];
     uint8_t fore = attr & 0x0f, back = attr >> 4;
+    bool joined = (attr & 0x77) == 0x01 && row_scan == (p->regs->crtc[CR_UNDERLINE] & 0x1fu);
     unsigned i;
 
+    if (joined)
+        glyph = 0xff; /* underlined */
+    else if (mode & AR10_LINE_GRAPHICS && ch >= 0xc0 && ch <= 0xdf)
+        joined = true;
     if (mode & AR10_BLINK) {
         back &= 7;
         if (attr & 0x80 && !p->blink_phase)
             fore = back;
     }
-    if ((attr & 0x77) == 0x01 && row_scan == (p->regs->crtc[CR_UNDERLINE] & 0x1fu))
-        glyph = 0xff;
     for (i = 0; i < 8; i++)
         dots[i] = glyph & 0x80 >> i ? fore : back;
-    if (l->char_dots == 9) {
-        bool joined = glyph == 0xff && (attr & 0x77) == 0x01;
-
-        if (mode & AR10_LINE_GRAPHICS && ch >= 0xc0 && ch <= 0xdf)
-            joined = true;
+    if (l->char_dots == 9)
         dots[8] = joined ? dots[7] : back;
-    }
 }
 
 static void text_line(const struct vga_picture *p, const struct layout *l, const struct beam *b,
@@ -296,7 +298,7 @@ static void put_line(const struct layout *l, const uint8_t *dots, const uint32_t
     }
 }
 
-static bool draw_vga(const struct vga_picture *p, struct surface *s)
+static bool draw_vga(const struct vga_picture *p, struct surface *s, const uint64_t *lines)
 {
     struct layout l = layout_of(p->regs);
     uint8_t dots[MAX_DOTS];
@@ -306,12 +308,14 @@ static bool draw_vga(const struct vga_picture *p, struct surface *s)
     if (!surface_resize(s, l.chars * l.char_dots * l.x_scale, l.lines))
         return false;
     if (l.graphics && p->regs->gr[GR_MODE] & 0x40)
-        dac_palette(p->regs, colours);
+        vga_dac_palette(p->regs, colours);
     else
-        attr_palette(p->regs, colours);
+        vga_attr_palette(p->regs, colours);
     for (line = 0; line < l.lines; line++) {
         struct beam b = beam_at(&l, p->regs, line);
 
+        if (!vga_line_wanted(lines, line))
+            continue;
         if (l.graphics)
             graphics_line(p, &l, &b, dots);
         else
@@ -321,94 +325,92 @@ static bool draw_vga(const struct vga_picture *p, struct surface *s)
     return true;
 }
 
-/* ---- DISPI modes ---- */
+/* ---- what has changed ---- */
 
-static uint32_t expand(uint32_t value, unsigned bits)
+static bool newer(const struct vga_picture *p, uint32_t dword, uint64_t seen)
 {
-    value &= (1u << bits) - 1;
-    return value << (8 - bits) | value >> (2 * bits - 8);
+    return p->watch->chunk[(uint64_t)dword * 4 / VGA_CHUNK_BYTES] > seen;
 }
 
-static void dispi_line(const struct vga_picture *p, const uint8_t *from, const uint32_t *colours,
-                       unsigned width, uint32_t *out)
+/* True if memory that the line is made of was written after `seen`. A chunk is asked once or twice. */
+static bool line_written(const struct vga_picture *p, const struct layout *l, const struct beam *b,
+                         uint64_t seen)
 {
-    unsigned first_bit = p->vbe->reg[VBE_X_OFFSET] & 7;
-    unsigned x;
+    unsigned i, step = VGA_CHUNK_BYTES / 4;
 
-    for (x = 0; x < width; x++) {
-        uint8_t dots[8];
-        uint32_t v;
-
-        switch (p->vbe->reg[VBE_BPP]) {
-        case 4:
-            octet_planar(from + (x + first_bit) / 8 * 4, dots);
-            out[x] = colours[dots[(x + first_bit) & 7]];
-            break;
-        case 15:
-            v = from[2 * x] | from[2 * x + 1] << 8;
-            out[x] = expand(v >> 10, 5) << 16 | expand(v >> 5, 5) << 8 | expand(v, 5);
-            break;
-        case 16:
-            v = from[2 * x] | from[2 * x + 1] << 8;
-            out[x] = expand(v >> 11, 5) << 16 | expand(v >> 5, 6) << 8 | expand(v, 5);
-            break;
-        case 24:
-            out[x] = from[3 * x] | from[3 * x + 1] << 8 | from[3 * x + 2] << 16;
-            break;
-        case 32:
-            out[x] = from[4 * x] | from[4 * x + 1] << 8 | from[4 * x + 2] << 16;
-            break;
-        default:
-            out[x] = colours[from[x]];
-            break;
-        }
+    for (i = 0; i <= l->chars; i += step) {
+        if (newer(p, (fetch(p, b->address + i, b->row_scan) - p->vram) / 4, seen))
+            return true;
     }
+    return newer(p, (fetch(p, b->address + l->chars, b->row_scan) - p->vram) / 4, seen);
 }
 
-/* Bytes that a line takes from its first to its last pixel. */
-static uint32_t dispi_line_bytes(const struct vbe *v)
+static bool address_in_row(const struct layout *l, const struct beam *b, uint32_t address)
 {
-    unsigned width = v->reg[VBE_XRES];
-
-    if (v->reg[VBE_BPP] == 4)
-        return (width + (v->reg[VBE_X_OFFSET] & 7) + 7) / 8 * 4;
-    return width * ((v->reg[VBE_BPP] + 7u) / 8);
+    return (address - b->address) % DWORDS <= l->chars;
 }
 
-static bool draw_dispi(const struct vga_picture *p, struct surface *s)
+static bool line_blinks(const struct vga_picture *p, const struct layout *l, const struct beam *b)
 {
-    const struct vbe *v = p->vbe;
-    unsigned height = v->reg[VBE_YRES] < SURFACE_MAX_HEIGHT ? v->reg[VBE_YRES] : SURFACE_MAX_HEIGHT;
-    uint32_t bytes = dispi_line_bytes(v);
-    uint32_t colours[256] = {0};
-    unsigned y;
+    unsigned i;
 
-    if (!surface_resize(s, v->reg[VBE_XRES], height))
-        return false;
-    if (v->reg[VBE_BPP] == 4)
-        attr_palette(p->regs, colours);
-    else
-        dac_palette(p->regs, colours);
-    for (y = 0; y < height; y++) {
-        uint64_t at = vbe_start_bytes(v) + (uint64_t)y * vbe_stride_bytes(v);
-        uint32_t *out = s->pixels + (size_t)y * s->stride;
-
-        /* vbe_clamp() has made it fit; this holds whatever it did. */
-        if (at + bytes <= p->vram_bytes)
-            dispi_line(p, p->vram + at, colours, s->width, out);
-        else
-            memset(out, 0, (size_t)s->width * sizeof(*out));
+    for (i = 0; i <= l->chars; i++) {
+        if (fetch(p, b->address + i, b->row_scan)[1] & 0x80)
+            return true;
     }
-    return true;
+    return false;
+}
+
+struct vga_shown vga_draw_shown(const struct vga_picture *p)
+{
+    const uint8_t *cr = p->regs->crtc;
+
+    return (struct vga_shown){
+        .cursor_address = cursor_address(p->regs) % DWORDS,
+        .cursor_shape = cr[CR_CURSOR_START] << 8 | cr[CR_CURSOR_END],
+        .phases = p->cursor_phase | p->blink_phase << 1,
+    };
+}
+
+void vga_draw_changes(const struct vga_picture *p, uint64_t seen, const struct vga_shown *was,
+                      uint64_t *lines)
+{
+    struct layout l = layout_of(p->regs);
+    struct vga_shown is = vga_draw_shown(p);
+    bool cursor = !l.graphics && (is.cursor_address != was->cursor_address ||
+                                  is.cursor_shape != was->cursor_shape ||
+                                  (is.phases ^ was->phases) & 1);
+    bool blink = !l.graphics && (is.phases ^ was->phases) & 2 &&
+                 p->regs->attr[ATTR_MODE] & AR10_BLINK;
+    unsigned line;
+
+    if (vbe_enabled(p->vbe)) {
+        vga_dispi_changes(p, seen, lines);
+        return;
+    }
+    for (line = 0; line < l.lines && line < SURFACE_MAX_HEIGHT; line++) {
+        struct beam b = beam_at(&l, p->regs, line);
+
+        if (line_written(p, &l, &b, seen) || (!l.graphics && p->watch->font > seen) ||
+            (cursor && (address_in_row(&l, &b, is.cursor_address) ||
+                        address_in_row(&l, &b, was->cursor_address))) ||
+            (blink && line_blinks(p, &l, &b)))
+            lines[line / 64] |= 1ull << line % 64;
+    }
 }
 
 /* ---- entries ---- */
 
-bool vga_draw(const struct vga_picture *p, struct surface *s)
+bool vga_draw_lines(const struct vga_picture *p, struct surface *s, const uint64_t *lines)
 {
     if (blanked(p) || p->vram_bytes < VGA_LEGACY_BYTES)
         return false;
-    return vbe_enabled(p->vbe) ? draw_dispi(p, s) : draw_vga(p, s);
+    return vbe_enabled(p->vbe) ? vga_dispi_draw(p, s, lines) : draw_vga(p, s, lines);
+}
+
+bool vga_draw(const struct vga_picture *p, struct surface *s)
+{
+    return vga_draw_lines(p, s, NULL);
 }
 
 static bool text_mode(const struct vga_picture *p)

@@ -11,6 +11,7 @@
 
 #include "hw/vga/regs.h"
 #include "hw/vga/vbe.h"
+#include "hw/vga/watch.h"
 #include "ui/surface.h"
 
 struct vga_picture {
@@ -20,10 +21,32 @@ struct vga_picture {
     uint32_t vram_bytes; /* at least VGA_LEGACY_BYTES */
     bool cursor_phase;   /* a blinking cursor is shown now */
     bool blink_phase;    /* blinking characters are shown now */
+    const struct vga_watch *watch; /* for vga_draw_changes() */
+};
+
+/* What a drawn picture had besides memory and those registers that concern all of it. */
+struct vga_shown {
+    uint32_t cursor_address;
+    uint16_t cursor_shape;
+    uint16_t phases;
 };
 
 /* Resizes the surface to the picture and draws all of it. False: blanked, or no memory. */
 bool vga_draw(const struct vga_picture *p, struct surface *s);
+
+/*
+ * As vga_draw(), but only the lines whose bit is set in lines[] (bit 0 of word 0 first; NULL: all).
+ * The others keep their pixels, if the size is what it was.
+ */
+bool vga_draw_lines(const struct vga_picture *p, struct surface *s, const uint64_t *lines);
+
+/*
+ * Sets the bits of those lines that differ, or may, from the picture that was drawn when p->watch gave
+ * the stamp `seen` and vga_draw_shown() said *was. Registers have not changed since but for the cursor's.
+ */
+void vga_draw_changes(const struct vga_picture *p, uint64_t seen, const struct vga_shown *was,
+                      uint64_t *lines);
+struct vga_shown vga_draw_shown(const struct vga_picture *p);
 
 /* The text screen (cut to TEXT_MAX_CELLS); false in a graphics mode. Blanked: all spaces. */
 bool vga_draw_text(const struct vga_picture *p, struct text_screen *t);

@@ -84,11 +84,18 @@ static uint32_t load(const uint8_t *p)
     return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* Each bit of a plane mask as a byte of ones. */
+static void store_dword(uint8_t *p, uint32_t value)
+{
+    p[0] = value;
+    p[1] = value >> 8;
+    p[2] = value >> 16;
+    p[3] = value >> 24;
+}
+
+/* Each bit of a plane mask as a byte of ones: bit p goes to bit 8p, without a carry between. */
 static uint32_t spread(unsigned planes)
 {
-    return (planes & 1 ? 0xffu : 0) | (planes & 2 ? 0xff00u : 0) | (planes & 4 ? 0xff0000u : 0) |
-           (planes & 8 ? 0xff000000u : 0);
+    return ((planes & 0x0f) * 0x00204081u & 0x01010101u) * 0xffu;
 }
 
 static uint32_t all_planes(uint8_t byte)
@@ -164,20 +171,27 @@ static uint32_t write_data(const struct vga_mem *m, uint8_t value)
     }
 }
 
+static void touched(struct vga_mem *m, uint32_t at, uint32_t bytes, unsigned planes)
+{
+    if (!m->watch)
+        return;
+    vga_watch_touch(m->watch, at, bytes);
+    if (planes & 4)
+        m->watch->font = m->watch->now;
+}
+
 static void write_byte(struct vga_mem *m, const struct addressing *a, uint32_t addr, uint8_t value)
 {
     struct place p = place_of(m, a, addr, true);
     uint8_t *at = dword_at(m, p.dword);
-    uint32_t data;
-    unsigned plane;
+    uint32_t data, mask;
 
     if (!at || !p.planes)
         return;
     data = a->plain ? all_planes(value) : write_data(m, value);
-    for (plane = 0; plane < 4; plane++) {
-        if (p.planes >> plane & 1)
-            at[plane] = data >> (plane * 8);
-    }
+    mask = spread(p.planes);
+    store_dword(at, (load(at) & ~mask) | (data & mask));
+    touched(m, p.dword * 4, 4, p.planes);
 }
 
 /* Chain-4 with nothing in the way is plain memory: [addr, addr + size) in one piece. */
@@ -246,4 +260,6 @@ void vga_mem_write(struct vga_mem *m, uint32_t off, unsigned size, uint64_t valu
         else if (window_addr(&a, off + i, &addr))
             write_byte(m, &a, addr, byte);
     }
+    if (at)
+        touched(m, at - m->vram, size, 0x0f);
 }

@@ -20,6 +20,7 @@
 
 #include "hw/vga/regs.h"
 #include "hw/vga/vbe.h"
+#include "hw/vga/watch.h"
 
 #define VGA_WINDOW_BASE  0xa0000
 #define VGA_WINDOW_BYTES 0x20000
@@ -30,6 +31,7 @@ struct vga_mem {
     uint8_t *vram;
     uint32_t vram_bytes;
     uint32_t latch; /* plane p in bits 8p .. 8p + 7 */
+    struct vga_watch *watch; /* told what was written; NULL: nobody looks */
 };
 
 /*

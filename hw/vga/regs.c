@@ -9,6 +9,10 @@ const char *const vga_dac_state_names[2] = {"writing", "reading"};
 static const uint8_t seq_bits[VGA_SEQ_COUNT] = {0x03, 0x3d, 0x0f, 0x3f, 0x0e};
 static const uint8_t gr_bits[VGA_GR_COUNT] = {0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff};
 
+/* Those of them that shape the picture; the others act on accesses, and are written all the time. */
+static const uint8_t seq_visible[VGA_SEQ_COUNT] = {0, 0xff, 0, 0xff, 0};
+static const uint8_t gr_visible[VGA_GR_COUNT] = {[GR_MODE] = 0x60, [GR_MISC] = GR6_GRAPHICS};
+
 static uint8_t attr_bits(unsigned index)
 {
     static const uint8_t above_palette[] = {0xef, 0xff, 0x3f, 0x0f, 0x0f};
@@ -70,38 +74,46 @@ static uint8_t attr_read(const struct vga_regs *r)
     return index < VGA_ATTR_COUNT ? r->attr[index] : 0;
 }
 
-static bool attr_write(struct vga_regs *r, uint8_t value)
+/* Stores; the bits of `visible` shape the picture. */
+static enum vga_change store(uint8_t *reg, uint8_t value, uint8_t visible)
+{
+    uint8_t flipped = *reg ^ value;
+
+    *reg = value;
+    return flipped & visible ? VGA_CHANGE_PICTURE : VGA_CHANGE_NONE;
+}
+
+static enum vga_change attr_write(struct vga_regs *r, uint8_t value)
 {
     unsigned index = r->attr_index & 0x1f;
     bool data = r->attr_flip_flop;
 
     r->attr_flip_flop = !data;
-    if (!data) {
-        bool display = (value ^ r->attr_index) & ATTR_PAS;
-
-        r->attr_index = value & 0x3f;
-        return display;
-    }
+    if (!data)
+        return store(&r->attr_index, value & 0x3f, ATTR_PAS);
     /* While the display uses the palette (PAS set), its registers are closed. */
     if (index >= VGA_ATTR_COUNT || (index < 0x10 && r->attr_index & ATTR_PAS))
-        return false;
-    r->attr[index] = value & attr_bits(index);
-    return true;
+        return VGA_CHANGE_NONE;
+    return store(&r->attr[index], value & attr_bits(index), 0xff);
 }
 
-static bool crtc_write(struct vga_regs *r, uint8_t value)
+static enum vga_change crtc_write(struct vga_regs *r, uint8_t value)
 {
     unsigned index = r->crtc_index;
+    enum vga_change change;
 
     if (index >= VGA_CRTC_COUNT)
-        return false;
+        return VGA_CHANGE_NONE;
     if (index <= CR_OVERFLOW && r->crtc[CR_V_SYNC_END] & CR11_PROTECT) {
         if (index != CR_OVERFLOW)
-            return false;
+            return VGA_CHANGE_NONE;
         value = (r->crtc[index] & ~0x10) | (value & 0x10); /* bit 8 of line compare stays open */
     }
-    r->crtc[index] = value;
-    return true;
+    change = store(&r->crtc[index], value, 0xff);
+    if (index == CR_CURSOR_START || index == CR_CURSOR_END || index == CR_CURSOR_HIGH ||
+        index == CR_CURSOR_LOW)
+        return change ? VGA_CHANGE_CURSOR : VGA_CHANGE_NONE;
+    return change;
 }
 
 static uint8_t dac_read(struct vga_regs *r)
@@ -116,21 +128,21 @@ static uint8_t dac_read(struct vga_regs *r)
 }
 
 /* An entry changes as a whole, with its third byte. */
-static bool dac_write(struct vga_regs *r, uint8_t value)
+static enum vga_change dac_write(struct vga_regs *r, uint8_t value)
 {
     uint8_t *entry = &r->dac[r->dac_write_index * 3];
+    enum vga_change change;
 
     value &= r->dac_8bit ? 0xff : 0x3f;
     if (r->dac_component < 2) {
         r->dac_latch[r->dac_component++] = value;
-        return false;
+        return VGA_CHANGE_NONE;
     }
-    entry[0] = r->dac_latch[0];
-    entry[1] = r->dac_latch[1];
-    entry[2] = value;
+    change = store(&entry[0], r->dac_latch[0], 0xff) | store(&entry[1], r->dac_latch[1], 0xff) |
+             store(&entry[2], value, 0xff);
     r->dac_component = 0;
     r->dac_write_index++;
-    return true;
+    return change;
 }
 
 /* Maps the mono and colour addresses that the misc register opens to 0x3d0-0x3db; 0 if closed. */
@@ -198,53 +210,50 @@ static void dac_address(struct vga_regs *r, enum vga_dac_state state, uint8_t in
         r->dac_write_index = index;
 }
 
-bool vga_regs_write(struct vga_regs *r, unsigned port, uint8_t value)
+enum vga_change vga_regs_write(struct vga_regs *r, unsigned port, uint8_t value)
 {
     switch (open_port(r, port)) {
     case 0x3c0:
         return attr_write(r, value);
     case 0x3c2:
         r->misc = value;
-        return true;
+        return VGA_CHANGE_NONE; /* polarities and clock: the picture's shape is the CRTC's */
     case 0x3c3:
         r->subsystem = value & 1;
-        return false;
+        return VGA_CHANGE_NONE;
     case 0x3c4:
         r->seq_index = value & 7;
-        return false;
+        return VGA_CHANGE_NONE;
     case 0x3c5:
         if (r->seq_index >= VGA_SEQ_COUNT)
-            return false;
-        r->seq[r->seq_index] = value & seq_bits[r->seq_index];
-        return r->seq_index != SEQ_MAP_MASK;
+            return VGA_CHANGE_NONE;
+        return store(&r->seq[r->seq_index], value & seq_bits[r->seq_index], seq_visible[r->seq_index]);
     case 0x3c6:
-        r->dac_mask = value;
-        return true;
+        return store(&r->dac_mask, value, 0xff);
     case 0x3c7:
         dac_address(r, DAC_READING, value);
-        return false;
+        return VGA_CHANGE_NONE;
     case 0x3c8:
         dac_address(r, DAC_WRITING, value);
-        return false;
+        return VGA_CHANGE_NONE;
     case 0x3c9:
         return dac_write(r, value);
     case 0x3ce:
         r->gr_index = value & 0x0f;
-        return false;
+        return VGA_CHANGE_NONE;
     case 0x3cf:
         if (r->gr_index >= VGA_GR_COUNT)
-            return false;
-        r->gr[r->gr_index] = value & gr_bits[r->gr_index];
-        return r->gr_index == GR_MODE || r->gr_index == GR_MISC; /* the others act on accesses */
+            return VGA_CHANGE_NONE;
+        return store(&r->gr[r->gr_index], value & gr_bits[r->gr_index], gr_visible[r->gr_index]);
     case 0x3d4:
         r->crtc_index = value;
-        return false;
+        return VGA_CHANGE_NONE;
     case 0x3d5:
         return crtc_write(r, value);
     case 0x3da:
         r->feature = value & 0x0b;
-        return false;
+        return VGA_CHANGE_NONE;
     default:
-        return false;
+        return VGA_CHANGE_NONE;
     }
 }

@@ -122,8 +122,14 @@ extern const char *const vga_dac_state_names[2];
  */
 uint8_t vga_regs_read(struct vga_regs *r, unsigned port, int64_t now_ns);
 
-/* True if what was written may change the picture. */
-bool vga_regs_write(struct vga_regs *r, unsigned port, uint8_t value);
+/* What a write means to the picture. The value that was there already changes nothing. */
+enum vga_change {
+    VGA_CHANGE_NONE,
+    VGA_CHANGE_CURSOR,  /* where it is, or its shape */
+    VGA_CHANGE_PICTURE, /* all of it, perhaps */
+};
+
+enum vga_change vga_regs_write(struct vga_regs *r, unsigned port, uint8_t value);
 
 /* Vertical fields that are spread over several CRTC registers. */
 unsigned vga_v_display_end(const struct vga_regs *r); /* the last displayed line, 0 .. 1023 */

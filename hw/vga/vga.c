@@ -20,8 +20,16 @@ uint8_t vga_port_read(struct vga *v, unsigned port)
 
 void vga_port_write(struct vga *v, unsigned port, uint8_t value)
 {
-    if (vga_regs_write(&v->regs, port, value))
-        v->dirty = true;
+    switch (vga_regs_write(&v->regs, port, value)) {
+    case VGA_CHANGE_PICTURE:
+        vga_watch_all(&v->watch);
+        break;
+    case VGA_CHANGE_CURSOR:
+        v->watch.newest = v->watch.now;
+        break;
+    default:
+        break;
+    }
 }
 
 uint16_t vga_dispi_read(struct vga *v, unsigned index)
@@ -37,7 +45,7 @@ void vga_dispi_write(struct vga *v, unsigned index, uint16_t value)
     if (effect.clear_bytes)
         memset(v->mem.vram, 0, effect.clear_bytes);
     if (effect.visible)
-        v->dirty = true;
+        vga_watch_all(&v->watch);
 }
 
 static uint64_t mono_read(void *chip, uint64_t off, unsigned size)
@@ -152,7 +160,6 @@ static void window_write(void *chip, uint64_t off, unsigned size, uint64_t value
     struct vga *v = chip;
 
     vga_mem_write(&v->mem, off, size, value);
-    v->dirty = true;
 }
 
 /*
@@ -184,6 +191,7 @@ static struct vga_picture picture(const struct vga *v)
         .vram_bytes = v->mem.vram_bytes,
         .cursor_phase = !(phase & 1),
         .blink_phase = !(phase & 2),
+        .watch = &v->watch,
     };
 }
 
@@ -201,22 +209,28 @@ static bool display_text(void *chip, struct text_screen *t)
     return vga_draw_text(&p, t);
 }
 
-/* True if the guest wrote, through the linear frame buffer, to a page that is shown. */
-static bool pages_changed(struct vga *v, const struct vga_picture *p)
+/* Stamps what the guest wrote through the linear frame buffer: it is seen if it is shown. */
+static void collect_pages(struct vga *v, const struct vga_picture *p)
 {
-    uint32_t start, bytes, page, last;
+    uint32_t words = (v->vram->size / PAGE_BYTES + 63) / 64, start, bytes, word, i;
 
-    memset(v->dirty_pages, 0, (v->vram->size / PAGE_BYTES + 63) / 64 * 8);
+    if (!v->vram->take_dirty)
+        return;
+    memset(v->dirty_pages, 0, words * sizeof(*v->dirty_pages));
     v->vram->take_dirty(v->vram, v->dirty_pages);
     vga_draw_extent(p, &start, &bytes);
-    if (!bytes)
-        return false;
-    last = (start + bytes - 1) / PAGE_BYTES;
-    for (page = start / PAGE_BYTES; page <= last; page++) {
-        if (v->dirty_pages[page / 64] >> page % 64 & 1)
-            return true;
+    for (word = 0; word < words; word++) {
+        for (uint64_t left = v->dirty_pages[word]; left; left &= left - 1) {
+            uint32_t at = (word * 64 + __builtin_ctzll(left)) * PAGE_BYTES;
+
+            for (i = 0; i < PAGE_BYTES / VGA_CHUNK_BYTES; i++)
+                v->watch.chunk[at / VGA_CHUNK_BYTES + i] = v->watch.now;
+            if (at < VGA_LEGACY_BYTES)
+                v->watch.font = v->watch.now;
+            if (at + PAGE_BYTES > start && at < (uint64_t)start + bytes)
+                v->watch.newest = v->watch.now;
+        }
     }
-    return false;
 }
 
 static bool display_changed(void *chip)
@@ -224,15 +238,71 @@ static bool display_changed(void *chip)
     struct vga *v = chip;
     struct vga_picture p = picture(v);
     unsigned phase = blink_phase(v);
-    bool changed = v->dirty;
+    bool changed;
 
-    if (v->vram->take_dirty && pages_changed(v, &p))
-        changed = true;
-    if (phase != v->shown_phase && vga_draw_blinks(&p))
-        changed = true;
+    collect_pages(v, &p);
+    changed = v->watch.newest > v->changed_stamp ||
+              (phase != v->shown_phase && vga_draw_blinks(&p));
+    v->changed_stamp = vga_watch_look(&v->watch);
     v->shown_phase = phase;
-    v->dirty = false;
     return changed;
+}
+
+static uint64_t pack_shown(const struct vga_shown *s)
+{
+    return s->cursor_address | (uint64_t)s->cursor_shape << 32 | (uint64_t)s->phases << 48;
+}
+
+static struct vga_shown unpack_shown(uint64_t packed)
+{
+    return (struct vga_shown){packed, packed >> 32, packed >> 48};
+}
+
+/* The lines to draw for a viewer that holds a picture of now's size. */
+static void lines_to_draw(struct vga *v, const struct vga_picture *p, struct display_seen *seen)
+{
+    struct vga_shown is = vga_draw_shown(p), was = unpack_shown(seen->adapter);
+
+    if (v->watch.newest <= seen->stamp && (is.phases == was.phases || !vga_draw_blinks(p)))
+        return;
+    if (v->watch.registers > seen->stamp)
+        memset(seen->lines, 0xff, sizeof(seen->lines));
+    else
+        vga_draw_changes(p, seen->stamp, &was, seen->lines);
+}
+
+/* Clears the bits beyond the picture, and counts. */
+static void count_lines(struct display_seen *seen, uint32_t height)
+{
+    unsigned i;
+
+    seen->line_count = 0;
+    for (i = 0; i < SURFACE_MAX_HEIGHT / 64; i++) {
+        if (i * 64 >= height)
+            seen->lines[i] = 0;
+        else if (height - i * 64 < 64)
+            seen->lines[i] &= (1ull << (height - i * 64)) - 1;
+        seen->line_count += __builtin_popcountll(seen->lines[i]);
+    }
+}
+
+static bool display_update(void *chip, struct surface *s, struct display_seen *seen)
+{
+    struct vga *v = chip;
+    struct vga_picture p = picture(v);
+    struct vga_shown is = vga_draw_shown(&p);
+
+    collect_pages(v, &p);
+    memset(seen->lines, 0, sizeof(seen->lines));
+    lines_to_draw(v, &p, seen);
+    if (!vga_draw_lines(&p, s, seen->lines)) {
+        *seen = (struct display_seen){0};
+        return false;
+    }
+    count_lines(seen, s->height);
+    seen->adapter = pack_shown(&is);
+    seen->stamp = vga_watch_look(&v->watch);
+    return true;
 }
 
 struct display_source *vga_display(struct device *dev)
@@ -246,7 +316,7 @@ void vga_reset(struct vga *v)
 {
     vbe_reset(&v->vbe);
     v->regs.dac_8bit = false;
-    v->dirty = true;
+    vga_watch_all(&v->watch);
 }
 
 const char *vga_post_load(struct vga *v)
@@ -261,7 +331,7 @@ const char *vga_post_load(struct vga *v)
     if (v->vbe.reg[VBE_BANK] >= v->vbe.vram_bytes >> 16)
         return "DISPI bank beyond the video memory";
     v->regs.dac_8bit = vbe_8bit_dac(&v->vbe);
-    v->dirty = true;
+    vga_watch_all(&v->watch);
     return NULL;
 }
 
@@ -323,12 +393,16 @@ bool vga_init(struct vga *v, const struct vga_config *cfg, char *why, size_t siz
     v->mem = (struct vga_mem){.regs = &v->regs, .vbe = &v->vbe, .vram = cfg->vram->host,
                               .vram_bytes = cfg->vram->size};
     v->display = (struct display_source){.render = display_render, .text = display_text,
-                                         .changed = display_changed, .chip = v,
+                                         .changed = display_changed,
+                                         .update = display_update, .chip = v,
                                          .lock = v->dev.lock};
+    v->watch = (struct vga_watch){.now = 1,
+                                  .chunk = calloc(cfg->vram->size / VGA_CHUNK_BYTES, 8)};
+    v->mem.watch = &v->watch;
     v->dirty_pages = calloc((cfg->vram->size / PAGE_BYTES + 63) / 64, 8);
-    if (!v->dirty_pages)
+    if (!v->dirty_pages || !v->watch.chunk)
         snprintf(why, size, "out of memory");
-    if (!v->dirty_pages || !add_regions(v, why, size)) {
+    if (!v->dirty_pages || !v->watch.chunk || !add_regions(v, why, size)) {
         vga_fini(v);
         return false;
     }
@@ -341,4 +415,6 @@ void vga_fini(struct vga *v)
     iomap_synchronize(v->dev.env->iomap);
     free(v->dirty_pages);
     v->dirty_pages = NULL;
+    free(v->watch.chunk);
+    v->watch.chunk = NULL;
 }

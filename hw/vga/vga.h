@@ -3,6 +3,9 @@
  * The display adapter as a device: VGA registers, the window at 0xa0000, the DISPI ports and the
  * picture. vga_pci.c and vga_isa.c put it on a bus.
  *
+ * Video memory is a RAM block of the machine's: it is not among the fields, but belongs to whoever saves
+ * the machine's memory; a reset leaves it alone.
+ *
  * The VGA ports and the window answer always, also on PCI with decoding switched off in the command
  * register: firmware and boot loaders print before anyone has enabled anything.
  */
@@ -44,9 +47,10 @@ struct vga {
     struct vbe vbe;
     struct vga_mem mem;
     struct ram_block *vram;
-    bool dirty;            /* something visible was changed through registers or window */
-    uint64_t *dirty_pages; /* room for take_dirty() */
-    unsigned shown_phase;  /* blink phases at the last changed() */
+    struct vga_watch watch;
+    uint64_t *dirty_pages;  /* room for take_dirty() */
+    uint64_t changed_stamp; /* of the last changed(), and the blink phases then */
+    unsigned shown_phase;
     struct display_source display;
     struct io_region ports[VGA_PORT_RANGES], dispi, window;
     struct io_region mmio; /* PCI: BAR 2 */

@@ -6,13 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "hw/vga/vga.h"
-#include "tests/fakes/fake_env.h"
-#include "tests/fakes/fake_surface.h"
+#include "tests/unit/hw/vga_common.h"
 
 /* There is one thread here: the thread sanitizer only makes it twenty times slower. */
 #ifdef __SANITIZE_THREAD__
@@ -20,196 +15,6 @@
 #else
 #define RANDOM_WRITES 1000000
 #endif
-
-#define VRAM_BYTES (1u << 20)
-
-struct world {
-    struct fake_env *fe;
-    struct ram_block *vram;
-    struct device *dev;
-    struct display_source *display;
-    struct surface s;
-    struct text_screen t;
-};
-
-static int setup(void **state)
-{
-    struct world *w = calloc(1, sizeof(*w));
-    char why[200] = "";
-
-    w->fe = fake_env_new(4096);
-    w->vram = fake_ram_block_new("vram", VRAM_BYTES, false);
-    w->dev = isa_vga_new(&w->fe->env, "vga", &(struct vga_config){.vram = w->vram}, why,
-                         sizeof(why));
-    if (!w->dev)
-        fail_msg("%s", why);
-    w->display = vga_display(w->dev);
-    w->t.cells = calloc(TEXT_MAX_CELLS, sizeof(struct text_cell));
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-
-    device_free(w->dev);
-    fake_ram_block_free(w->vram);
-    fake_env_free(w->fe);
-    surface_free(&w->s);
-    free(w->t.cells);
-    free(w);
-    return 0;
-}
-
-static bool render(struct world *w)
-{
-    bool ok;
-
-    iolock_enter(w->display->lock);
-    ok = w->display->render(w->display->chip, &w->s);
-    iolock_leave(w->display->lock);
-    return ok;
-}
-
-static bool text(struct world *w)
-{
-    bool ok;
-
-    iolock_enter(w->display->lock);
-    ok = w->display->text(w->display->chip, &w->t);
-    iolock_leave(w->display->lock);
-    return ok;
-}
-
-static bool changed(struct world *w)
-{
-    bool yes;
-
-    iolock_enter(w->display->lock);
-    yes = w->display->changed(w->display->chip);
-    iolock_leave(w->display->lock);
-    return yes;
-}
-
-static uint32_t pixel(const struct world *w, unsigned x, unsigned y)
-{
-    assert_true(x < w->s.width && y < w->s.height);
-    return w->s.pixels[y * w->s.stride + x];
-}
-
-static void set(struct world *w, uint16_t port, uint8_t index, uint8_t value)
-{
-    fake_out(w->fe, port, 1, index);
-    fake_out(w->fe, port + 1, 1, value);
-}
-
-static void set_attr(struct world *w, uint8_t index, uint8_t value)
-{
-    fake_in(w->fe, 0x3da, 1);
-    fake_out(w->fe, 0x3c0, 1, index);
-    fake_out(w->fe, 0x3c0, 1, value);
-}
-
-static void display_on(struct world *w)
-{
-    fake_in(w->fe, 0x3da, 1);
-    fake_out(w->fe, 0x3c0, 1, 0x20);
-}
-
-static void dispi(struct world *w, unsigned index, uint16_t value)
-{
-    fake_out(w->fe, 0x1ce, 2, index);
-    fake_out(w->fe, 0x1cf, 2, value);
-}
-
-struct mode {
-    uint8_t misc, seq[5], cr[25], gr[9], attr_mode;
-};
-
-/* The standard tables for modes 3 (720x400 text), 13h, 12h, 4 and a text mode of 40 columns. */
-static const struct mode text80 = {
-    0x67, {3, 0, 3, 0, 2},
-    {0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0, 0x4f, 0x0d, 0x0e, 0, 0, 0, 0, 0x9c, 0x8e,
-     0x8f, 0x28, 0x1f, 0x96, 0xb9, 0xa3, 0xff},
-    {0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff}, 0x0c};
-static const struct mode text40 = {
-    0x67, {3, 8, 3, 0, 2},
-    {0x2d, 0x27, 0x28, 0x90, 0x2b, 0xa0, 0xbf, 0x1f, 0, 0x4f, 0x0d, 0x0e, 0, 0, 0, 0, 0x9c, 0x8e,
-     0x8f, 0x14, 0x1f, 0x96, 0xb9, 0xa3, 0xff},
-    {0, 0, 0, 0, 0, 0x10, 0x0e, 0, 0xff}, 0x0c};
-static const struct mode mode13 = {
-    0x63, {3, 1, 15, 0, 14},
-    {0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0xbf, 0x1f, 0, 0x41, 0, 0, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f,
-     0x28, 0x40, 0x96, 0xb9, 0xa3, 0xff},
-    {0, 0, 0, 0, 0, 0x40, 5, 0x0f, 0xff}, 0x41};
-static const struct mode mode12 = {
-    0xe3, {3, 1, 15, 0, 6},
-    {0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80, 0x0b, 0x3e, 0, 0x40, 0, 0, 0, 0, 0, 0, 0xea, 0x8c, 0xdf,
-     0x28, 0, 0xe7, 0x04, 0xe3, 0xff},
-    {0, 0, 0, 0, 0, 0, 5, 0x0f, 0xff}, 0x01};
-static const struct mode mode4 = {
-    0x63, {3, 9, 3, 0, 2},
-    {0x2d, 0x27, 0x28, 0x90, 0x2b, 0x80, 0xbf, 0x1f, 0, 0xc1, 0, 0, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f,
-     0x14, 0, 0x96, 0xb9, 0xa2, 0xff},
-    {0, 0, 0, 0, 0, 0x30, 0x0f, 0, 0xff}, 0x01};
-
-/* DAC entry i is the six-bit grey-like colour (i, 2i, 3i); palette register i is i. */
-static uint32_t colour(unsigned i)
-{
-    uint32_t rgb = 0;
-
-    for (unsigned c = 1; c <= 3; c++) {
-        uint8_t v = i * c & 0x3f;
-
-        rgb = rgb << 8 | (uint8_t)(v << 2 | v >> 4);
-    }
-    return rgb;
-}
-
-static void set_mode(struct world *w, const struct mode *m)
-{
-    unsigned i, c;
-
-    fake_out(w->fe, 0x3c2, 1, m->misc);
-    for (i = 0; i < 5; i++)
-        set(w, 0x3c4, i, m->seq[i]);
-    set(w, 0x3d4, 0x11, 0);
-    for (i = 0; i < 25; i++)
-        set(w, 0x3d4, i, m->cr[i]);
-    for (i = 0; i < 9; i++)
-        set(w, 0x3ce, i, m->gr[i]);
-    for (i = 0; i < 16; i++)
-        set_attr(w, i, i);
-    set_attr(w, 0x10, m->attr_mode);
-    set_attr(w, 0x12, 0x0f);
-    set_attr(w, 0x13, m == &text80 || m == &text40 ? 8 : 0);
-    fake_out(w->fe, 0x3c8, 1, 0);
-    for (i = 0; i < 256; i++) {
-        for (c = 1; c <= 3; c++)
-            fake_out(w->fe, 0x3c9, 1, i * c);
-    }
-    display_on(w);
-}
-
-/* Loads one glyph the way that a BIOS does: plane 2, addressing flat. */
-static void load_glyph(struct world *w, unsigned font, uint8_t ch, unsigned row, uint8_t bits)
-{
-    set(w, 0x3c4, 2, 4);
-    set(w, 0x3c4, 4, 6);
-    set(w, 0x3ce, 5, 0);
-    set(w, 0x3ce, 6, 4);
-    fake_writemem(w->fe, 0xa0000 + font * 0x2000 + ch * 32 + row, 1, bits);
-    set(w, 0x3c4, 2, 3);
-    set(w, 0x3c4, 4, 2);
-    set(w, 0x3ce, 5, 0x10);
-    set(w, 0x3ce, 6, 0x0e);
-}
-
-static void put_cell(struct world *w, unsigned at, uint8_t ch, uint8_t attr)
-{
-    fake_writemem(w->fe, 0xb8000 + at * 2, 2, ch | attr << 8);
-}
 
 static void test_text_pixels(void **state)
 {
@@ -261,6 +66,144 @@ static void test_line_graphics_and_underline(void **state)
     set_attr(w, 0x30, 0x08); /* no line graphics */
     assert_true(render(w));
     assert_int_equal(pixel(w, 8, 7), colour(0));
+}
+
+/* Only the underline reaches the ninth column, not the other full lines of an underlined character. */
+static void test_underline_and_full_lines(void **state)
+{
+    struct world *w = *state;
+
+    set_mode(w, &text80);
+    set(w, 0x3d4, 0x0a, 0x20);
+    set(w, 0x3d4, 0x14, 0x0c);
+    load_glyph(w, 0, 0x08, 5, 0xff);
+    load_glyph(w, 0, 0xc4, 5, 0x01);
+    put_cell(w, 0, 0x08, 0x01);
+    put_cell(w, 1, 0x08, 0x81);
+    put_cell(w, 2, 0x08, 0x11); /* a background: not underlined */
+    put_cell(w, 3, 0xc4, 0x07);
+    assert_true(render(w));
+    assert_int_equal(pixel(w, 7, 5), colour(1));
+    assert_int_equal(pixel(w, 8, 5), colour(0));
+    assert_int_equal(pixel(w, 17, 5), colour(0));
+    assert_int_equal(pixel(w, 8, 12), colour(1));
+    assert_int_equal(pixel(w, 17, 12), colour(1));
+    assert_int_equal(pixel(w, 9, 12), colour(1));
+    assert_int_equal(pixel(w, 26, 12), colour(1));
+    assert_int_equal(pixel(w, 35, 5), colour(7)); /* a line character's eighth column goes on */
+    assert_int_equal(pixel(w, 33, 5), colour(0));
+    fake_step(w->fe, 16 * 14285714LL); /* a blinking character takes its underline along */
+    assert_true(render(w));
+    assert_int_equal(pixel(w, 9, 12), colour(0));
+    assert_int_equal(pixel(w, 0, 12), colour(1));
+}
+
+/* Preset row scan, byte and pel panning; below the split as attribute 10h bit 5 says. */
+static void test_smooth_scroll_and_panning(void **state)
+{
+    struct world *w = *state;
+    unsigned row;
+
+    set_mode(w, &text80);
+    set(w, 0x3d4, 0x0a, 0x20);
+    for (row = 0; row < 16; row++)
+        load_glyph(w, 0, 'r', row, 1 << (row & 7));
+    put_cell(w, 0, 'r', 7);
+    put_cell(w, 2, 'r', 7);
+    put_cell(w, 80, 'r', 2);
+    set(w, 0x3d4, 0x08, 5);
+    assert_true(render(w));
+    for (row = 5; row < 16; row++)
+        assert_int_equal(pixel(w, 7 - (row & 7), row - 5), colour(7));
+    assert_int_equal(pixel(w, 7, 11), colour(2));
+    set(w, 0x3d4, 0x08, 16); /* beyond the character: no effect */
+    assert_true(render(w));
+    assert_int_equal(pixel(w, 7, 0), colour(7));
+    set(w, 0x3d4, 0x08, 0x40); /* two characters to the left */
+    set_attr(w, 0x33, 2);      /* and three dots of nine */
+    assert_true(render(w));
+    assert_int_equal(pixel(w, 7 - 3, 0), colour(7));
+    set_attr(w, 0x33, 7);
+    assert_true(render(w));
+    assert_int_equal(pixel(w, 7 + 1, 0), colour(0));
+    set_attr(w, 0x33, 8); /* none */
+    assert_true(render(w));
+    assert_int_equal(pixel(w, 7, 0), colour(7));
+    set_attr(w, 0x33, 2);
+    /* From line 100 on memory 0 again: panned as well, or not at all. */
+    set(w, 0x3d4, 0x11, 0);
+    set(w, 0x3d4, 0x0d, 80);
+    set(w, 0x3d4, 0x07, 0x0f);
+    set(w, 0x3d4, 0x09, 0x0f);
+    set(w, 0x3d4, 0x18, 99);
+    assert_true(render(w));
+    assert_int_equal(pixel(w, 7 - 3, 100), colour(7));
+    assert_int_equal(pixel(w, 9 + 9 + 7, 100), colour(0));
+    set_attr(w, 0x30, 0x2c);
+    assert_true(render(w));
+    assert_int_equal(pixel(w, 7, 100), colour(7));
+    assert_int_equal(pixel(w, 9 + 9 + 7, 100), colour(7));
+    assert_int_equal(pixel(w, 7 - 3, 100), colour(0));
+    assert_int_equal(pixel(w, 7 - 2, 101), colour(0));
+    assert_int_equal(pixel(w, 6, 101), colour(7));
+}
+
+static void test_cursor_shapes(void **state)
+{
+    struct world *w = *state;
+
+    set_mode(w, &text80);
+    put_cell(w, 0, ' ', 0x1e);
+    put_cell(w, 1, ' ', 0x1e);
+    put_cell(w, 2, ' ', 0x1e);
+    for (unsigned i = 0; i < 64 * 32; i++) {
+        unsigned first = i / 32, last = i % 32;
+        bool off = first & 0x20;
+
+        set(w, 0x3d4, 0x0a, first);
+        set(w, 0x3d4, 0x0b, last | (i & 3) << 5); /* skew */
+        if (i % 7)
+            continue;
+        assert_true(render(w));
+        for (unsigned y = 0; y < 16; y++) {
+            bool on = !off && y >= (first & 0x1f) && y <= last;
+
+            for (unsigned c = 0; c < 3; c++)
+                assert_int_equal(pixel(w, c * 9 + 8, y), colour(on && c == (i & 3) ? 14 : 1));
+        }
+    }
+}
+
+/* One bit a pixel, as CGA has it: odd lines 8 KiB on; and the same memory with all lines in a row. */
+static void test_cga_mode6(void **state)
+{
+    struct world *w = *state;
+
+    set_mode(w, &mode4);
+    set(w, 0x3c4, 1, 1);
+    set(w, 0x3c4, 4, 6);
+    set(w, 0x3ce, 5, 0);
+    set(w, 0x3ce, 6, 0x0d);
+    set(w, 0x3d4, 0x11, 0);
+    set(w, 0x3d4, 1, 79);
+    set(w, 0x3d4, 0x13, 0x28);
+    set(w, 0x3d4, 0x17, 0xc2);
+    set_attr(w, 0x32, 1);
+    set(w, 0x3c4, 2, 1);
+    fake_writemem(w->fe, 0xb8000 + 80 * 3 + 79, 1, 0x01);
+    fake_writemem(w->fe, 0xb8000 + 0x2000 + 80 * 3, 1, 0x80);
+    assert_true(render(w));
+    assert_int_equal(w->s.width, 640);
+    assert_int_equal(w->s.height, 400);
+    for (unsigned i = 0; i < 2; i++) { /* each line twice: CR09 bit 7 */
+        assert_int_equal(pixel(w, 639, 12 + i), colour(1));
+        assert_int_equal(pixel(w, 0, 14 + i), colour(1));
+        assert_int_equal(pixel(w, 0, 12 + i), colour(0));
+    }
+    set(w, 0x3d4, 0x17, 0xc3);
+    assert_true(render(w));
+    assert_int_equal(pixel(w, 639, 14), colour(1));
+    assert_int_equal(pixel(w, 0, 14), colour(0));
 }
 
 static void test_two_fonts_blink_and_bright_background(void **state)
@@ -438,16 +381,6 @@ static void test_cga_mode4(void **state)
         assert_int_equal(pixel(w, 2 * (4 + i), 1), colour(i));
     assert_int_equal(pixel(w, 0, 6), colour(3)); /* line 3: odd bank, second row */
     assert_int_equal(pixel(w, 0, 4), colour(0));
-}
-
-static void start_dispi(struct world *w, unsigned width, unsigned height, unsigned bpp)
-{
-    dispi(w, VBE_ENABLE, 0);
-    dispi(w, VBE_XRES, width);
-    dispi(w, VBE_YRES, height);
-    dispi(w, VBE_BPP, bpp);
-    dispi(w, VBE_ENABLE, VBE_ENABLED | VBE_LFB);
-    display_on(w);
 }
 
 static void test_dispi_depths(void **state)
@@ -667,6 +600,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_text_pixels), TEST(test_line_graphics_and_underline),
+        TEST(test_underline_and_full_lines), TEST(test_smooth_scroll_and_panning),
+        TEST(test_cursor_shapes), TEST(test_cga_mode6),
         TEST(test_two_fonts_blink_and_bright_background), TEST(test_cursor),
         TEST(test_text_screen_and_start_address), TEST(test_blanking),
         TEST(test_mode13_and_mode_x), TEST(test_mode12), TEST(test_cga_mode4),
