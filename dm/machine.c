@@ -236,6 +236,33 @@ void machine_key(struct machine *m, unsigned scancode, bool down)
     device_leave(m->keyboard);
 }
 
+bool machine_keyboard_ready(struct machine *m)
+{
+    bool ready;
+
+    device_enter(m->keyboard);
+    ready = i8042_kbd_ready(m->keyboard);
+    device_leave(m->keyboard);
+    return ready;
+}
+
+unsigned machine_keyboard_leds(struct machine *m)
+{
+    unsigned leds;
+
+    device_enter(m->keyboard);
+    leds = i8042_leds(m->keyboard);
+    device_leave(m->keyboard);
+    return leds;
+}
+
+void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons)
+{
+    device_enter(m->keyboard);
+    i8042_mouse(m->keyboard, dx, dy, dz, buttons);
+    device_leave(m->keyboard);
+}
+
 void machine_foreach_device(struct machine *m, void (*fn)(void *opaque, struct device *dev),
                             void *opaque)
 {

@@ -39,6 +39,11 @@ bool machine_power_button(struct machine *machine);
 struct display_source *machine_display(struct machine *machine); /* NULL: -vga none */
 /* A key by its XT number (bit 7: the e0 keys), as QMP's send-key numbers them. */
 void machine_key(struct machine *machine, unsigned scancode, bool down);
+/* The guest has read all that was typed and listens: the next key will not be lost. */
+bool machine_keyboard_ready(struct machine *machine);
+unsigned machine_keyboard_leds(struct machine *machine); /* bit 0 scroll, 1 num, 2 caps lock */
+/* Movement since the last call (right, down, wheel towards the user) and the buttons held (i8042.h). */
+void machine_mouse(struct machine *machine, int dx, int dy, int dz, unsigned buttons);
 
 void machine_foreach_device(struct machine *machine,
                             void (*fn)(void *opaque, struct device *dev), void *opaque);
