@@ -608,7 +608,6 @@ static void process_words(void **state)
     refuse("-netdev tap,fd=29,id=h", "-netdev tap|network");
     refuse("-netdev '{\"type\":\"user\",\"id\":\"n\"}'", "-netdev user|network");
     refuse("-nic user", "-nic user|-nic none");
-    refuse("-vnc :0", "-vnc :0|-display");
     refuse("-overcommit mem-lock=on", "-overcommit mem-lock=on|off");
     refuse("-sandbox on", "-sandbox|off");
     refuse("-audiodev pa,id=a", "-audiodev driver=pa|none");
