@@ -14,7 +14,6 @@
 #include "dm/daemon.h"
 #include "dm/log.h"
 #include "dm/vm_build.h"
-#include "dm/vnc_display.h"
 
 static int signal_fd = -1;
 
@@ -77,8 +76,7 @@ static int run(struct vm_config *config)
         return fail(error);
     }
     if ((config->pidfile && !pidfile_write(config->pidfile, &error)) ||
-        !vnc_display_start(vm, &error) || !console_show(console, vm, &error)) {
-        vnc_display_stop();
+        !console_show(console, vm, &error)) {
         vm_free(vm);
         console_free(console);
         return fail(error);
@@ -87,7 +85,6 @@ static int run(struct vm_config *config)
     daemon_ready();
     code = vm_run(vm);
     console_hide(console);
-    vnc_display_stop();
     vm_free(vm);
     console_free(console);
     pidfile_remove();

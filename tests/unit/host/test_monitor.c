@@ -101,12 +101,6 @@ struct machine *vm_machine(struct vm *v)
     return (struct machine *)v; /* there is one; nobody looks into it */
 }
 
-const struct dev_env *vm_env(struct vm *v)
-{
-    (void)v;
-    return NULL;
-}
-
 struct vcpu_group *vm_vcpus(struct vm *v)
 {
     (void)v;
@@ -303,11 +297,7 @@ static void commands(void **state)
            "{\"name\":\"POWERDOWN\"},"
            "{\"name\":\"RESET\"},{\"name\":\"RESUME\"},{\"name\":\"SHUTDOWN\"},"
            "{\"name\":\"STOP\"},{\"name\":\"TYPE_COMPLETED\"},"
-           "{\"name\":\"TYPE_PROGRESS\"}"
-#ifdef CONFIG_VNC
-           ",{\"name\":\"VNC_CONNECTED\"},{\"name\":\"VNC_DISCONNECTED\"},{\"name\":\"VNC_INITIALIZED\"}"
-#endif
-           "],\"id\":1}");
+           "{\"name\":\"TYPE_PROGRESS\"}],\"id\":1}");
     expect_error("{\"execute\":\"query-command-line-options\",\"arguments\":{\"option\":\"x\"}}",
                  "GenericError");
     vm.state = RUN_SHUTDOWN;
