@@ -380,10 +380,15 @@ static void typing_end(void *opaque, enum typist_end end, uint32_t number)
 {
     static const char *const results[] = {"done", "cancelled", "not-read"};
     struct typing *t = opaque;
-    uint32_t typed = end == TYPIST_DONE ? t->characters : number;
-    JsonNode *data = typing_node(t, typed);
     g_autoptr(GError) error = NULL;
+    JsonNode *data;
+    uint32_t typed;
 
+    /* What the last key does may be the end of who read it (a boot menu): its release stays unread. */
+    if (end == TYPIST_NOT_READ && number >= t->characters)
+        end = TYPIST_DONE;
+    typed = end == TYPIST_DONE ? t->characters : number;
+    data = typing_node(t, typed);
     json_object_set_string_member(json_node_get_object(data), "result", results[end]);
     monitor_event(t->vm, "TYPE_COMPLETED", data);
     if (end == TYPIST_CANCELLED)

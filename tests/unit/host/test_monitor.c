@@ -101,6 +101,12 @@ struct machine *vm_machine(struct vm *v)
     return (struct machine *)v; /* there is one; nobody looks into it */
 }
 
+const struct dev_env *vm_env(struct vm *v)
+{
+    (void)v;
+    return NULL;
+}
+
 struct vcpu_group *vm_vcpus(struct vm *v)
 {
     (void)v;

@@ -633,6 +633,7 @@ static void refused_by_name(void **state)
 
         refuse(line, words);
     }
+    refuse("-vnc :0", "-vnc :0|-display");
     refuse("-nographc", "-nographc|-nographic meant");
     refuse("-foo", "-foo|-help");
     refuse("-", "-");
