@@ -7,8 +7,8 @@ prepare_smart()
     done
     make_install_disc
     make_disk smart 96M
-    # The superblock, in words as hdparm shows them.
-    dd if="$share/smart.img" bs=512 skip=2 count=1 2>/dev/null | od -An -v -w16 -tx2 >"$share/smart.sector"
+    # The superblock, byte by byte as hdparm shows it.
+    dd if="$share/smart.img" bs=512 skip=2 count=1 2>/dev/null | od -An -v -w16 -tx1 >"$share/smart.sector"
 }
 
 # blocks_when_asked: how large the image is when the guest has filled it, and when it has given back
@@ -69,7 +69,8 @@ check_hdparm()
     said smart | sed -n 's/^lab: sector: \([0-9a-f]\{4\} .*\)/ \1/p' >"$share/smart.seen"
     tr -d ' \n' <"$share/smart.seen" >"$share/smart.seen1"
     tr -d ' \n' <"$share/smart.sector" | cmp -s - "$share/smart.seen1" || wrong "smart: hdparm --read-sector"
-    said smart | grep -e 'lab: [a-z]*: .*\(FAILED\|failed\|bad/missing\)' && wrong "smart: a command failed"
+    # "WHEN_FAILED" heads a column of smartctl's table.
+    said smart | grep -e 'lab: [a-z]*: .*\(\bFAILED\|failed\|bad/missing\)' && wrong "smart: a command failed"
     [ -n "${EMU:-}" ] && return # QEMU's disks have no host protected area
     expect smart 'lab: max:  max sectors   = 196608/196608, HPA is disabled$'
     expect smart 'lab: clipped:  max sectors   = 100000/196608, HPA is enabled$'
