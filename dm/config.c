@@ -92,7 +92,7 @@ void config_clear(struct vm_config *c)
                                  c->devices, c->globals, c->monitors, c->serials};
     char *const texts[] = {c->machine, c->machine_name, c->cpu_model, c->name, c->process_name,
                            c->uuid, c->bios, c->kernel, c->initrd, c->append, c->boot_order,
-                           c->boot_once, c->debugcon, c->qtest, c->qtest_log, c->pidfile};
+                           c->boot_once, c->ram.path, c->debugcon, c->qtest, c->qtest_log, c->pidfile};
 
     for (size_t i = 0; i < G_N_ELEMENTS(arrays); i++) {
         if (arrays[i])
@@ -207,6 +207,7 @@ bool config_parse(int argc, char **argv, struct vm_config *config, bool *done, G
         ok = finish_machine(&p, error) && finish_devices(&p, error) && finish_drives(&p, error);
     *done = ok && p.done;
     parser_free_drives(&p);
+    parser_free_memory(&p);
     g_ptr_array_free(p.objects, TRUE);
     if (!ok || p.done)
         config_clear(config);

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dm/memory.h"
+
 enum drive_if { DRIVE_IF_IDE, DRIVE_IF_NONE, DRIVE_IF_FLOPPY };
 
 /* A block node of -blockdev: flat options as block/node.h has them; checked, not opened. */
@@ -69,6 +71,7 @@ struct vm_config {
     bool no_graphics;   /* -machine graphics=off, -nographic: the BIOS uses the serial port */
     GPtrArray *accels; /* char *: in order of preference; default kvm */
     uint64_t ram_bytes;
+    struct ram_source ram;
     unsigned cpus, max_cpus;
     unsigned sockets, cores, threads; /* their product is max_cpus */
     char *cpu_model; /* "host", "qemu64" ...; NULL: default */

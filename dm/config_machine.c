@@ -74,6 +74,7 @@ bool apply_machine(struct parser *p, const struct option_use *use, GError **erro
             return false;
     }
     c->no_graphics = !opts_bool(use->opts, "graphics", !c->no_graphics);
+    set_if_given(&p->memory_backend, use->opts, "memory-backend");
     return true;
 }
 
@@ -195,6 +196,11 @@ static bool finish_smp(struct parser *p, GError **error)
     return true;
 }
 
+bool ram_size_ok(uint64_t bytes)
+{
+    return bytes >= MIN_RAM_BYTES && bytes <= MAX_RAM_BYTES && bytes % 4096 == 0;
+}
+
 bool apply_memory(struct parser *p, const struct option_use *use, GError **error)
 {
     const char *size = opts_get(use->opts, "size");
@@ -203,9 +209,10 @@ bool apply_memory(struct parser *p, const struct option_use *use, GError **error
     if (!size || !opt_parse_size(size, MIB, &bytes))
         return opt_error(error, "%s %s: a size is expected: 512, 512M or 2G", use->what,
                          size ? size : "");
-    if (bytes < MIN_RAM_BYTES || bytes > MAX_RAM_BYTES || bytes % 4096)
+    if (!ram_size_ok(bytes))
         return opt_error(error, "%s %s: from 1M to 1T, in steps of 4 KiB", use->what, size);
     p->config->ram_bytes = bytes;
+    p->memory_given = true;
     return true;
 }
 
@@ -422,5 +429,5 @@ bool finish_machine(struct parser *p, GError **error)
 
     if ((c->initrd || c->append) && !c->kernel)
         return opt_error(error, "%s: it needs -kernel", c->initrd ? "-initrd" : "-append");
-    return finish_accels(p, error) && finish_smp(p, error);
+    return finish_accels(p, error) && finish_smp(p, error) && finish_memory(p, error);
 }

@@ -28,24 +28,22 @@ static const struct opt_desc psk_props[] = {
 };
 
 static const struct {
-    const char *type, *what;
+    const char *type;
     const struct opt_desc *props;
     bool tls, psk;
 } types[] = {
-    {"secret", "-object secret", secret_props, false, false},
-    {"tls-creds-x509", "-object tls-creds-x509", x509_props, true, false},
-    {"tls-creds-psk", "-object tls-creds-psk", psk_props, true, true},
+    {"secret", secret_props, false, false},
+    {"tls-creds-x509", x509_props, true, false},
+    {"tls-creds-psk", psk_props, true, true},
 };
 
 static const char *object_refusal(const char *type)
 {
-    if (g_str_has_prefix(type, "memory-backend"))
-        return "the guest's memory is given by -m";
     if (!strcmp(type, "iothread"))
         return "there are no I/O threads to configure";
     if (g_str_has_prefix(type, "rng-"))
         return "virtio comes later";
-    return "only secret, tls-creds-x509 and tls-creds-psk";
+    return "only memory-backend-ram, -memfd and -file, secret, tls-creds-x509 and tls-creds-psk";
 }
 
 static void add_tls(struct vm_config *config, GHashTable *opts, bool psk)
@@ -61,31 +59,40 @@ static void add_tls(struct vm_config *config, GHashTable *opts, bool psk)
     g_ptr_array_add(config->tls_creds, tls_creds_copy(&creds));
 }
 
+/* Takes note of an id that no other object may have. */
+static bool add_id(struct parser *p, const char *what, const char *id, GError **error)
+{
+    if (!id)
+        return opt_error(error, "%s: id= is missing", what);
+    if (!opt_check_id(what, id, error))
+        return false;
+    if (g_ptr_array_find_with_equal_func(p->objects, id, g_str_equal, NULL))
+        return opt_error(error, "%s,id=%s: the id is taken", what, id);
+    g_ptr_array_add(p->objects, g_strdup(id));
+    return true;
+}
+
 /* Nothing refers to a secret yet, so it is not read. */
 bool apply_object(struct parser *p, const struct option_use *use, GError **error)
 {
-    g_autofree char *type = opt_pairs_steal(use->pairs, "qom-type");
+    g_autofree char *type = opt_pairs_steal(use->pairs, "qom-type"), *what = NULL;
     g_autoptr(GHashTable) opts = NULL;
-    const char *id;
+    const struct opt_desc *props;
     size_t i = 0;
 
     if (!type)
         return opt_error(error, "%s: a type is missing", use->what);
     while (i < G_N_ELEMENTS(types) && strcmp(type, types[i].type))
         i++;
-    if (i == G_N_ELEMENTS(types))
+    props = i < G_N_ELEMENTS(types) ? types[i].props : memory_backend_props(type);
+    if (!props)
         return opt_error(error, "%s %s: not supported: %s", use->what, type, object_refusal(type));
-    opts = opt_check(types[i].what, use->pairs, types[i].props, error);
-    if (!opts)
+    what = g_strdup_printf("%s %s", use->what, type);
+    opts = opt_check(what, use->pairs, props, error);
+    if (!opts || !add_id(p, what, opts_get(opts, "id"), error))
         return false;
-    id = opts_get(opts, "id");
-    if (!id)
-        return opt_error(error, "%s: id= is missing", types[i].what);
-    if (!opt_check_id(types[i].what, id, error))
-        return false;
-    if (g_ptr_array_find_with_equal_func(p->objects, id, g_str_equal, NULL))
-        return opt_error(error, "%s,id=%s: the id is taken", types[i].what, id);
-    g_ptr_array_add(p->objects, g_strdup(id));
+    if (i == G_N_ELEMENTS(types))
+        return memory_backend_add(p, type, opts, error);
     if (types[i].tls)
         add_tls(p->config, opts, types[i].psk);
     return true;

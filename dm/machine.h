@@ -51,6 +51,8 @@ void machine_foreach_device(struct machine *machine,
                             void (*fn)(void *opaque, struct device *dev), void *opaque);
 /* The ISA interrupt lines that a device drives, a bit each. */
 uint32_t machine_device_irqs(const struct machine *machine, const struct device *dev);
+/* A property of a -device as it holds: by -device, else by -global; NULL: neither says. */
+const char *device_prop(const struct machine *machine, const struct device_config *d, const char *name);
 struct pci_bus *machine_pci_bus(struct machine *machine); /* NULL: there is none (isapc) */
 
 #endif

@@ -34,8 +34,6 @@ bool machine_keep(struct machine *m, struct device *dev);
 bool machine_keep_irq(struct machine *m, struct device *dev, unsigned irq);
 void machine_note_irq(struct machine *m, struct device *dev, unsigned irq);
 
-/* A property: -device first, then -global; NULL, or `otherwise`, if neither says. */
-const char *device_prop(const struct machine *m, const struct device_config *d, const char *name);
 uint64_t device_number(const struct machine *m, const struct device_config *d, const char *name,
                        uint64_t otherwise);
 /* The disk takes over the -device's id, werror= and rerror=, which go before those of its -drive. */

@@ -2,8 +2,11 @@
 #include "dm/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ioreq/iolock.h"
 
@@ -38,6 +41,41 @@ struct memory {
     const struct memory_listener *listener;
 };
 
+/* The file that source.path names, at least `size` long; -1 with errno. */
+static int open_backing(const char *path, uint64_t size)
+{
+    struct stat st;
+    bool dir = !stat(path, &st) && S_ISDIR(st.st_mode);
+    int fd = dir ? open(path, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600) : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int saved;
+
+    if (fd < 0)
+        return -1;
+    if (!fstat(fd, &st) && (uint64_t)st.st_size >= size)
+        return fd;
+    if (!ftruncate(fd, (off_t)size))
+        return fd;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+static uint8_t *map_ram(uint64_t size, const struct ram_source *source)
+{
+    int fd = source->path ? open_backing(source->path, size) : -1;
+    int flags = (source->share ? MAP_SHARED : MAP_PRIVATE) | (source->path ? 0 : MAP_ANONYMOUS) |
+                (source->prealloc ? MAP_POPULATE : MAP_NORESERVE);
+    void *p;
+
+    if (source->path && fd < 0)
+        return NULL;
+    p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    return p == MAP_FAILED ? NULL : p;
+}
+
 static uint8_t *map_pages(uint64_t size)
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
@@ -46,15 +84,15 @@ static uint8_t *map_pages(uint64_t size)
     return p == MAP_FAILED ? NULL : p;
 }
 
-struct memory *memory_new(uint64_t ram_bytes, GError **error)
+struct memory *memory_new(uint64_t ram_bytes, const struct ram_source *source, GError **error)
 {
     struct memory *mem = g_new0(struct memory, 1);
 
-    mem->ram = map_pages(ram_bytes);
+    mem->ram = map_ram(ram_bytes, source);
     if (!mem->ram) {
         g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
-                    "-m: cannot get %" G_GUINT64_FORMAT " MiB for the guest: %s", ram_bytes / MIB,
-                    g_strerror(errno));
+                    "-m: cannot get %" G_GUINT64_FORMAT " MiB for the guest%s%s: %s", ram_bytes / MIB,
+                    source->path ? " from " : "", source->path ? source->path : "", g_strerror(errno));
         g_free(mem);
         return NULL;
     }

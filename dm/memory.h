@@ -40,8 +40,18 @@ struct memory_listener {
     void *opaque;
 };
 
-/* RAM of a multiple of 4096 bytes, zero, not yet backed by pages. NULL with error: out of memory. */
-struct memory *memory_new(uint64_t ram_bytes, GError **error);
+/* Where the guest's memory comes from; all zero: memory of the process. */
+struct ram_source {
+    char *path;    /* a file, or a directory for a nameless one (hugetlbfs, /dev/shm); NULL: none */
+    bool share;    /* others that map it see the guest's writes */
+    bool prealloc; /* taken from the host at start, not when first touched */
+};
+
+/*
+ * RAM of a multiple of 4096 bytes, zero unless a file of source->path has content. A file that is too short is
+ * made longer. NULL with error: out of memory, or the file cannot be had.
+ */
+struct memory *memory_new(uint64_t ram_bytes, const struct ram_source *source, GError **error);
 void memory_free(struct memory *mem);
 
 /* Where the firmware sits: below 4 GiB, its last 128 KiB also below 1 MiB. `rom` is copied.

@@ -80,6 +80,9 @@ struct parser {
     GPtrArray *objects;   /* char *: ids */
     bool snapshot_all, machine_accel, accel_given, serial_given, parallel_given, monitor_given;
     bool display_given, cdrom_asked;
+    bool memory_given;
+    char *memory_backend;       /* -machine memory-backend= */
+    GPtrArray *memory_backends; /* of -object; config_memory.c */
     unsigned sockets, dies, cores, threads, max_cpus; /* -smp, 0: not given */
     unsigned monitors, serial_words;
 };
@@ -92,6 +95,14 @@ option_apply_fn apply_bios, apply_kernel, apply_initrd, apply_append, apply_boot
 option_apply_fn apply_name, apply_uuid, apply_flag, apply_action, apply_pidfile, apply_msg;
 option_apply_fn apply_accepted, apply_object, apply_version, apply_help, apply_help_man;
 bool finish_machine(struct parser *p, GError **error);
+bool ram_size_ok(uint64_t bytes);
+
+/* config_memory.c: memory back ends. props: NULL if the type is not one of them. */
+option_apply_fn apply_mem_path, apply_mem_prealloc;
+const struct opt_desc *memory_backend_props(const char *type);
+bool memory_backend_add(struct parser *p, const char *type, GHashTable *opts, GError **error);
+bool finish_memory(struct parser *p, GError **error);
+void parser_free_memory(struct parser *p);
 
 /* config_drive.c: disks and block nodes */
 option_apply_fn apply_drive, apply_hd, apply_fd, apply_cdrom, apply_snapshot, apply_blockdev;

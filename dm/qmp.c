@@ -6,12 +6,10 @@
 
 #include "chardev/chardev.h"
 #include "dm/backends.h"
-#include "dm/devprops.h"
 #include "dm/json.h"
 #include "dm/monitor.h"
 #include "dm/options.h"
 #include "dm/qmp_input.h"
-#include "dm/vcpu.h"
 #include "dm/vm_build.h"
 
 #define MAX_CPUS 255
@@ -109,6 +107,9 @@ static void add_machine(JsonArray *array, const char *name, const char *alias, b
     json_object_set_boolean_member(o, "hotpluggable-cpus", FALSE);
     json_object_set_boolean_member(o, "numa-mem-supported", FALSE);
     json_object_set_boolean_member(o, "deprecated", FALSE);
+    json_object_set_string_member(o, "default-cpu-type", "host-x86_64-cpu");
+    if (strcmp(name, "none"))
+        json_object_set_string_member(o, "default-ram-id", "pc.ram");
 }
 
 static JsonNode *query_machines(struct vm *vm, JsonObject *args, GError **error)
@@ -123,25 +124,6 @@ static JsonNode *query_machines(struct vm *vm, JsonObject *args, GError **error)
 }
 
 /* ---- what is in the machine ---- */
-
-static JsonNode *query_cpus_fast(struct vm *vm, JsonObject *args, GError **error)
-{
-    JsonArray *array = json_array_new();
-    struct vcpu_group *cpus = vm_vcpus(vm);
-
-    (void)args, (void)error;
-    for (unsigned i = 0; cpus && i < vcpus_count(cpus); i++) {
-        JsonObject *o = json_object_new();
-        g_autofree char *path = g_strdup_printf("/machine/unattached/device[%u]", i);
-
-        json_object_set_int_member(o, "cpu-index", i);
-        json_object_set_string_member(o, "qom-path", path);
-        json_object_set_int_member(o, "thread-id", vcpu_thread_id(cpus, i));
-        json_object_set_string_member(o, "target", "x86_64");
-        json_array_add_object_element(array, o);
-    }
-    return json_node_of_array(array);
-}
 
 static void add_chardev(void *opaque, struct chardev *chr)
 {
@@ -166,47 +148,6 @@ static JsonNode *query_iothreads(struct vm *vm, JsonObject *args, GError **error
 {
     (void)vm, (void)args, (void)error;
     return json_node_of_array(json_array_new()); /* there are none that a user can name */
-}
-
-static JsonNode *qom_list_types(struct vm *vm, JsonObject *args, GError **error)
-{
-    JsonArray *array = json_array_new();
-    const char *implements = json_object_get_string_member_with_default(args, "implements", "device");
-    unsigned count;
-    const struct device_desc *d = device_descs(&count);
-
-    (void)vm, (void)error;
-    for (unsigned i = 0; i < count; i++) {
-        if (!strcmp(implements, "device") || !strcmp(implements, "object") ||
-            !strcmp(implements, d[i].parent) || !strcmp(implements, d[i].name))
-            json_object_set_string_member(add_named(array, d[i].name), "parent", d[i].parent);
-    }
-    return json_node_of_array(array);
-}
-
-static JsonNode *device_list_properties(struct vm *vm, JsonObject *args, GError **error)
-{
-    const char *name = json_object_get_string_member(args, "typename");
-    const struct device_desc *d = device_desc_find(name);
-    JsonArray *array;
-
-    (void)vm;
-    if (!d) {
-        g_set_error(error, QMP_ERROR, QMP_DEVICE_NOT_FOUND, "Device '%.60s' not found", name);
-        return NULL;
-    }
-    array = json_array_new();
-    for (const struct opt_desc *p = d->props; p && p->name; p++) {
-        JsonObject *o;
-
-        if (p->refusal || p->alias_of)
-            continue;
-        o = add_named(array, p->name);
-        json_object_set_string_member(o, "type", opt_type_name(p->type));
-        if (p->help)
-            json_object_set_string_member(o, "description", p->help);
-    }
-    return json_node_of_array(array);
 }
 
 static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GError **error)
@@ -317,10 +258,6 @@ static const struct qmp_arg screendump_args[] = {{"filename", QMP_STRING, false,
                                                  {"head", QMP_INT, true, NULL},
                                                  {"format", QMP_STRING, true, "ppm|png"},
                                                  {0}};
-static const struct qmp_arg qom_list_types_args[] = {{"implements", QMP_STRING, true, NULL},
-                                                     {"abstract", QMP_BOOL, true, NULL},
-                                                     {0}};
-static const struct qmp_arg typename_args[] = {{"typename", QMP_STRING, false, NULL}, {0}};
 static const struct qmp_arg option_args[] = {{"option", QMP_STRING, true, NULL}, {0}};
 
 static const struct qmp_command commands[] = {
@@ -336,11 +273,8 @@ static const struct qmp_command commands[] = {
     {"query-kvm", query_kvm, NULL, false, false},
     {"query-target", query_target, NULL, false, false},
     {"query-machines", query_machines, NULL, false, false},
-    {"query-cpus-fast", query_cpus_fast, NULL, false, false},
     {"query-chardev", query_chardev, NULL, false, false},
     {"query-iothreads", query_iothreads, NULL, false, false},
-    {"qom-list-types", qom_list_types, qom_list_types_args, false, false},
-    {"device-list-properties", device_list_properties, typename_args, false, false},
     {"stop", do_stop, NULL, true, false},
     {"cont", do_cont, NULL, true, false},
     {"system_reset", do_reset, NULL, true, false},
@@ -354,7 +288,8 @@ const struct qmp_command *qmp_commands(unsigned *count)
     static const struct qmp_table base = {commands, G_N_ELEMENTS(commands)};
     static const struct qmp_table *const tables[] = {&base, &qmp_block_table, &qmp_jobs_table,
                                                     &qmp_backup_table, &qmp_devices_table,
-                                                    &qmp_screen_table, &qmp_input_table};
+                                                    &qmp_screen_table, &qmp_input_table,
+                                                    &qmp_qom_table, &qmp_cpus_table, &qmp_migrate_table};
     static GArray *all;
 
     if (!all) {

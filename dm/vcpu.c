@@ -354,6 +354,18 @@ void vcpus_reset(struct vcpu_group *g)
         cpu_state_restore(g->cpus[i].power_on, g->cpus[i].fd, i == 0);
 }
 
+/* KVM takes it only while the vCPU is not in KVM_RUN. */
+void vcpus_nmi(struct vcpu_group *g)
+{
+    bool held = __atomic_load_n(&g->hold, __ATOMIC_ACQUIRE);
+
+    vcpus_pause(g);
+    for (unsigned i = 0; i < g->count; i++)
+        ioctl(g->cpus[i].fd, KVM_NMI);
+    if (!held)
+        vcpus_resume(g);
+}
+
 unsigned vcpus_count(const struct vcpu_group *g)
 {
     return g->count;

@@ -46,6 +46,7 @@ void vcpus_reset(struct vcpu_group *group);  /* paused: all registers as after p
  */
 void vcpus_hold(struct vcpu_group *group);
 
+void vcpus_nmi(struct vcpu_group *group);    /* a non-maskable interrupt to each; running or paused */
 unsigned vcpus_count(const struct vcpu_group *group);
 int vcpu_thread_id(struct vcpu_group *group, unsigned cpu); /* as gettid(); waits until it has one */
 

@@ -451,7 +451,7 @@ static bool build_world(struct vm *vm, GError **error)
     }
     vm->request_watch = g_unix_fd_add_full(G_PRIORITY_HIGH, vm->request_fd, G_IO_IN, serve_requests,
                                            vm, NULL);
-    vm->memory = memory_new(vm->config->ram_bytes, error);
+    vm->memory = memory_new(vm->config->ram_bytes, &vm->config->ram, error);
     if (!vm->memory)
         return false;
     vm->env.dma = memory_dma(vm->memory);

@@ -7,16 +7,20 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <glib/gstdio.h>
+
 #include "dm/irq.h"
 #include "dm/memory.h"
 
 #define MIB (1024u * 1024u)
 #define RAM_END (16u * MIB)
 
+static const struct ram_source anonymous;
+
 static struct memory *make(void)
 {
     g_autofree uint8_t *rom = g_malloc(256 * 1024);
-    struct memory *mem = memory_new(RAM_END, NULL);
+    struct memory *mem = memory_new(RAM_END, &anonymous, NULL);
 
     for (unsigned i = 0; i < 256 * 1024; i++)
         rom[i] = (uint8_t)(0x80 | i >> 12);
@@ -173,7 +177,7 @@ static void test_windows(void **state)
 
 static void test_big_memory_is_split(void **state)
 {
-    struct memory *mem = memory_new(4ull << 30, NULL);
+    struct memory *mem = memory_new(4ull << 30, &anonymous, NULL);
     struct dma_port dma = memory_dma(mem);
     uint8_t b = 1;
 
@@ -237,6 +241,44 @@ static void test_shared_lines(void **state)
     irq_fabric_free(f);
 }
 
+/* Memory in a file: shared with whoever maps it, private otherwise; a directory gives a nameless file. */
+static void test_file_memory(void **state)
+{
+    g_autofree char *dir = g_dir_make_tmp("kvm-dm-test-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "ram", NULL);
+    struct ram_source source = {.path = path, .share = true};
+    g_autoptr(GError) error = NULL;
+    struct memory *mem;
+    char *content;
+    gsize len;
+
+    (void)state;
+    mem = memory_new(MIB, &source, &error);
+    assert_non_null(mem);
+    memory_poke(mem, 0x1234, "abc", 3);
+    assert_true(g_file_get_contents(path, &content, &len, NULL));
+    assert_int_equal(len, MIB);
+    assert_memory_equal(content + 0x1234, "abc", 3);
+    g_free(content);
+    memory_free(mem);
+    source.share = false; /* sees the content, keeps its own writes */
+    mem = memory_new(MIB, &source, &error);
+    memory_poke(mem, 0x1234, "xyz", 3);
+    assert_true(g_file_get_contents(path, &content, &len, NULL));
+    assert_memory_equal(content + 0x1234, "abc", 3);
+    g_free(content);
+    memory_free(mem);
+    g_unlink(path);
+    source = (struct ram_source){.path = dir, .prealloc = true};
+    mem = memory_new(MIB, &source, &error);
+    assert_non_null(mem);
+    assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+    memory_free(mem);
+    assert_int_equal(g_rmdir(dir), 0); /* nothing left in it */
+    assert_null(memory_new(MIB, &source, &error));
+    assert_non_null(strstr(error->message, dir));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_big_memory_is_split),
         cmocka_unit_test(test_shared_lines),
+        cmocka_unit_test(test_file_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

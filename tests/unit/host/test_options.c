@@ -542,7 +542,7 @@ static void machine_words(void **state)
     refuse("-machine q35", "-machine q35|isapc");
     refuse("-machine pc,usb=on", "-machine usb=on|off");
     refuse("-machine pc,dump-guest-core=on", "-machine dump-guest-core=on|off");
-    refuse("-machine pc,memory-backend=m", "-machine memory-backend=m|-m");
+    refuse("-machine pc,memory-backend=m", "-machine memory-backend=m|no -object");
     refuse("-machine pc,kernel_irqchip=split", "-machine kernel_irqchip=split|on");
     refuse("-cpu qemu64,kvm=off", "-cpu qemu64|host");
     refuse("-cpu host,+x2apic", "-cpu|+x2apic");
@@ -597,7 +597,13 @@ static void process_words(void **state)
     refuse("-rtc driftfix=slew", "-rtc driftfix=slew|only none");
     refuse("-name process=1234567890123456", "-name process|15");
     refuse("-object iothread,id=i", "-object iothread");
-    refuse("-object memory-backend-ram,id=pc.ram,size=1G", "-object memory-backend-ram|-m");
+    refuse("-object memory-backend-ram,id=pc.ram,size=1G", "id=pc.ram|nothing uses it");
+    refuse("-object memory-backend-ram,id=pc.ram,size=1G -machine pc,memory-backend=pc.ram -m 128", "134217728|1073741824");
+    refuse("-object memory-backend-ram,id=pc.ram -machine pc,memory-backend=pc.ram", "size= is missing");
+    refuse("-object memory-backend-file,id=m,size=1G -machine pc,memory-backend=m", "mem-path= is missing");
+    refuse("-object memory-backend-ram,id=m,size=1G -machine pc,memory-backend=m -mem-path /x", "-mem-path");
+    refuse("-object memory-backend-ram,id=m,size=4097 -machine pc,memory-backend=m", "from 1M");
+    refuse("-object memory-backend-ram,id=m,size=1M,host-nodes=0 -machine pc,memory-backend=m", "host-nodes|numactl");
     refuse("-object secret,id=a -object secret,id=a", "id=a|taken");
     refuse("-object secret,id=a -object tls-creds-psk,id=a", "id=a|taken");
     refuse("-object tls-creds-x509", "id= is missing");
@@ -620,7 +626,7 @@ static void refused_by_name(void **state)
 {
     static const char *const names[] = {
         "pflash", "curses", "spice", "usb", "usbdevice", "smbios", "no-acpi",
-        "k", "add-fd", "incoming", "loadvm", "numa", "mem-path", "fw_cfg", "tpmdev", "fsdev",
+        "k", "add-fd", "incoming", "loadvm", "numa", "fw_cfg", "tpmdev", "fsdev",
         "virtfs", "iscsi", "watchdog-action", "icount", "gdb", "s", "d", "D", "trace", "L",
         "readconfig", "compat", "runas", "chroot", "set", "g", "sd", "seed", "plugin", "acpitable",
         "option-rom", "xen-domid", "preconfig", "full-screen", "only-migratable", "soundhw",
