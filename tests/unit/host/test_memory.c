@@ -255,6 +255,7 @@ static void test_file_memory(void **state)
     (void)state;
     mem = memory_new(MIB, &source, &error);
     assert_non_null(mem);
+    memory_reset(mem);
     memory_poke(mem, 0x1234, "abc", 3);
     assert_true(g_file_get_contents(path, &content, &len, NULL));
     assert_int_equal(len, MIB);
@@ -263,6 +264,7 @@ static void test_file_memory(void **state)
     memory_free(mem);
     source.share = false; /* sees the content, keeps its own writes */
     mem = memory_new(MIB, &source, &error);
+    memory_reset(mem);
     memory_poke(mem, 0x1234, "xyz", 3);
     assert_true(g_file_get_contents(path, &content, &len, NULL));
     assert_memory_equal(content + 0x1234, "abc", 3);
@@ -275,8 +277,9 @@ static void test_file_memory(void **state)
     assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
     memory_free(mem);
     assert_int_equal(g_rmdir(dir), 0); /* nothing left in it */
-    assert_null(memory_new(MIB, &source, &error));
-    assert_non_null(strstr(error->message, dir));
+    source.path = path;
+    assert_null(memory_new(MIB, &source, &error)); /* no such directory */
+    assert_non_null(strstr(error->message, path));
 }
 
 int main(void)
