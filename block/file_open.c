@@ -15,6 +15,7 @@
 
 #include "block/file_int.h"
 #include "block/lock.h"
+#include "host/fdset.h"
 
 static bool kind_is_good(const struct stat *st, const char *path, GError **error)
 {
@@ -48,7 +49,7 @@ static int open_path(const struct file *file, int mode, GError **error)
     /* O_NONBLOCK: the path may have become a FIFO since it was looked at; a CD drive without a disc. */
     int flags = mode | O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
                 (file->img.flags.direct ? O_DIRECT : 0);
-    int fd = open(file->path, flags);
+    int fd = host_open(file->path, flags, 0);
 
     return fd < 0 ? open_failed(error, file->path, errno, flags) : fd;
 }
@@ -209,7 +210,7 @@ static struct image *open_any(struct node_args *args, bool cdrom, GError **error
 
     if (!set_options(args, error))
         return NULL;
-    if (stat(path, &st) < 0) {
+    if (host_stat(path, &st) < 0) {
         open_failed(error, path, errno, 0);
         return NULL;
     }

@@ -7,6 +7,7 @@
 #include "block/drivers.h"
 #include "block/nbd.h"
 #include "block/qcow2.h"
+#include "host/fdset.h"
 
 static const struct node_driver *const drivers[] = {
     &file_driver,    &host_device_driver, &host_cdrom_driver,
@@ -120,7 +121,7 @@ static const char *driver_for_path(const char *path)
 {
     struct stat st;
 
-    return stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? "host_device" : "file";
+    return host_stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? "host_device" : "file";
 }
 
 static bool refuse_protocol(const char *filename, size_t bytes, GError **error)

@@ -345,6 +345,23 @@ void chardev_input(struct chardev *chr, const uint8_t *buf, size_t len)
     deliver(chr);
 }
 
+/* ---- descriptors from the peer ---- */
+
+int chardev_take_fd(struct chardev *chr)
+{
+    int fd = chr->passed_fd;
+
+    chr->passed_fd = -1;
+    return fd;
+}
+
+void chardev_drop_fd(struct chardev *chr)
+{
+    if (chr->passed_fd >= 0)
+        close(chr->passed_fd);
+    chr->passed_fd = -1;
+}
+
 /* ---- watches ---- */
 
 static void input_over(struct chardev *chr)
@@ -369,7 +386,7 @@ static gboolean input_ready(gint fd, GIOCondition condition, gpointer opaque)
         chr->in_watch = 0; /* put back by deliver() */
         return G_SOURCE_REMOVE;
     }
-    n = read(fd, to, room);
+    n = chr->ops->read ? chr->ops->read(chr, to, room) : read(fd, to, room);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return G_SOURCE_CONTINUE;
     if (n <= 0) {
@@ -490,7 +507,7 @@ void chardev_init(struct chardev *chr, const struct chardev_ops *ops, const char
     chr->label = g_strdup(label);
     chr->filename = g_strdup("");
     chr->main_thread = g_thread_self();
-    chr->in_fd = chr->out_fd = -1;
+    chr->in_fd = chr->out_fd = chr->passed_fd = -1;
     chr->work_at_us = G_MAXINT64;
     chr->out_size = CHARDEV_OUT_BYTES;
     chr->out = g_malloc(chr->out_size);
@@ -527,6 +544,7 @@ void chardev_free(struct chardev *chr)
         return;
     chr->fe = NULL;
     last_chance(chr);
+    chardev_drop_fd(chr);
     unwatch(&chr->in_watch);
     unwatch(&chr->out_watch);
     g_source_destroy(chr->work);

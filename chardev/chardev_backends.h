@@ -60,6 +60,13 @@ void chardev_free(struct chardev *chr);
 /* Sends the peer away (CLOSED is told); a listening back end waits for the next. */
 void chardev_disconnect(struct chardev *chr);
 
+/*
+ * A unix socket's peer may pass a descriptor with its bytes (SCM_RIGHTS). The newest is kept until it is taken (then it
+ * is the caller's; -1: there is none), dropped, or replaced; of several in one message the first is kept.
+ */
+int chardev_take_fd(struct chardev *chr);
+void chardev_drop_fd(struct chardev *chr);
+
 /* What Ctrl-A x on a terminal does; without a hook it raises SIGTERM. */
 void chardev_set_quit_hook(void (*fn)(void *opaque), void *opaque);
 /* Where notices go (one line, no newline); without a hook to stderr. */

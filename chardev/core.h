@@ -27,6 +27,8 @@ struct chardev_ops {
     size_t (*forward)(struct chardev *chr, const void *buf, size_t len);
     /* Takes out of fresh input what is not for the front end; returns what is left. Main loop. */
     size_t (*filter)(struct chardev *chr, uint8_t *buf, size_t len);
+    /* Instead of read(2) from in_fd. */
+    ssize_t (*read)(struct chardev *chr, uint8_t *buf, size_t len);
     /* Input ended. True: output goes on all the same. */
     bool (*input_ended)(struct chardev *chr);
     /* The peer is gone, CLOSED has been told: close, and wait for the next if there can be one. */
@@ -52,6 +54,8 @@ struct chardev {
     bool announce; /* OPENED is due */
     uint8_t in[CHARDEV_IN_BYTES];
     size_t in_used;
+
+    int passed_fd; /* that came with the newest input and nobody has taken; -1: none */
 
     bool in_stalled; /* atomic: input waits for chardev_accept_input() */
 

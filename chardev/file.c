@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "chardev/core.h"
+#include "host/fdset.h"
 
 #define DEFAULT_LIMIT_BYTES (1ull << 30)
 
@@ -63,7 +64,7 @@ struct chardev *chardev_file_open(const char *label, GHashTable *opts, GError **
     const char *path = chardev_opt(opts, "path"), *limit = chardev_opt(opts, "limit");
     int how = chardev_opt_bool(opts, "append", false) ? O_APPEND : O_TRUNC;
     /* Non-blocking for the sake of a FIFO or a terminal by that name. */
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | how, 0666);
+    int fd = host_open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | how, 0666);
     struct file *f;
 
     if (fd < 0)

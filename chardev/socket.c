@@ -25,6 +25,7 @@
 #include "chardev/telnet.h"
 
 #define MAX_ADDRESSES 8
+#define MAX_PASSED_FDS 16
 
 enum sock_state { SOCK_CLOSED, SOCK_LISTENING, SOCK_CONNECTING, SOCK_PAUSING, SOCK_CONNECTED };
 
@@ -183,10 +184,52 @@ static size_t sock_filter(struct chardev *chr, uint8_t *buf, size_t len)
     return len;
 }
 
+/* Keeps the first descriptor of a message; a peer that sends more gets the others closed. */
+static void keep_fds(struct chardev *chr, struct msghdr *msg)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        size_t count = c->cmsg_len < CMSG_LEN(0) ? 0 : (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        chardev_drop_fd(chr);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+            if (i)
+                close(fd);
+            else
+                chr->passed_fd = fd;
+        }
+    }
+}
+
+static ssize_t sock_read(struct chardev *chr, uint8_t *buf, size_t len)
+{
+    struct sock *s = (struct sock *)chr;
+    union {
+        char room[CMSG_SPACE(sizeof(int) * MAX_PASSED_FDS)];
+        struct cmsghdr align;
+    } control;
+    struct iovec iov = {buf, len};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room,
+                         .msg_controllen = sizeof(control.room)};
+    ssize_t n;
+
+    if (!is_unix(s))
+        return read(s->fd, buf, len);
+    n = recvmsg(s->fd, &msg, MSG_CMSG_CLOEXEC);
+    if (n >= 0)
+        keep_fds(chr, &msg);
+    return n;
+}
+
 static void sock_hangup(struct chardev *chr)
 {
     struct sock *s = (struct sock *)chr;
 
+    chardev_drop_fd(chr);
     close(s->fd);
     s->fd = -1;
     set_state(s, s->server ? SOCK_LISTENING : s->reconnect_s ? SOCK_PAUSING : SOCK_CLOSED);
@@ -436,7 +479,7 @@ static void sock_free(struct chardev *chr)
 }
 
 static const struct chardev_ops sock_ops = {
-    .filter = sock_filter, .hangup = sock_hangup, .free = sock_free};
+    .read = sock_read, .filter = sock_filter, .hangup = sock_hangup, .free = sock_free};
 
 struct chardev *chardev_socket_open(const char *label, GHashTable *opts, GError **error)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the options about the machine itself do: machine, CPU, memory, boot, clock, process. */
+#include <errno.h>
 #include <string.h>
 
 #include "dm/options.h"
+#include "host/fdset.h"
 
 #define MIB (1024 * 1024ull)
 #define MIN_RAM_BYTES MIB
@@ -382,6 +384,18 @@ bool apply_msg(struct parser *p, const struct option_use *use, GError **error)
 {
     (void)error;
     p->config->msg_timestamp = opts_bool(use->opts, "timestamp", p->config->msg_timestamp);
+    return true;
+}
+
+bool apply_add_fd(struct parser *p, const struct option_use *use, GError **error)
+{
+    const char *set = opts_get(use->opts, "set"), *fd = opts_get(use->opts, "fd");
+
+    (void)p;
+    if (!set || !fd)
+        return opt_error(error, "%s: set= and fd= are needed", use->what);
+    if (fdset_add(atoi(set), atoi(fd), opts_get(use->opts, "opaque")) < 0)
+        return opt_error(error, "%s fd=%s: %s", use->what, fd, g_strerror(errno));
     return true;
 }
 

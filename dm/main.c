@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "dm/fds.h"
 #include "dm/config.h"
 #include "dm/console.h"
 #include "dm/daemon.h"
@@ -110,6 +111,7 @@ int main(int argc, char **argv)
     if (config.process_name)
         prctl(PR_SET_NAME, config.process_name);
     code = run(&config);
+    fds_close_all();
     config_clear(&config);
     return code;
 }

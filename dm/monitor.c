@@ -262,6 +262,11 @@ static void cancel_later(struct monitor *mon)
     later_free(later);
 }
 
+int monitor_take_fd(void)
+{
+    return serving ? chardev_take_fd(serving->chr) : -1;
+}
+
 static void serve(struct monitor *mon, const char *text, size_t len)
 {
     g_autoptr(GError) error = NULL;
@@ -279,6 +284,7 @@ static void serve(struct monitor *mon, const char *text, size_t len)
         result = run(mon, name, arguments, &error);
         serving = NULL;
     }
+    chardev_drop_fd(mon->chr); /* what a failed command leaves open keeps its peer waiting */
     if (!error && !mon->later) {
         send_result(mon, result, id);
         return;

@@ -20,6 +20,9 @@ void monitor_free(struct monitor *mon);
  */
 void monitor_event(struct vm *vm, const char *name, JsonNode *data);
 
+/* Inside a command's run(): the descriptor that came with it, the caller's from now on; -1: none. */
+int monitor_take_fd(void);
+
 /* The value of query-version, also in the greeting. */
 JsonNode *monitor_version(void);
 

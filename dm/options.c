@@ -167,6 +167,13 @@ static const struct opt_desc msg_subs[] = {
     OPT_END,
 };
 
+static const struct opt_desc add_fd_subs[] = {
+    {.name = "set", .type = OPT_NUMBER, .min = 0, .max = INT32_MAX, .help = "number of the set"},
+    {.name = "fd", .type = OPT_NUMBER, .min = 3, .max = INT32_MAX, .help = "the open descriptor"},
+    {.name = "opaque", .type = OPT_STRING, .max = 255, .help = "text for query-fdsets"},
+    OPT_END,
+};
+
 static const struct opt_desc overcommit_subs[] = {
     {.name = "mem-lock", .type = OPT_ENUM, .values = "off", .help = "memory is not locked"},
     {.name = "cpu-pm", .type = OPT_ENUM, .values = "off", .help = "idle CPUs are the host's"},
@@ -321,6 +328,9 @@ static const struct option_spec specs[] = {
     {"msg", SECTION_PROCESS, ARG_LIST, "timestamp=on|off", "form of messages", NULL, msg_subs,
      "msg",
      apply_msg, NULL},
+    {"add-fd", SECTION_PROCESS, ARG_LIST, "set=SET,fd=FD[,opaque=TEXT]",
+     "puts an inherited descriptor into a set; its name is /dev/fdset/SET", NULL, add_fd_subs, "add-fd", apply_add_fd,
+     NULL},
     {"no-user-config", SECTION_PROCESS, ARG_NONE, NULL, "no configuration file is read anyway",
      NULL,
      NULL, NULL, apply_flag, NULL},
@@ -391,7 +401,6 @@ static const struct {
     {"soundhw", true, "not supported: there is no sound; use -audio none"},
     {"audio-help", false, "not supported: there is no sound; use -audio none"},
     {"k", true, "not supported: keyboard layouts come with VNC; leave it out"},
-    {"add-fd", true, "not supported yet: give a path, or fd= to -chardev socket"},
     {"incoming", true, "not supported yet: VMs cannot be moved"},
     {"only-migratable", false, "not supported yet: VMs cannot be moved"},
     {"loadvm", true, "not supported yet: states cannot be loaded"},

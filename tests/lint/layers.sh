@@ -55,7 +55,7 @@ check_includes()
 
 check_back_ends()
 {
-    sources "$1" block chardev ui net | while read -r f; do
+    sources "$1" host block chardev ui net | while read -r f; do
         grep -n '#include "\(dm\|hw\)/' "$f" | sed "s|^|back end: ${f#"$1"/}:|"
     done
 }
@@ -81,7 +81,7 @@ check_streams()
 check_spdx()
 {
     {
-        sources "$1" ioreq hw block chardev ui dm ctl net tests bench
+        sources "$1" ioreq hw host block chardev ui dm ctl net tests bench
         [ ! -d "$1/tests" ] || find "$1/tests" -name '*.sh' -o -name '*.py' -o -name '*.S' | sort
     } | while read -r f; do
         head -n 3 "$f" | grep -q 'SPDX-License-Identifier: GPL-2.0-or-later' ||
@@ -182,4 +182,4 @@ if [ -n "$found" ]; then
     echo "$(echo "$found" | wc -l) faults"
     exit 1
 fi
-echo "$(sources . ioreq hw block chardev ui dm ctl net tests bench | wc -l) files checked"
+echo "$(sources . ioreq hw host block chardev ui dm ctl net tests bench | wc -l) files checked"

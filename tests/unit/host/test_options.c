@@ -626,7 +626,7 @@ static void refused_by_name(void **state)
 {
     static const char *const names[] = {
         "pflash", "curses", "spice", "usb", "usbdevice", "smbios", "no-acpi",
-        "k", "add-fd", "incoming", "loadvm", "numa", "fw_cfg", "tpmdev", "fsdev",
+        "k", "incoming", "loadvm", "numa", "fw_cfg", "tpmdev", "fsdev",
         "virtfs", "iscsi", "watchdog-action", "icount", "gdb", "s", "d", "D", "trace", "L",
         "readconfig", "compat", "runas", "chroot", "set", "g", "sd", "seed", "plugin", "acpitable",
         "option-rom", "xen-domid", "preconfig", "full-screen", "only-migratable", "soundhw",
