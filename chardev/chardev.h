@@ -18,6 +18,7 @@ enum chardev_event {
     CHARDEV_OPENED, /* a peer is there */
     CHARDEV_CLOSED, /* it went away, or (while chardev_connected() says yes) its input ended */
     CHARDEV_BREAK,  /* it sent a break */
+    CHARDEV_FOCUSED, /* a multiplexer's front: what is typed comes here from now on */
 };
 
 struct chardev_fe_ops {

@@ -84,6 +84,7 @@ size_t chardev_queued(struct chardev *chr);
 /* Takes over the back end. Ctrl-A x quits, h helps, b sends a break, Ctrl-A sends itself. */
 struct chardev *chardev_mux_new(struct chardev *backend);
 bool chardev_is_mux(const struct chardev *chr);
+bool chardev_is_mux_front(const struct chardev *chr);
 /* A new front; the first has the input. Belongs to the mux. NULL when there are 4 already. */
 struct chardev *chardev_mux_add_front(struct chardev *mux, const char *label);
 

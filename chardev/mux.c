@@ -87,6 +87,7 @@ static void next_focus(struct mux *m)
     m->focus = (m->focus + 1) % m->count;
     text = g_strdup_printf("\r\n[input: %s]\r\n", focused(m)->label);
     chardev_write(m->backend, text, strlen(text));
+    chardev_tell(focused(m), CHARDEV_FOCUSED);
 }
 
 static void command_key(struct mux *m, uint8_t key)
@@ -181,6 +182,11 @@ struct chardev *chardev_mux_new(struct chardev *backend)
 bool chardev_is_mux(const struct chardev *chr)
 {
     return chr->ops == &mux_ops;
+}
+
+bool chardev_is_mux_front(const struct chardev *chr)
+{
+    return chr->ops == &front_ops;
 }
 
 struct chardev *chardev_mux_add_front(struct chardev *mux, const char *label)

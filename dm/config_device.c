@@ -251,6 +251,14 @@ static bool legacy_chardev(struct parser *p, const char *what, const char *word,
 
 /* ---- ports and monitors ---- */
 
+static void add_monitor(struct parser *p, char *chardev, bool control, bool pretty)
+{
+    struct monitor_config *m = g_new0(struct monitor_config, 1);
+
+    *m = (struct monitor_config){chardev, control, pretty};
+    g_ptr_array_add(p->config->monitors, m);
+}
+
 bool apply_serial(struct parser *p, const struct option_use *use, GError **error)
 {
     GPtrArray *serials = p->config->serials;
@@ -265,6 +273,8 @@ bool apply_serial(struct parser *p, const struct option_use *use, GError **error
         return false;
     }
     g_ptr_array_add(serials, used);
+    if (g_str_has_prefix(use->arg, "mon:"))
+        add_monitor(p, g_strdup(used), false, false);
     return true;
 }
 
@@ -283,27 +293,14 @@ bool apply_parallel(struct parser *p, const struct option_use *use, GError **err
     return only_none(use, "none|null", ": there is no parallel port; only none", error);
 }
 
-bool apply_monitor(struct parser *p, const struct option_use *use, GError **error)
-{
-    (void)p;
-    return only_none(use, "none|null", ": there is no human monitor; use -qmp", error);
-}
-
 bool apply_vnc(struct parser *p, const struct option_use *use, GError **error)
 {
     (void)p;
     return only_none(use, "none", " yet (VNC comes later); use -display none, or text", error);
 }
 
-static void add_monitor(struct parser *p, char *chardev, bool pretty)
-{
-    struct monitor_config *m = g_new0(struct monitor_config, 1);
-
-    *m = (struct monitor_config){chardev, true, pretty};
-    g_ptr_array_add(p->config->monitors, m);
-}
-
-static bool add_qmp(struct parser *p, const struct option_use *use, bool pretty, GError **error)
+static bool add_legacy_monitor(struct parser *p, const struct option_use *use, bool control, bool pretty,
+                               GError **error)
 {
     g_autofree char *id = g_strdup_printf("compat_monitor%u", p->monitors++);
     char *used = NULL;
@@ -314,18 +311,24 @@ static bool add_qmp(struct parser *p, const struct option_use *use, bool pretty,
         g_free(used);
         return false;
     }
-    add_monitor(p, used, pretty);
+    add_monitor(p, used, control, pretty);
     return true;
 }
 
 bool apply_qmp(struct parser *p, const struct option_use *use, GError **error)
 {
-    return add_qmp(p, use, false, error);
+    return add_legacy_monitor(p, use, true, false, error);
 }
 
 bool apply_qmp_pretty(struct parser *p, const struct option_use *use, GError **error)
 {
-    return add_qmp(p, use, true, error);
+    return add_legacy_monitor(p, use, true, true, error);
+}
+
+bool apply_monitor(struct parser *p, const struct option_use *use, GError **error)
+{
+    p->monitor_given = true;
+    return add_legacy_monitor(p, use, false, false, error);
 }
 
 bool apply_mon(struct parser *p, const struct option_use *use, GError **error)
@@ -334,10 +337,7 @@ bool apply_mon(struct parser *p, const struct option_use *use, GError **error)
 
     if (!chardev)
         return opt_error(error, "%s: chardev= is missing", use->what);
-    if (!mode)
-        return opt_error(error, "%s chardev=%s: there is no human monitor; give mode=control",
-                         use->what, chardev);
-    add_monitor(p, g_strdup(chardev), opts_bool(use->opts, "pretty", false));
+    add_monitor(p, g_strdup(chardev), mode && !strcmp(mode, "control"), opts_bool(use->opts, "pretty", false));
     return opt_check_id(use->what, opts_get(use->opts, "id"), error);
 }
 
@@ -428,7 +428,7 @@ static bool use_chardev(struct parser *p, const char *what, const char *id, GErr
 
     if (!c)
         return opt_error(error, "%s: no -chardev has the id '%s'", what, id);
-    if (c->used)
+    if (c->used && !g_str_has_prefix(c->backend, "mux-"))
         return opt_error(error, "%s: -chardev '%s' is in use", what, id);
     c->used = true;
     return true;
@@ -458,6 +458,8 @@ static bool add_default_serial(struct parser *p, GError **error)
     if (c->nographic && c->daemonize)
         return opt_error(error, "-nographic: it cannot be had with -daemonize; use -display none");
     g_ptr_array_add(c->serials, g_strdup("serial0"));
+    if (c->nographic && !p->monitor_given)
+        add_monitor(p, g_strdup("serial0"), false, false);
     return add_chardev(p, "-serial", g_strdup("serial0"), g_strdup(backend),
                        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free), error);
 }

@@ -239,21 +239,43 @@ void cpu_state_restore(const struct cpu_state *s, int vcpu_fd, bool boot_process
 
 /* ---- reports ---- */
 
-static void report_registers(int vcpu_fd, unsigned index)
+static void add_segment(GString *out, const char *name, const struct kvm_segment *s)
 {
+    g_string_append_printf(out, "%-3s %04x %016llx %08x\n", name, s->selector, s->base, s->limit);
+}
+
+char *cpu_registers_text(int vcpu_fd)
+{
+    GString *out = g_string_new(NULL);
     struct kvm_regs r;
     struct kvm_sregs s;
 
     if (ioctl(vcpu_fd, KVM_GET_REGS, &r) < 0 || ioctl(vcpu_fd, KVM_GET_SREGS, &s) < 0)
-        return;
-    log_error("vCPU %u: rip %llx rflags %llx cs %x:%llx ss %x:%llx ds %x:%llx cr0 %llx cr2 %llx "
-              "cr3 %llx cr4 %llx efer %llx",
-              index, r.rip, r.rflags, s.cs.selector, s.cs.base, s.ss.selector, s.ss.base,
-              s.ds.selector, s.ds.base, s.cr0, s.cr2, s.cr3, s.cr4, s.efer);
-    log_error("vCPU %u: rax %llx rbx %llx rcx %llx rdx %llx rsi %llx rdi %llx rsp %llx rbp %llx "
-              "r8 %llx r9 %llx r10 %llx r11 %llx r12 %llx r13 %llx r14 %llx r15 %llx",
-              index, r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rsp, r.rbp, r.r8, r.r9, r.r10,
-              r.r11, r.r12, r.r13, r.r14, r.r15);
+        return g_string_free(out, FALSE);
+    g_string_append_printf(out, "rax %016llx rbx %016llx rcx %016llx rdx %016llx\n", r.rax, r.rbx, r.rcx, r.rdx);
+    g_string_append_printf(out, "rsi %016llx rdi %016llx rbp %016llx rsp %016llx\n", r.rsi, r.rdi, r.rbp, r.rsp);
+    g_string_append_printf(out, "r8  %016llx r9  %016llx r10 %016llx r11 %016llx\n", r.r8, r.r9, r.r10, r.r11);
+    g_string_append_printf(out, "r12 %016llx r13 %016llx r14 %016llx r15 %016llx\n", r.r12, r.r13, r.r14, r.r15);
+    g_string_append_printf(out, "rip %016llx rflags %llx\n", r.rip, r.rflags);
+    add_segment(out, "cs", &s.cs);
+    add_segment(out, "ss", &s.ss);
+    add_segment(out, "ds", &s.ds);
+    add_segment(out, "es", &s.es);
+    add_segment(out, "fs", &s.fs);
+    add_segment(out, "gs", &s.gs);
+    g_string_append_printf(out, "gdt      %016llx %08x\nidt      %016llx %08x\n", s.gdt.base, s.gdt.limit, s.idt.base,
+                           s.idt.limit);
+    g_string_append_printf(out, "cr0 %llx cr2 %llx cr3 %llx cr4 %llx efer %llx\n", s.cr0, s.cr2, s.cr3, s.cr4, s.efer);
+    return g_string_free(out, FALSE);
+}
+
+static void report_registers(int vcpu_fd, unsigned index)
+{
+    g_autofree char *text = cpu_registers_text(vcpu_fd);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+    for (char **line = lines; *line && **line; line++)
+        log_error("vCPU %u: %s", index, *line);
 }
 
 static void report_instruction(const struct kvm_run *run, unsigned index)

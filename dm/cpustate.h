@@ -29,6 +29,9 @@ void cpu_state_free(struct cpu_state *state);
 /* Puts them back; the boot processor is made runnable, others wait for INIT and SIPI. */
 void cpu_state_restore(const struct cpu_state *state, int vcpu_fd, bool boot_processor);
 
+/* The main registers as lines of text; g_free. */
+char *cpu_registers_text(int vcpu_fd);
+
 /* Writes to stderr why vCPU `index` cannot go on: the exit, registers, instruction bytes. */
 void cpu_report(int vcpu_fd, const struct kvm_run *run, unsigned index, const char *what);
 

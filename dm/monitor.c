@@ -349,7 +349,7 @@ static void event(void *opaque, enum chardev_event what)
 {
     struct monitor *mon = opaque;
 
-    if (what == CHARDEV_BREAK)
+    if (what == CHARDEV_BREAK || what == CHARDEV_FOCUSED)
         return;
     mon->negotiated = false;
     mon->dead = what == CHARDEV_CLOSED;

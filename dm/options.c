@@ -154,7 +154,8 @@ static const struct opt_desc drive_subs[] = {
 
 static const struct opt_desc mon_subs[] = {
     {.name = "chardev", .type = OPT_STRING, .help = "id of the -chardev"},
-    {.name = "mode", .type = OPT_ENUM, .values = "control", .help = "QMP"},
+    {.name = "mode", .type = OPT_ENUM, .values = "readline|control",
+     .help = "control: QMP; readline: the human monitor", .fallback = "readline"},
     {.name = "pretty", .type = OPT_BOOL, .help = "indent the answers", .fallback = "off"},
     {.name = "id", .type = OPT_STRING, .help = "its name"},
     OPT_END,
@@ -288,9 +289,9 @@ static const struct option_spec specs[] = {
      apply_qmp, NULL},
     {"qmp-pretty", SECTION_CHAR, ARG_WORD, "WORD", "the same, answers indented", NULL, NULL, NULL,
      apply_qmp_pretty, NULL},
-    {"mon", SECTION_CHAR, ARG_LIST, "[chardev=]ID,mode=control[,NAME=VALUE...]",
-     "QMP monitor on a -chardev", "chardev", mon_subs, "mon", apply_mon, NULL},
-    {"monitor", SECTION_CHAR, ARG_WORD, "none|null", "there is no human monitor; see -qmp", NULL,
+    {"mon", SECTION_CHAR, ARG_LIST, "[chardev=]ID[,mode=control][,NAME=VALUE...]",
+     "a monitor on a -chardev", "chardev", mon_subs, "mon", apply_mon, NULL},
+    {"monitor", SECTION_CHAR, ARG_WORD, "WORD", "human monitor; the words of -serial. Its help command lists what it knows", NULL,
      NULL,
      NULL, apply_monitor, NULL},
     {"debugcon", SECTION_CHAR, ARG_WORD, "WORD", "where text written to port 0xe9 goes", NULL, NULL,

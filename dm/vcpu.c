@@ -354,16 +354,33 @@ void vcpus_reset(struct vcpu_group *g)
         cpu_state_restore(g->cpus[i].power_on, g->cpus[i].fd, i == 0);
 }
 
-/* KVM takes it only while the vCPU is not in KVM_RUN. */
-void vcpus_nmi(struct vcpu_group *g)
+/* For what KVM does only to a vCPU that is not in KVM_RUN. Returns whether they were paused before. */
+static bool pause_for_a_moment(struct vcpu_group *g)
 {
     bool held = __atomic_load_n(&g->hold, __ATOMIC_ACQUIRE);
 
     vcpus_pause(g);
+    return held;
+}
+
+void vcpus_nmi(struct vcpu_group *g)
+{
+    bool held = pause_for_a_moment(g);
+
     for (unsigned i = 0; i < g->count; i++)
         ioctl(g->cpus[i].fd, KVM_NMI);
     if (!held)
         vcpus_resume(g);
+}
+
+char *vcpu_registers(struct vcpu_group *g, unsigned cpu)
+{
+    bool held = pause_for_a_moment(g);
+    char *text = cpu_registers_text(g->cpus[cpu].fd);
+
+    if (!held)
+        vcpus_resume(g);
+    return text;
 }
 
 unsigned vcpus_count(const struct vcpu_group *g)

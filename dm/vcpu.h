@@ -47,6 +47,8 @@ void vcpus_reset(struct vcpu_group *group);  /* paused: all registers as after p
 void vcpus_hold(struct vcpu_group *group);
 
 void vcpus_nmi(struct vcpu_group *group);    /* a non-maskable interrupt to each; running or paused */
+/* The registers as lines of text (g_free); of a running one, as they are at this moment. */
+char *vcpu_registers(struct vcpu_group *group, unsigned cpu);
 unsigned vcpus_count(const struct vcpu_group *group);
 int vcpu_thread_id(struct vcpu_group *group, unsigned cpu); /* as gettid(); waits until it has one */
 

@@ -11,6 +11,7 @@
 #include "block/node.h"
 #include "block/open.h"
 #include "dm/backends.h"
+#include "dm/hmp_monitor.h"
 #include "dm/irq.h"
 #include "dm/json.h"
 #include "dm/kvm.h"
@@ -52,7 +53,7 @@ struct vm {
     struct qtest *qtest;
     struct irq_fabric *irq;
     struct machine *machine;
-    GPtrArray *monitors;
+    GPtrArray *monitors, *human_monitors;
     GMainLoop *loop;
     int exit_code;
     bool quitting;
@@ -231,7 +232,7 @@ static void internal_error(struct vm *vm)
 {
     vm_stop(vm, RUN_INTERNAL_ERROR);
     /* Nobody who could look or reset: do not stand there for ever. */
-    if (!vm->monitors->len && !vm->config->no_shutdown)
+    if (!vm->monitors->len && !vm->human_monitors->len && !vm->config->no_shutdown)
         vm_quit(vm, EXIT_INTERNAL_ERROR, "host-error");
 }
 
@@ -338,6 +339,11 @@ struct display_source *vm_display(struct vm *vm)
 struct machine *vm_machine(struct vm *vm)
 {
     return vm->machine;
+}
+
+struct irq_fabric *vm_irq(struct vm *vm)
+{
+    return vm->irq;
 }
 
 bool vm_uses_kvm(const struct vm *vm)
@@ -526,7 +532,10 @@ static bool build_monitors(struct vm *vm, GError **error)
                         m->chardev);
             return false;
         }
-        g_ptr_array_add(vm->monitors, monitor_new(vm, chr, m->pretty));
+        if (m->control)
+            g_ptr_array_add(vm->monitors, monitor_new(vm, chr, m->pretty));
+        else
+            g_ptr_array_add(vm->human_monitors, hmp_monitor_new(vm, chr));
     }
     return true;
 }
@@ -541,6 +550,7 @@ struct vm *vm_new(const struct vm_config *config, GError **error)
     vm->state = RUN_PRELAUNCH;
     vm->loop = g_main_loop_new(NULL, FALSE);
     vm->monitors = g_ptr_array_new_with_free_func((GDestroyNotify)monitor_free);
+    vm->human_monitors = g_ptr_array_new_with_free_func((GDestroyNotify)hmp_monitor_free);
     vm->backends = backends_open(config, error);
     if (!vm->backends || !choose_accel(vm, bare, error) || !build_world(vm, error))
         goto fail;
@@ -565,6 +575,7 @@ void vm_free(struct vm *vm)
         vcpus_free(vm->vcpus);
     vm->vcpus = NULL;
     g_ptr_array_free(vm->monitors, TRUE);
+    g_ptr_array_free(vm->human_monitors, TRUE);
     qmp_input_close(vm);
     qtest_free(vm->qtest);
     vm->qtest = NULL;

@@ -7,6 +7,7 @@
 
 struct backends;
 struct dev_env;
+struct irq_fabric;
 struct machine;
 struct vcpu_group;
 
@@ -20,6 +21,7 @@ struct machine *vm_machine(struct vm *vm);       /* NULL: -machine none */
 bool vm_uses_kvm(const struct vm *vm);           /* else a qtest client is the processor */
 const struct dev_env *vm_env(struct vm *vm);
 struct vcpu_group *vm_vcpus(struct vm *vm);      /* NULL: none */
+struct irq_fabric *vm_irq(struct vm *vm);
 struct backends *vm_backends(struct vm *vm);
 
 #endif

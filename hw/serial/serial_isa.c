@@ -102,7 +102,7 @@ static void event(void *opaque, enum chardev_event what)
 
     if (what == CHARDEV_BREAK)
         step(s, UART_BREAK);
-    else
+    else if (what != CHARDEV_FOCUSED)
         step(s, chardev_connected(s->cfg.chr) ? UART_PEER_OPEN : UART_PEER_CLOSED);
 }
 

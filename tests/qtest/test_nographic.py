@@ -30,7 +30,7 @@ class Typed(kvmdm.Machine):
         return got
 
 
-def run(*options):
+def run(*options, human=True):
     with Typed(*options, qmp=False) as m:
         m.outb(UART + 2, 0x01)
         m.process.stdin.write(TEXT)
@@ -46,10 +46,24 @@ def run(*options):
         m.process.stdin.flush()
         got = m.received(3)
         assert got == b"\x01ok", "%s: after the escape key: %r" % (options, got)
+        if human:
+            m.process.stdin.write(b"\x01cinfo status\r")
+            m.process.stdin.flush()
+            got = b""
+            while b"VM status: running" not in got:
+                more = m.process.stdout.read(1)
+                assert more, got
+                got += more
+            assert b"(qemu) info status" in got and b"[input: " in got, got
+            m.process.stdin.write(b"\x01cxyz")  # back to the guest
+            m.process.stdin.flush()
+            got = m.received(4)
+            assert got == b"\x00xyz", got  # the break of before, then what was typed
     print("ok:", *options)
 
 
 run("-nographic")
 run("-display", "none", "-serial", "mon:stdio")
-run("-display", "none", "-chardev", "stdio,mux=on,id=c", "-serial", "chardev:c")
-print("-nographic, mon:stdio and mux=on: serial input and output")
+run("-display", "none", "-chardev", "stdio,mux=on,id=c", "-serial", "chardev:c", human=False)
+run("-display", "none", "-chardev", "stdio,mux=on,id=c", "-serial", "chardev:c", "-mon", "chardev=c,mode=readline")
+print("-nographic, mon:stdio and mux=on: serial input and output, the human monitor")

@@ -119,6 +119,12 @@ struct backends *vm_backends(struct vm *v)
     return NULL;
 }
 
+struct irq_fabric *vm_irq(struct vm *v)
+{
+    (void)v;
+    return NULL;
+}
+
 bool vm_uses_kvm(const struct vm *v)
 {
     (void)v;

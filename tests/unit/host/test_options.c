@@ -499,9 +499,20 @@ static void ports(void **state)
     finish();
     refuse("-serial null -serial null -serial null -serial null -serial null", "-serial");
     refuse("-serial foo:x", "-serial foo:x");
-    refuse("-monitor stdio", "-monitor stdio|-qmp");
+    accept("-monitor stdio -display none");
+    assert_int_equal(c.monitors->len, 1);
+    assert_false(((struct monitor_config *)g_ptr_array_index(c.monitors, 0))->control);
+    finish();
+    accept("-serial mon:stdio -display none"); /* one multiplexer, the port and a human monitor on it */
+    assert_int_equal(c.monitors->len, 1);
+    assert_string_equal(((struct monitor_config *)g_ptr_array_index(c.monitors, 0))->chardev, "serial0");
+    finish();
+    accept("-nographic -monitor none");
+    assert_int_equal(c.monitors->len, 0);
+    finish();
+    refuse("-serial stdio -monitor stdio", "stdio|serial0|compat_monitor0");
     refuse("-parallel stdio", "-parallel stdio");
-    refuse("-mon chardev=x", "-mon|mode=control");
+    refuse("-mon chardev=x", "-mon|x");
     refuse("-mon x,mode=control", "-mon|'x'");
     refuse("-mon x,mode=readline", "-mon mode=readline|control");
     refuse("-chardev foo,id=x", "-chardev foo|-chardev help");
