@@ -514,7 +514,7 @@ static void ports(void **state)
     refuse("-parallel stdio", "-parallel stdio");
     refuse("-mon chardev=x", "-mon|x");
     refuse("-mon x,mode=control", "-mon|'x'");
-    refuse("-mon x,mode=readline", "-mon mode=readline|control");
+    refuse("-mon x,mode=web", "-mon mode=web|readline, control");
     refuse("-chardev foo,id=x", "-chardev foo|-chardev help");
     refuse("-chardev null", "-chardev null|id=");
     refuse("-chardev null,id=a -chardev null,id=a", "id=a|taken");
