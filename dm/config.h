@@ -100,6 +100,7 @@ struct vm_config {
     bool start_stopped; /* -S */
     bool no_reboot, no_shutdown, no_fd_bootchk;
     bool daemonize;
+    bool explain, explain_json; /* say what would run, and end */
     char *pidfile;
     bool rtc_localtime;
     int64_t rtc_start_s; /* -rtc base=DATE as seconds since 1970; -1: now */

@@ -387,6 +387,15 @@ bool apply_msg(struct parser *p, const struct option_use *use, GError **error)
     return true;
 }
 
+bool apply_explain(struct parser *p, const struct option_use *use, GError **error)
+{
+    if (!opt_word_among("text|json", use->arg))
+        return opt_error(error, "%s %s: text or json", use->what, use->arg);
+    p->config->explain = true;
+    p->config->explain_json = !strcmp(use->arg, "json");
+    return true;
+}
+
 bool apply_add_fd(struct parser *p, const struct option_use *use, GError **error)
 {
     const char *set = opts_get(use->opts, "set"), *fd = opts_get(use->opts, "fd");

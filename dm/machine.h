@@ -14,6 +14,7 @@
 #include "hw/env.h"
 
 struct backends;
+struct block;
 struct device;
 struct display_source;
 struct irq_fabric;
@@ -49,6 +50,18 @@ void machine_mouse(struct machine *machine, int dx, int dy, int dz, unsigned but
 
 void machine_foreach_device(struct machine *machine,
                             void (*fn)(void *opaque, struct device *dev), void *opaque);
+/* A drive at its place on an IDE bus. */
+struct machine_disk {
+    const char *bus; /* "ide.0" */
+    unsigned unit;
+    bool cd;
+    struct block *block;
+    uint32_t cyls, heads, secs; /* disks: of IDENTIFY DEVICE */
+    int bootindex;              /* -1: none */
+};
+void machine_foreach_disk(const struct machine *machine, void (*fn)(void *opaque, const struct machine_disk *disk),
+                          void *opaque);
+
 /* The ISA interrupt lines that a device drives, a bit each. */
 uint32_t machine_device_irqs(const struct machine *machine, const struct device *dev);
 /* A property of a -device as it holds: by -device, else by -global; NULL: neither says. */

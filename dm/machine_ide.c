@@ -377,3 +377,20 @@ bool machine_describe_disks(struct machine *m, GError **error)
     }
     return true;
 }
+
+void machine_foreach_disk(const struct machine *m, void (*fn)(void *opaque, const struct machine_disk *disk), void *opaque)
+{
+    for (guint i = 0; i < m->ide->len; i++) {
+        const struct ide_controller *c = g_ptr_array_index(m->ide, i);
+
+        for (unsigned n = 0; n < 2 * c->bus_count; n++) {
+            const struct ide_bus *bus = &c->bus[n / 2];
+            const struct ide_drive_config *drive = &bus->drive[n % 2];
+            struct machine_disk d = {bus->name, n % 2, drive->cd, drive->blk, drive->cyls, drive->heads, drive->secs,
+                                     bus->bootindex[n % 2]};
+
+            if (bus->taken[n % 2])
+                fn(opaque, &d);
+        }
+    }
+}

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "dm/explain.h"
 #include "dm/fds.h"
 #include "dm/config.h"
 #include "dm/console.h"
@@ -92,6 +93,13 @@ static int run(struct vm_config *config)
     return code;
 }
 
+static int run_explain(struct vm_config *config)
+{
+    GError *error = NULL;
+
+    return explain(config, &error) ? EXIT_OK : fail(error);
+}
+
 int main(int argc, char **argv)
 {
     struct vm_config config = {0};
@@ -110,7 +118,7 @@ int main(int argc, char **argv)
     log_take_glib();
     if (config.process_name)
         prctl(PR_SET_NAME, config.process_name);
-    code = run(&config);
+    code = config.explain ? run_explain(&config) : run(&config);
     fds_close_all();
     config_clear(&config);
     return code;

@@ -84,6 +84,11 @@ static uint8_t *map_pages(uint64_t size)
     return p == MAP_FAILED ? NULL : p;
 }
 
+uint64_t memory_low_of(uint64_t ram_bytes)
+{
+    return ram_bytes < LOW_LIMIT ? ram_bytes : LOW_SPLIT;
+}
+
 struct memory *memory_new(uint64_t ram_bytes, const struct ram_source *source, GError **error)
 {
     struct memory *mem = g_new0(struct memory, 1);
@@ -99,7 +104,7 @@ struct memory *memory_new(uint64_t ram_bytes, const struct ram_source *source, G
     madvise(mem->ram, ram_bytes, MADV_HUGEPAGE);
     madvise(mem->ram, ram_bytes, MADV_DONTDUMP);
     mem->ram_bytes = ram_bytes;
-    mem->low_bytes = ram_bytes < LOW_LIMIT ? ram_bytes : LOW_SPLIT;
+    mem->low_bytes = memory_low_of(ram_bytes);
     mem->lock = iolock_new();
     return mem;
 }

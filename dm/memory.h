@@ -65,6 +65,7 @@ void memory_set_listener(struct memory *mem, const struct memory_listener *liste
 
 void memory_set_pam(struct memory *mem, unsigned segment, bool readable, bool writable);
 
+uint64_t memory_low_of(uint64_t ram_bytes); /* how much of so much RAM is below 4 GiB */
 uint64_t memory_low_bytes(const struct memory *mem);  /* RAM below 4 GiB */
 uint64_t memory_high_bytes(const struct memory *mem); /* RAM from 4 GiB up */
 

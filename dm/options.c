@@ -339,6 +339,8 @@ static const struct option_spec specs[] = {
      overcommit_subs, "overcommit", apply_accepted, NULL},
     {"sandbox", SECTION_PROCESS, ARG_LIST, "off", "the sandbox comes later", "enable", sandbox_subs,
      NULL, apply_accepted, NULL},
+    {"explain", SECTION_PROCESS, ARG_WORD, "text|json", "print what would run: memory, ports, interrupts, disks, host files; start nothing",
+     NULL, NULL, NULL, apply_explain, NULL},
     {"version", SECTION_PROCESS, ARG_NONE, NULL, "print the version", NULL, NULL, NULL,
      apply_version,
      NULL},
