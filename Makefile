@@ -94,10 +94,15 @@ check-asan:
 check-tsan:
 	$(MAKE) B=build-tsan SANITIZE=thread check
 
+UNITDIR = $(PREFIX)/lib/systemd/system
 install: all install-ctl
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(B)/kvm-dm $(DESTDIR)$(PREFIX)/bin/kvm-dm
 	install -m 644 man/kvm-dm.1 $(DESTDIR)$(PREFIX)/share/man/man1/kvm-dm.1
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/share/doc/kvm-dm/examples
+	sed 's|@PREFIX@|$(PREFIX)|g' 'contrib/systemd/kvm-dm@.service.in' > '$(DESTDIR)$(UNITDIR)/kvm-dm@.service'
+	install -m 644 contrib/systemd/kvm-dm.slice $(DESTDIR)$(UNITDIR)/kvm-dm.slice
+	install -m 644 contrib/examples/guest.conf $(DESTDIR)$(PREFIX)/share/doc/kvm-dm/examples/guest.conf
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz

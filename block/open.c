@@ -70,7 +70,7 @@ static bool stated_or_plain(const struct block_options *opt, struct image *img, 
  * The name that the operator gave says the format: a guest cannot change it. What is called .qcow2 is
  * never opened as anything else, so that no raw disk of that name can become one later.
  */
-static const char *format_by_name(const char *file)
+const char *block_format_by_name(const char *file)
 {
     static const struct {
         const char *suffix, *format;
@@ -207,7 +207,7 @@ struct block *block_open(const struct block_options *given, GError **error)
     if (!check_options(opt, error))
         return NULL;
     if (!opt->format && !opt->node_options)
-        opt->format = format_by_name(opt->file);
+        opt->format = block_format_by_name(opt->file);
     if (!opt->node && !opt->file && !opt->node_options && !opt->format)
         return block_new(opt, NULL, error);
     img = opt->node ? open_named(opt->node, error) : open_new(opt, error);

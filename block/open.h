@@ -150,6 +150,8 @@ struct throttle_config;
 bool block_set_throttle(struct block *blk, const struct throttle_config *cfg, const char *group,
                         GError **error);
 /* False: no limits; *cfg is all 0 and *group NULL. *group is the block layer's, until the next change. */
+/* "qcow2" for a name that ends in .qcow2, and so on; NULL: the name says nothing. */
+const char *block_format_by_name(const char *file);
 bool block_get_throttle(struct block *blk, struct throttle_config *cfg, const char **group);
 
 /* Requests are counted when they end, by what the guest sees; ns from submit to done. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Walks the command line by the table of options, then ties the loose ends. */
+#include "dm/config_file.h"
 #include "dm/config.h"
 
 #include <string.h>
@@ -168,6 +169,26 @@ static bool apply_image(struct parser *p, const char *file, GError **error)
     return apply_hd(p, &use, error);
 }
 
+static bool apply_from_file(void *opaque, const char *name, const char *arg, GError **error)
+{
+    const struct option_spec *spec = option_find(name);
+
+    return apply_option(opaque, spec, arg, error);
+}
+
+bool apply_readconfig(struct parser *p, const struct option_use *use, GError **error)
+{
+    return config_file_read(use->arg, apply_from_file, p, error);
+}
+
+bool apply_writeconfig(struct parser *p, const struct option_use *use, GError **error)
+{
+    (void)error;
+    g_free(p->write_config);
+    p->write_config = g_strdup(use->arg);
+    return true;
+}
+
 static bool walk(struct parser *p, int argc, char **argv, GError **error)
 {
     for (int i = 1; i < argc && !p->done; i++) {
@@ -205,6 +226,9 @@ bool config_parse(int argc, char **argv, struct vm_config *config, bool *done, G
     ok = walk(&p, argc, argv, error);
     if (ok && !p.done)
         ok = finish_machine(&p, error) && finish_devices(&p, error) && finish_drives(&p, error);
+    if (ok && !p.done && p.write_config)
+        ok = config_file_write(p.write_config, argc, argv, error);
+    g_free(p.write_config);
     *done = ok && p.done;
     parser_free_drives(&p);
     parser_free_memory(&p);

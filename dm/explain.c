@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "block/block.h"
+#include "block/open.h"
 #include "dm/backends.h"
 #include "dm/json.h"
 #include "dm/machine.h"
@@ -50,6 +51,7 @@ static JsonArray *describe_chardevs(const struct vm_config *c)
 static JsonObject *describe_drive(const struct drive_config *d)
 {
     static const char *const buses[] = {[DRIVE_IF_IDE] = "ide", [DRIVE_IF_NONE] = "none", [DRIVE_IF_FLOPPY] = "floppy"};
+    const char *name = block_format_by_name(d->file);
     JsonObject *o = json_object_new();
 
     json_object_set_string_member(o, "id", d->id);
@@ -58,7 +60,7 @@ static JsonObject *describe_drive(const struct drive_config *d)
         json_object_set_string_member(o, "file", d->file);
     if (d->node)
         json_object_set_string_member(o, "node", d->node);
-    json_object_set_string_member(o, "format", d->format ? d->format : "raw");
+    json_object_set_string_member(o, "format", d->format ? d->format : name ? name : "raw");
     json_object_set_boolean_member(o, "cdrom", d->cd);
     json_object_set_boolean_member(o, "read-only", d->readonly || d->cd);
     json_object_set_boolean_member(o, "snapshot", d->snapshot);

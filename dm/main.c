@@ -9,12 +9,13 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "dm/explain.h"
-#include "dm/fds.h"
 #include "dm/config.h"
 #include "dm/console.h"
 #include "dm/daemon.h"
+#include "dm/explain.h"
+#include "dm/fds.h"
 #include "dm/log.h"
+#include "dm/notify.h"
 #include "dm/vm_build.h"
 
 static int signal_fd = -1;
@@ -85,7 +86,9 @@ static int run(struct vm_config *config)
     }
     handle_signals(vm);
     daemon_ready();
+    notify_ready();
     code = vm_run(vm);
+    notify_stopping();
     console_hide(console);
     vm_free(vm);
     console_free(console);

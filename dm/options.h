@@ -81,6 +81,7 @@ struct parser {
     bool snapshot_all, machine_accel, accel_given, serial_given, parallel_given, monitor_given;
     bool display_given, cdrom_asked;
     bool memory_given;
+    char *write_config;         /* -writeconfig */
     char *memory_backend;       /* -machine memory-backend= */
     GPtrArray *memory_backends; /* of -object; config_memory.c */
     unsigned sockets, dies, cores, threads, max_cpus; /* -smp, 0: not given */
@@ -93,6 +94,7 @@ typedef bool option_apply_fn(struct parser *p, const struct option_use *use, GEr
 option_apply_fn apply_machine, apply_accel, apply_enable_kvm, apply_cpu, apply_smp, apply_memory;
 option_apply_fn apply_bios, apply_kernel, apply_initrd, apply_append, apply_boot, apply_rtc;
 option_apply_fn apply_name, apply_uuid, apply_flag, apply_action, apply_pidfile, apply_msg;
+option_apply_fn apply_readconfig, apply_writeconfig; /* config.c */
 option_apply_fn apply_explain, apply_add_fd, apply_accepted, apply_object, apply_version, apply_help, apply_help_man;
 bool finish_machine(struct parser *p, GError **error);
 bool ram_size_ok(uint64_t bytes);

@@ -20,6 +20,7 @@
 #include "dm/machine.h"
 #include "dm/memory.h"
 #include "dm/monitor.h"
+#include "dm/notify.h"
 #include "dm/qmp_input.h"
 #include "dm/qmp_jobs.h"
 #include "dm/qtest.h"
@@ -118,6 +119,7 @@ void vm_stop(struct vm *vm, enum run_state why)
     halt(vm);
     vm->state = why;
     monitor_event(vm, "STOP", NULL);
+    notify_status(run_state_name(why));
 }
 
 bool vm_cont(struct vm *vm, GError **error)
@@ -135,6 +137,7 @@ bool vm_cont(struct vm *vm, GError **error)
     }
     vm->state = RUN_RUNNING;
     monitor_event(vm, "RESUME", NULL);
+    notify_status("running");
     block_resume_all();
     go(vm);
     return true;
