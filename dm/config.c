@@ -90,7 +90,7 @@ static void config_init(struct vm_config *c)
 void config_clear(struct vm_config *c)
 {
     GPtrArray *const arrays[] = {c->accels, c->cpu_features, c->drives, c->blockdevs, c->tls_creds, c->chardevs,
-                                 c->devices, c->globals, c->monitors, c->serials};
+                                 c->devices, c->globals, c->monitors, c->serials, c->fw_cfg_files};
     char *const texts[] = {c->machine, c->machine_name, c->cpu_model, c->name, c->process_name,
                            c->uuid, c->bios, c->kernel, c->initrd, c->append, c->boot_order,
                            c->boot_once, c->ram.path, c->debugcon, c->qtest, c->qtest_log, c->pidfile};
@@ -101,6 +101,8 @@ void config_clear(struct vm_config *c)
     }
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
+    if (c->smbios)
+        g_byte_array_unref(c->smbios);
     memset(c, 0, sizeof(*c));
 }
 

@@ -56,6 +56,12 @@ struct device_config {
     GHashTable *props; /* char * -> char * */
 };
 
+/* -fw_cfg: a file for the guest's fw_cfg driver. */
+struct fw_cfg_file {
+    char *name; /* "opt/..." */
+    GBytes *data;
+};
+
 struct monitor_config {
     char *chardev;
     bool control; /* QMP; else the human monitor */
@@ -77,6 +83,8 @@ struct vm_config {
     char *cpu_model; /* "host", "qemu64" ...; NULL: default */
     GPtrArray *cpu_features; /* char *: "+x", "-y", "x=on" as given */
     char *name, *uuid;
+    GByteArray *smbios;       /* -smbios, in the form of fw_cfg's item; NULL: none */
+    GPtrArray *fw_cfg_files;  /* struct fw_cfg_file; NULL: none */
     char *process_name; /* -name process=; NULL: leave it */
     char *bios, *kernel, *initrd, *append;
     char *boot_order, *boot_once; /* "cdn"; NULL: default */
@@ -114,5 +122,8 @@ struct vm_config {
  */
 bool config_parse(int argc, char **argv, struct vm_config *config, bool *done, GError **error);
 void config_clear(struct vm_config *config);
+
+/* A checked UUID's 16 bytes, in the order of its digits. */
+void config_uuid_bytes(const char *uuid, uint8_t bytes[16]);
 
 #endif

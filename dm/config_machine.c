@@ -452,5 +452,6 @@ bool finish_machine(struct parser *p, GError **error)
 
     if ((c->initrd || c->append) && !c->kernel)
         return opt_error(error, "%s: it needs -kernel", c->initrd ? "-initrd" : "-append");
+    finish_smbios(p);
     return finish_accels(p, error) && finish_smp(p, error) && finish_memory(p, error);
 }

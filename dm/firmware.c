@@ -268,14 +268,9 @@ static void describe_memory(struct firmware *fw)
 static void describe_uuid(struct firmware *fw)
 {
     uint8_t bytes[16] = {0};
-    const char *p = fw->config->uuid;
 
-    for (unsigned i = 0; p && i < 16; i++) {
-        while (*p == '-')
-            p++;
-        bytes[i] = (uint8_t)(g_ascii_xdigit_value(p[0]) << 4 | g_ascii_xdigit_value(p[1]));
-        p += 2;
-    }
+    if (fw->config->uuid)
+        config_uuid_bytes(fw->config->uuid, bytes);
     fw_cfg_add_bytes(fw->fw_cfg, FW_CFG_UUID, bytes, sizeof(bytes));
 }
 
@@ -373,6 +368,19 @@ static void describe_kernel(struct firmware *fw, const struct kernel_image *k)
     fw_cfg_add_file(d, "genroms/kvm-dm-kernel.bin", rom, size);
 }
 
+static void describe_extras(struct firmware *fw)
+{
+    const struct vm_config *c = fw->config;
+
+    if (c->smbios)
+        fw_cfg_add_bytes(fw->fw_cfg, FW_CFG_SMBIOS_ENTRIES, c->smbios->data, c->smbios->len);
+    for (guint i = 0; c->fw_cfg_files && i < c->fw_cfg_files->len; i++) {
+        const struct fw_cfg_file *f = g_ptr_array_index(c->fw_cfg_files, i);
+
+        fw_cfg_add_file(fw->fw_cfg, f->name, g_bytes_get_data(f->data, NULL), g_bytes_get_size(f->data));
+    }
+}
+
 bool firmware_describe(struct firmware *fw, GError **error)
 {
     /* S3 and S4 are not offered (0x80 would be), S5 is: SeaBIOS takes them out of its tables. */
@@ -389,6 +397,7 @@ bool firmware_describe(struct firmware *fw, GError **error)
     fw_cfg_add_u16(d, FW_CFG_MAX_CPUS, (uint16_t)(cpu_apic_id(&topology, c->cpus - 1) + 1));
     fw_cfg_add_u32(d, FW_CFG_IRQ0_OVERRIDE, 1);
     fw_cfg_add_file(d, "etc/system-states", system_states, sizeof(system_states));
+    describe_extras(fw);
     describe_boot_menu(fw);
     describe_boot_order(fw, c->kernel != NULL);
     describe_geometry(fw);

@@ -168,6 +168,13 @@ static const struct opt_desc msg_subs[] = {
     OPT_END,
 };
 
+static const struct opt_desc fw_cfg_subs[] = {
+    {.name = "name", .type = OPT_STRING, .help = "opt/..."},
+    {.name = "string", .type = OPT_STRING, .help = "its content"},
+    {.name = "file", .type = OPT_STRING, .help = "file with its content"},
+    OPT_END,
+};
+
 static const struct opt_desc add_fd_subs[] = {
     {.name = "set", .type = OPT_NUMBER, .min = 0, .max = INT32_MAX, .help = "number of the set"},
     {.name = "fd", .type = OPT_NUMBER, .min = 3, .max = INT32_MAX, .help = "the open descriptor"},
@@ -311,6 +318,11 @@ static const struct option_spec specs[] = {
      boot_subs, "boot-opts", apply_boot, NULL},
     {"no-fd-bootchk", SECTION_BOOT, ARG_NONE, NULL, "boot from floppies without a boot signature, too",
      NULL, NULL, NULL, apply_flag, NULL},
+    {"smbios", SECTION_BOOT, ARG_PAIRS, "type=0|1,NAME=VALUE...",
+     "what the BIOS's tables say of itself (0: vendor, version, date, release) and of the machine (1: manufacturer, "
+     "product, version, serial, uuid, sku, family); file=FILE: a whole structure", NULL, NULL, "smbios", apply_smbios, NULL},
+    {"fw_cfg", SECTION_BOOT, ARG_LIST, "[name=]opt/NAME,string=TEXT|file=FILE", "a file for the guest's fw_cfg driver", "name",
+     fw_cfg_subs, "fw_cfg", apply_fw_cfg, NULL},
     {"S", SECTION_BOOT, ARG_NONE, NULL, "do not start the guest; QMP cont does", NULL, NULL, NULL,
      apply_flag, NULL},
     {"no-reboot", SECTION_BOOT, ARG_NONE, NULL, "end when the guest resets (exit code 2, or 4)",
@@ -401,7 +413,6 @@ static const struct {
     {"win2k-hack", false, "not supported: leave it out"},
     {"no-acpi", false, "not supported yet: tell the guest instead (Linux: acpi=off)"},
     {"acpitable", true, "not supported: the firmware makes the ACPI tables"},
-    {"smbios", true, "not supported yet: use -uuid for the UUID"},
     {"option-rom", true, "not supported: use -bios or -kernel"},
     {"usb", false, "not supported: there is no USB; keyboard and mouse are PS/2"},
     {"usbdevice", true, "not supported: there is no USB; keyboard and mouse are PS/2"},
@@ -413,7 +424,6 @@ static const struct {
     {"loadvm", true, "not supported yet: states cannot be loaded"},
     {"dump-vmstate", true, "not supported: VMs cannot be moved"},
     {"numa", true, "not supported: use -smp sockets=..."},
-    {"fw_cfg", true, "not supported yet: leave it out"},
     {"tpmdev", true, "not supported: there is no TPM"},
     {"fsdev", true, "not supported: use a disk image"},
     {"virtfs", true, "not supported: use a disk image"},

@@ -99,6 +99,9 @@ option_apply_fn apply_explain, apply_add_fd, apply_accepted, apply_object, apply
 bool finish_machine(struct parser *p, GError **error);
 bool ram_size_ok(uint64_t bytes);
 
+option_apply_fn apply_smbios, apply_fw_cfg; /* config_firmware.c */
+void finish_smbios(struct parser *p);
+
 /* config_memory.c: memory back ends. props: NULL if the type is not one of them. */
 option_apply_fn apply_mem_path, apply_mem_prealloc;
 const struct opt_desc *memory_backend_props(const char *type);

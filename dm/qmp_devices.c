@@ -3,10 +3,13 @@
  * QMP: what is in the machine and what the guest does with it. These commands are this process's
  * own; QEMU shows the like by `info qtree` and `info mtree`, as text only.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "dm/json.h"
 #include "dm/machine.h"
+#include "dm/memory.h"
 #include "dm/qmp.h"
 #include "dm/vm_build.h"
 #include "hw/device.h"
@@ -14,6 +17,8 @@
 
 /* The bytes of buffers that one answer holds: the monitor drops a peer that 1 MiB waits for. */
 #define MAX_STATE_BYTES (384u * 1024)
+/* The main loop stands still meanwhile. */
+#define MAX_SAVED_BYTES (64ull << 20)
 
 /* ---- regions: copied under the map's lock, which allows no more than that ---- */
 
@@ -299,13 +304,57 @@ static JsonNode *query_device_state(struct vm *vm, JsonObject *args, GError **er
     return json_node_of_object(o);
 }
 
+/* ---- pmemsave: guest memory into a file, as a debugger sees it ---- */
+
+static bool save_memory(struct vm *vm, FILE *file, uint64_t from, uint64_t bytes)
+{
+    uint8_t buf[65536];
+
+    while (bytes) {
+        size_t n = MIN(bytes, sizeof(buf));
+
+        memory_peek(vm_memory(vm), from, buf, n);
+        if (fwrite(buf, 1, n, file) != n)
+            return false;
+        from += n;
+        bytes -= n;
+    }
+    return true;
+}
+
+static JsonNode *pmemsave(struct vm *vm, JsonObject *args, GError **error)
+{
+    gint64 from = json_object_get_int_member(args, "val"), bytes = json_object_get_int_member(args, "size");
+    const char *path = json_object_get_string_member(args, "filename");
+    FILE *file;
+    bool ok;
+
+    if (from < 0 || bytes < 0 || (uint64_t)bytes > MAX_SAVED_BYTES) {
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "size is from 0 to %llu bytes", MAX_SAVED_BYTES);
+        return NULL;
+    }
+    file = fopen(path, "we");
+    ok = file && save_memory(vm, file, (uint64_t)from, (uint64_t)bytes);
+    if (file && fclose(file))
+        ok = false;
+    if (!ok)
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "cannot write %s: %s", path, g_strerror(errno));
+    return NULL;
+}
+
 /* ---- the table ---- */
 
 static const struct qmp_arg id_args[] = {{"id", QMP_STRING, false, NULL}, {0}};
+
+static const struct qmp_arg save_args[] = {{"val", QMP_INT, false, NULL},
+                                           {"size", QMP_INT, false, NULL},
+                                           {"filename", QMP_STRING, false, NULL},
+                                           {0}};
 
 static const struct qmp_command rows[] = {
     {"query-devices", query_devices, NULL, false, false},
     {"query-region-stats", query_region_stats, NULL, false, false},
     {"query-device-state", query_device_state, id_args, false, false},
+    {"pmemsave", pmemsave, save_args, true, false},
 };
 const struct qmp_table qmp_devices_table = {rows, G_N_ELEMENTS(rows)};

@@ -344,6 +344,11 @@ struct machine *vm_machine(struct vm *vm)
     return vm->machine;
 }
 
+struct memory *vm_memory(struct vm *vm)
+{
+    return vm->memory;
+}
+
 struct irq_fabric *vm_irq(struct vm *vm)
 {
     return vm->irq;

@@ -9,6 +9,7 @@ struct backends;
 struct dev_env;
 struct irq_fabric;
 struct machine;
+struct memory;
 struct vcpu_group;
 
 /* Opens, builds and resets everything; the guest does not run yet. NULL with one-line error. */
@@ -21,6 +22,7 @@ struct machine *vm_machine(struct vm *vm);       /* NULL: -machine none */
 bool vm_uses_kvm(const struct vm *vm);           /* else a qtest client is the processor */
 const struct dev_env *vm_env(struct vm *vm);
 struct vcpu_group *vm_vcpus(struct vm *vm);      /* NULL: none */
+struct memory *vm_memory(struct vm *vm);
 struct irq_fabric *vm_irq(struct vm *vm);
 struct backends *vm_backends(struct vm *vm);
 

@@ -119,6 +119,12 @@ struct backends *vm_backends(struct vm *v)
     return NULL;
 }
 
+struct memory *vm_memory(struct vm *v)
+{
+    (void)v;
+    return NULL;
+}
+
 struct irq_fabric *vm_irq(struct vm *v)
 {
     (void)v;

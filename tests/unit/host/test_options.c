@@ -607,6 +607,23 @@ static void process_words(void **state)
     refuse("-rtc clock=host", "-rtc clock=host|only vm");
     refuse("-rtc driftfix=slew", "-rtc driftfix=slew|only none");
     refuse("-name process=1234567890123456", "-name process|15");
+    refuse("-smbios type=2,product=x", "type=2|types 0 and 1");
+    refuse("-smbios type=1,colour=x", "-smbios|colour");
+    refuse("-smbios type=0,release=1", "release=1");
+    refuse("-smbios type=0,release=1.300", "release=1.300");
+    refuse("-smbios type=1,uuid=12", "uuid=12");
+    refuse("-uuid 6ba7b810-9dad-11d1-80b4-00c04fd430c8 -smbios type=1,uuid=7ba7b810-9dad-11d1-80b4-00c04fd430c8", "-uuid 6ba");
+    refuse("-smbios file=/no/table", "/no/table");
+    refuse("-smbios file=/dev/null,type=1", "stands alone");
+    refuse("-fw_cfg name=etc/x,string=y", "opt/");
+    refuse("-fw_cfg name=opt/x", "string= or file=");
+    refuse("-fw_cfg name=opt/x,string=a,file=b", "string= or file=");
+    refuse("-fw_cfg name=opt/x,file=/no/file", "/no/file");
+    accept("-fw_cfg opt/x,string=y -smbios type=0,vendor=V");
+    assert_string_equal(((struct fw_cfg_file *)g_ptr_array_index(c.fw_cfg_files, 0))->name, "opt/x");
+    assert_int_equal(c.smbios->len, 2 + 6 + 2);
+    assert_memory_equal(c.smbios->data, "\1\0\10\0\0\0\4\0V", 10);
+    finish();
     refuse("-object iothread,id=i", "-object iothread");
     refuse("-object memory-backend-ram,id=pc.ram,size=1G", "id=pc.ram|nothing uses it");
     refuse("-object memory-backend-ram,id=pc.ram,size=1G -machine pc,memory-backend=pc.ram -m 128", "134217728|1073741824");
@@ -636,10 +653,10 @@ static void process_words(void **state)
 static void refused_by_name(void **state)
 {
     static const char *const names[] = {
-        "pflash", "curses", "spice", "usb", "usbdevice", "smbios", "no-acpi",
-        "k", "incoming", "loadvm", "numa", "fw_cfg", "tpmdev", "fsdev",
+        "pflash", "curses", "spice", "usb", "usbdevice", "no-acpi",
+        "k", "incoming", "loadvm", "numa", "tpmdev", "fsdev",
         "virtfs", "iscsi", "watchdog-action", "icount", "gdb", "s", "d", "D", "trace", "L",
-        "readconfig", "compat", "runas", "chroot", "set", "g", "sd", "seed", "plugin", "acpitable",
+        "compat", "runas", "chroot", "set", "g", "sd", "seed", "plugin", "acpitable",
         "option-rom", "xen-domid", "preconfig", "full-screen", "only-migratable", "soundhw",
     };
 
