@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A boot sector for management tests: says "button: ready" on COM1 and on the screen, shows each key as
+ * "key XX" (its character) on COM1, and answers the ACPI power
+ * button by switching the machine off (S5), as an operating system does. PM registers at b000h, where SeaBIOS has put
+ * PIIX4's (PIIX4 data book 290562, 7.2: PM1_STS at 0, PM1_CNT at 4).
+ */
+#define COM1 0x3f8
+#define PM1_STS 0xb000
+#define PM1_CNT 0xb004
+#define PWRBTN_STS (1 << 8)
+#define SLP_EN (1 << 13) /* SLP_TYP 0: soft off */
+
+        .code16
+        .globl _start
+_start: ljmp $0, $1f
+1:      xorw %ax, %ax
+        movw %ax, %ds
+        movw %ax, %ss
+        movw $0x7c00, %sp
+        cld
+        movw $PM1_STS, %dx
+        movw $0xffff, %ax
+        outw %ax, %dx
+        movw $ready, %si
+        call print
+2:      movw $PM1_STS, %dx
+        inw %dx, %ax
+        testw $PWRBTN_STS, %ax
+        jnz off
+        movb $1, %ah
+        int $0x16
+        jz 3f
+        movb $0, %ah
+        int $0x16
+        pushw %ax
+        movw $key, %si
+        call print
+        popw %ax
+        call hex
+        movw $newline, %si
+        call print
+3:      sti
+        hlt             /* the timer's interrupt at the latest */
+        jmp 2b
+
+off:    movw $bye, %si
+        call print
+        movw $PM1_CNT, %dx
+        movw $SLP_EN, %ax
+        outw %ax, %dx
+4:      hlt
+        jmp 4b
+
+print:  lodsb
+        testb %al, %al
+        jz 5f
+        call put
+        jmp print
+5:      ret
+
+hex:    pushw %ax
+        shrb $4, %al
+        call 6f
+        popw %ax
+        andb $15, %al
+6:      addb $'0', %al
+        cmpb $'9', %al
+        jbe put
+        addb $39, %al
+
+put:    pushw %ax
+        movw $COM1 + 5, %dx
+7:      inb %dx, %al
+        testb $0x20, %al
+        jz 7b
+        popw %ax
+        pushw %ax
+        movw $COM1, %dx
+        outb %al, %dx
+        movb $0xe, %ah
+        movw $7, %bx
+        int $0x10
+        popw %ax
+        ret
+
+ready:  .asciz "button: ready\r\n"
+key:    .asciz "key "
+newline: .asciz "\r\n"
+bye:    .asciz "button: off\r\n"
+
+        .org 510
+        .word 0xaa55
