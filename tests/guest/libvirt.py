@@ -4,10 +4,13 @@ An unmodified libvirt (virsh with the embedded driver: no daemon, nothing outsid
 defines and drives a domain whose <emulator> is kvm-dm, with a guest that really runs: SeaBIOS, and a boot sector
 that says what it sees.
 """
+import atexit
+import glob
 import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -212,9 +215,22 @@ def end(virsh, d, seen):
     virsh.ok("undefine button", "undefined")
 
 
+def kill_domains():
+    """A test that failed leaves no emulator behind: libvirt's embedded driver would."""
+    for path in glob.glob(root + "/run/qemu/*.pid"):
+        with open(path) as f:
+            text = f.read().strip()
+        if os.path.basename(path) != "driver.pid" and text:
+            try:
+                os.kill(int(text), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
 needs()
 files = make_files()
 root = tmp("root")
+atexit.register(kill_domains)
 os.makedirs(root + "/etc")
 with open(root + "/etc/qemu.conf", "w") as f:
     f.write(SETTINGS)
