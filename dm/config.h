@@ -61,6 +61,8 @@ struct monitor_config {
 };
 
 enum display_kind { DISPLAY_DEFAULT, DISPLAY_NONE, DISPLAY_TEXT };
+struct vnc_config; /* ui/vnc.h */
+
 enum vga_kind { VGA_STD, VGA_NONE };
 
 struct vm_config {
@@ -91,6 +93,7 @@ struct vm_config {
     char *qtest;         /* chardev id or NULL */
     char *qtest_log;     /* file or NULL */
     enum display_kind display;
+    struct vnc_config *vnc; /* NULL: no VNC server */
     enum vga_kind vga;
     bool vga_given;
     bool nodefaults, no_user_config, nographic;

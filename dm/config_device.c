@@ -289,12 +289,6 @@ bool apply_monitor(struct parser *p, const struct option_use *use, GError **erro
     return only_none(use, "none|null", ": there is no human monitor; use -qmp", error);
 }
 
-bool apply_vnc(struct parser *p, const struct option_use *use, GError **error)
-{
-    (void)p;
-    return only_none(use, "none", " yet (VNC comes later); use -display none, or text", error);
-}
-
 static void add_monitor(struct parser *p, char *chardev, bool pretty)
 {
     struct monitor_config *m = g_new0(struct monitor_config, 1);
@@ -378,13 +372,15 @@ bool apply_display(struct parser *p, const struct option_use *use, GError **erro
         p->done = true;
         return true;
     }
+    if (g_str_has_prefix(use->arg, "vnc="))
+        return apply_display_vnc(p, use, error);
     p->display_given = true;
     if (!strcmp(use->arg, "none"))
         p->config->display = DISPLAY_NONE;
     else if (!strcmp(use->arg, "text"))
         p->config->display = DISPLAY_TEXT;
     else
-        return opt_error(error, "%s %s: not supported; there are text (in this terminal) and none",
+        return opt_error(error, "%s %s: not supported; there are text (in this terminal), vnc=:N and none",
                          use->what, use->arg);
     return true;
 }

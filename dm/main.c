@@ -14,6 +14,7 @@
 #include "dm/daemon.h"
 #include "dm/log.h"
 #include "dm/vm_build.h"
+#include "dm/vnc_display.h"
 
 static int signal_fd = -1;
 
@@ -76,7 +77,8 @@ static int run(struct vm_config *config)
         return fail(error);
     }
     if ((config->pidfile && !pidfile_write(config->pidfile, &error)) ||
-        !console_show(console, vm, &error)) {
+        !vnc_display_start(vm, &error) || !console_show(console, vm, &error)) {
+        vnc_display_stop();
         vm_free(vm);
         console_free(console);
         return fail(error);
@@ -85,6 +87,7 @@ static int run(struct vm_config *config)
     daemon_ready();
     code = vm_run(vm);
     console_hide(console);
+    vnc_display_stop();
     vm_free(vm);
     console_free(console);
     pidfile_remove();

@@ -106,9 +106,14 @@ void parser_free_drives(struct parser *p);
 /* config_device.c: devices, character back ends, monitors, displays */
 option_apply_fn apply_device, apply_global, apply_chardev, apply_mon, apply_qmp, apply_qmp_pretty;
 option_apply_fn apply_serial, apply_parallel, apply_monitor, apply_debugcon, apply_qtest;
-option_apply_fn apply_qtest_log, apply_display, apply_nographic, apply_vga, apply_vnc;
+option_apply_fn apply_qtest_log, apply_display, apply_nographic, apply_vga;
 option_apply_fn apply_netdev;
 bool finish_devices(struct parser *p, GError **error);
+
+/* config_vnc.c */
+option_apply_fn apply_vnc, apply_display_vnc;
+extern const struct opt_desc vnc_subs[];
+void vnc_config_free(struct vnc_config *config); /* NULL: nothing */
 
 /* Machine names: pc-i440fx-7.2 and the like give "pc". NULL: unknown. */
 const char *machine_resolve(const char *name);

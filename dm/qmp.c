@@ -247,6 +247,9 @@ static const char *const events[] = {
     "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
     "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "DEVICE_TRAY_MOVED", "JOB_STATUS_CHANGE", "POWERDOWN",
     "RESET", "RESUME", "SHUTDOWN", "STOP", "TYPE_COMPLETED", "TYPE_PROGRESS",
+#ifdef CONFIG_VNC
+    "VNC_CONNECTED", "VNC_DISCONNECTED", "VNC_INITIALIZED",
+#endif
 };
 
 static JsonNode *query_events(struct vm *vm, JsonObject *args, GError **error)
@@ -354,7 +357,8 @@ const struct qmp_command *qmp_commands(unsigned *count)
     static const struct qmp_table base = {commands, G_N_ELEMENTS(commands)};
     static const struct qmp_table *const tables[] = {&base, &qmp_block_table, &qmp_jobs_table,
                                                     &qmp_backup_table, &qmp_devices_table,
-                                                    &qmp_screen_table, &qmp_input_table};
+                                                    &qmp_screen_table, &qmp_input_table,
+                                                    &qmp_vnc_table};
     static GArray *all;
 
     if (!all) {
