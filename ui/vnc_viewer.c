@@ -285,6 +285,10 @@ static bool settle(struct vnc_viewer *v)
         return false;
     if (!encoding_ok((uint32_t)cl->preferredEncoding))
         cl->preferredEncoding = rfbEncodingRaw;
+    cl->enableLastRectEncoding = FALSE; /* vncsnapshot asks for it, and then waits for more behind it */
+    /* The pointer is in the guest's picture; there is no shape to send. */
+    cl->enableCursorShapeUpdates = cl->enableCursorPosUpdates = FALSE;
+    cl->cursorWasChanged = cl->cursorWasMoved = FALSE;
     if (!v->vnc->config->lossy)
         cl->tightQualityLevel = cl->turboQualityLevel = -1;
     if (v->copy.fixed && cl->useNewFBSize)
