@@ -34,7 +34,7 @@ static const char framed[] = "\x82\x8c\0\0\0\0RFB 003.008\n\x82\x81\0\0\0\0\1\x8
 
 static unsigned drawn; /* grows with each look */
 
-static bool render(void *chip, struct surface *s)
+static bool update(void *chip, struct surface *s, struct display_seen *seen)
 {
     uint32_t width = 8 + 8 * (drawn / 3 % 9), height = 1 + drawn / 5 % 40;
 
@@ -43,14 +43,9 @@ static bool render(void *chip, struct surface *s)
         return false;
     for (uint32_t i = 0; i < width * height; i++)
         s->pixels[i] = i % 3 ? i * 0x010305 : drawn * 0x111;
+    memset(seen->lines, 0xff, sizeof(seen->lines));
     drawn++;
     return drawn % 11 != 0;
-}
-
-static bool changed(void *chip)
-{
-    (void)chip;
-    return true;
 }
 
 static void key(void *opaque, unsigned xt, bool down)
@@ -95,7 +90,7 @@ static struct vnc *get_vnc(void)
 {
     static const struct vnc_hooks hooks = {.key = key, .key_ready = key_ready, .leds = leds,
                                            .pointer = pointer, .absolute = absolute, .event = event};
-    static struct display_source src = {.render = render, .changed = changed};
+    static struct display_source src = {.update = update};
     static struct vnc_config config = {.host = (char *)"127.0.0.1", .connections = 1, .lossy = true};
     static struct vnc *vnc;
     GError *error = NULL;
