@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 sys.path.insert(0, os.path.dirname(__file__))
 import rfb
@@ -524,6 +525,9 @@ def test_hostile_messages():
                 bytes([15, 2, 0, 0]), bytes([7]) + bytes(11), bytes([7, 3, 0, 1]) + struct.pack(">II", 8, 0x7fffffff),
                 bytes([11]) + bytes(3) + struct.pack(">I", 0xfffffff0), bytes([250, 0, 1, 2]), bytes([251, 0] + [255] * 6),
                 bytes([10, 0, 255, 255, 255, 255]), struct.pack(">BxHi", 2, 1, -0x3f5e1e1c)]
+    for size, bomb in (0x3fffffff, bytes(20 << 20)), (1 << 20, bytes(1 << 20)), (0, b""):  # the extended clipboard's
+        packed = struct.pack(">I", 0x10000001) + zlib.compress(struct.pack(">I", size) + bomb, 1)
+        messages.append(struct.pack(">BxHI", 2, 1, 0xc0a1e5ce) + struct.pack(">Bxxxi", 6, -len(packed)) + packed)
     messages += [bytes([kind]) + rng.randbytes(40) for kind in range(256)]
     messages += [rng.randbytes(rng.randrange(1, 400)) for _ in range(60)]
     with Screen() as m, SixOrs(m, "messages", cpu_s=20, grow_kib=64 * 1024):
