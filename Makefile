@@ -14,6 +14,7 @@ ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -
 	-fno-common -fstack-protector-strong -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DKVM_DM_VERSION='"$(VERSION)"' -DKVM_DM_PREFIX='"$(PREFIX)"' \
 	$(if $(filter yes,$(PNG)),-DCONFIG_PNG) $(if $(filter yes,$(NBD)),-DCONFIG_NBD) \
+	$(if $(filter yes,$(VNC)),-DCONFIG_VNC) \
 	$(if $(filter yes,$(ZSTD)),-DCONFIG_ZSTD) $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(CFLAGS)
 # Layers that may know the host get its libraries' headers; hw/ and ioreq/ do not.
 HOST_CFLAGS = $(GLIB_CFLAGS)
@@ -29,7 +30,8 @@ host_SRCS := $(wildcard host/*.c)
 block_NBD = block/nbd.c block/nbd_conn.c block/nbd_lib.c block/nbd_link.c block/nbd_options.c # what needs libnbd
 block_SRCS := $(filter-out $(if $(filter yes,$(NBD)),,$(block_NBD)),$(wildcard block/*.c))
 chardev_SRCS := $(wildcard chardev/*.c)
-ui_SRCS := $(wildcard ui/*.c)
+ui_VNC = ui/vnc.c ui/vnc_access.c ui/vnc_connect.c ui/vnc_lib.c ui/vnc_listen.c ui/vnc_viewer.c # what needs libvncserver
+ui_SRCS := $(filter-out $(if $(filter yes,$(VNC)),,$(ui_VNC)),$(wildcard ui/*.c))
 dm_SRCS := $(filter-out dm/main.c,$(wildcard dm/*.c))
 dm_OBJS := $(B)/dm/roms.o
 fakes_SRCS := $(wildcard tests/fakes/*.c)

@@ -103,6 +103,7 @@ void config_clear(struct vm_config *c)
         g_free(texts[i]);
     if (c->smbios)
         g_byte_array_unref(c->smbios);
+    vnc_config_free(c->vnc);
     memset(c, 0, sizeof(*c));
 }
 
@@ -225,9 +226,11 @@ bool config_parse(int argc, char **argv, struct vm_config *config, bool *done, G
 
     config_init(config);
     p.objects = g_ptr_array_new_with_free_func(g_free);
+    p.audiodevs = g_ptr_array_new_with_free_func(g_free);
     ok = walk(&p, argc, argv, error);
     if (ok && !p.done)
-        ok = finish_machine(&p, error) && finish_devices(&p, error) && finish_drives(&p, error);
+        ok = finish_machine(&p, error) && finish_devices(&p, error) && finish_drives(&p, error) &&
+             finish_vnc(&p, error);
     if (ok && !p.done && p.write_config)
         ok = config_file_write(p.write_config, argc, argv, error);
     g_free(p.write_config);
@@ -235,6 +238,8 @@ bool config_parse(int argc, char **argv, struct vm_config *config, bool *done, G
     parser_free_drives(&p);
     parser_free_memory(&p);
     g_ptr_array_free(p.objects, TRUE);
+    g_ptr_array_free(p.audiodevs, TRUE);
+    g_free(p.vnc_audiodev);
     if (!ok || p.done)
         config_clear(config);
     return ok;

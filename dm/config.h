@@ -69,6 +69,9 @@ struct monitor_config {
 };
 
 enum display_kind { DISPLAY_DEFAULT, DISPLAY_NONE, DISPLAY_TEXT };
+struct vnc_config; /* ui/vnc.h */
+struct layout;     /* ui/layout.h */
+
 enum vga_kind { VGA_STD, VGA_NONE };
 
 struct vm_config {
@@ -102,6 +105,8 @@ struct vm_config {
     char *qtest;         /* chardev id or NULL */
     char *qtest_log;     /* file or NULL */
     enum display_kind display;
+    struct vnc_config *vnc; /* NULL: no VNC server */
+    const struct layout *layout; /* of the guest's keyboard; NULL: us */
     enum vga_kind vga;
     bool vga_given;
     bool nodefaults, no_user_config, nographic;

@@ -293,12 +293,6 @@ bool apply_parallel(struct parser *p, const struct option_use *use, GError **err
     return only_none(use, "none|null", ": there is no parallel port; only none", error);
 }
 
-bool apply_vnc(struct parser *p, const struct option_use *use, GError **error)
-{
-    (void)p;
-    return only_none(use, "none", " yet (VNC comes later); use -display none, or text", error);
-}
-
 static bool add_legacy_monitor(struct parser *p, const struct option_use *use, bool control, bool pretty,
                                GError **error)
 {
@@ -378,13 +372,15 @@ bool apply_display(struct parser *p, const struct option_use *use, GError **erro
         p->done = true;
         return true;
     }
+    if (g_str_has_prefix(use->arg, "vnc="))
+        return apply_display_vnc(p, use, error);
     p->display_given = true;
     if (!strcmp(use->arg, "none"))
         p->config->display = DISPLAY_NONE;
     else if (!strcmp(use->arg, "text"))
         p->config->display = DISPLAY_TEXT;
     else
-        return opt_error(error, "%s %s: not supported; there are text (in this terminal) and none",
+        return opt_error(error, "%s %s: not supported; there are text (in this terminal), vnc=:N and none",
                          use->what, use->arg);
     return true;
 }

@@ -48,7 +48,7 @@ static bool wants_text(const struct vm_config *config)
 
     if (config->display != DISPLAY_DEFAULT)
         return config->display == DISPLAY_TEXT;
-    return isatty(STDOUT_FILENO) && !config->daemonize && !config->nographic &&
+    return isatty(STDOUT_FILENO) && !config->vnc && !config->daemonize && !config->nographic &&
            strcmp(accel, "qtest") && strcmp(config->machine, "none") && !uses_stdio(config);
 }
 

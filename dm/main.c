@@ -17,6 +17,7 @@
 #include "dm/log.h"
 #include "dm/notify.h"
 #include "dm/vm_build.h"
+#include "dm/vnc_display.h"
 
 static int signal_fd = -1;
 
@@ -79,7 +80,8 @@ static int run(struct vm_config *config)
         return fail(error);
     }
     if ((config->pidfile && !pidfile_write(config->pidfile, &error)) ||
-        !console_show(console, vm, &error)) {
+        !vnc_display_start(vm, &error) || !console_show(console, vm, &error)) {
+        vnc_display_stop();
         vm_free(vm);
         console_free(console);
         return fail(error);
@@ -90,6 +92,7 @@ static int run(struct vm_config *config)
     code = vm_run(vm);
     notify_stopping();
     console_hide(console);
+    vnc_display_stop();
     vm_free(vm);
     console_free(console);
     pidfile_remove();

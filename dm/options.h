@@ -86,6 +86,8 @@ struct parser {
     GPtrArray *memory_backends; /* of -object; config_memory.c */
     unsigned sockets, dies, cores, threads, max_cpus; /* -smp, 0: not given */
     unsigned monitors, serial_words;
+    GPtrArray *audiodevs; /* char *: ids of -audiodev */
+    char *vnc_audiodev;   /* what -vnc says; NULL: nothing */
 };
 
 typedef bool option_apply_fn(struct parser *p, const struct option_use *use, GError **error);
@@ -122,9 +124,15 @@ void parser_free_drives(struct parser *p);
 /* config_device.c: devices, character back ends, monitors, displays */
 option_apply_fn apply_device, apply_global, apply_chardev, apply_mon, apply_qmp, apply_qmp_pretty;
 option_apply_fn apply_serial, apply_parallel, apply_monitor, apply_debugcon, apply_qtest;
-option_apply_fn apply_qtest_log, apply_display, apply_nographic, apply_vga, apply_vnc;
+option_apply_fn apply_qtest_log, apply_display, apply_nographic, apply_vga;
 option_apply_fn apply_netdev;
 bool finish_devices(struct parser *p, GError **error);
+
+/* config_vnc.c */
+option_apply_fn apply_vnc, apply_display_vnc, apply_layout, apply_audiodev;
+bool finish_vnc(struct parser *p, GError **error);
+extern const struct opt_desc vnc_subs[];
+void vnc_config_free(struct vnc_config *config); /* NULL: nothing */
 
 /* Machine names: pc-i440fx-7.2 and the like give "pc". NULL: unknown. */
 const char *machine_resolve(const char *name);

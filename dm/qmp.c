@@ -188,6 +188,9 @@ static const char *const events[] = {
     "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
     "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "DEVICE_TRAY_MOVED", "JOB_STATUS_CHANGE", "POWERDOWN",
     "RESET", "RESUME", "SHUTDOWN", "STOP", "TYPE_COMPLETED", "TYPE_PROGRESS",
+#ifdef CONFIG_VNC
+    "VNC_CONNECTED", "VNC_DISCONNECTED", "VNC_INITIALIZED",
+#endif
 };
 
 static JsonNode *query_events(struct vm *vm, JsonObject *args, GError **error)
@@ -290,7 +293,7 @@ const struct qmp_command *qmp_commands(unsigned *count)
                                                     &qmp_backup_table, &qmp_devices_table,
                                                     &qmp_screen_table, &qmp_input_table,
                                                     &qmp_qom_table, &qmp_cpus_table, &qmp_migrate_table,
-                                                    &qmp_fds_table, &qmp_hmp_table};
+                                                    &qmp_fds_table, &qmp_hmp_table, &qmp_vnc_table};
     static GArray *all;
 
     if (!all) {

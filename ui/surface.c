@@ -38,3 +38,10 @@ void display_leave(const struct display_source *source)
 {
     iolock_leave(source->lock);
 }
+
+uint64_t display_changes(struct display_source *source)
+{
+    if (source->changed(source->chip))
+        source->changes++;
+    return source->changes;
+}

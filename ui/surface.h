@@ -65,7 +65,10 @@ struct display_source {
     bool (*render)(void *chip, struct surface *s);
     /* Fills in the text screen; false in a graphics mode. */
     bool (*text)(void *chip, struct text_screen *t);
-    /* True if anything visible may have changed since the last call (then it is forgotten). */
+    /*
+     * True if anything visible may have changed since the last call (then it is forgotten). Viewers
+     * ask display_changes(), so that none takes the news from another.
+     */
     bool (*changed)(void *chip);
     /*
      * Brings a surface up to date that holds what the last update() with the same *seen left in it:
@@ -78,9 +81,12 @@ struct display_source {
     /* The machine's, or NULL: carries out the writes that KVM still holds. Called without the lock. */
     void (*catch_up)(void *opaque);
     void *catch_up_opaque;
+    uint64_t changes; /* display_changes()'s */
 };
 
 void display_enter(const struct display_source *source);
 void display_leave(const struct display_source *source);
+/* A number that is another one than before if anything visible may have changed; entered. */
+uint64_t display_changes(struct display_source *source);
 
 #endif

@@ -225,12 +225,14 @@ static void look_at_graphics(struct terminal *t, gint64 now_us)
 /* True if it was read again. */
 static bool look_at_screen(struct terminal *t, gint64 now_us)
 {
+    uint64_t seen;
     bool changed;
 
     if (!t->src)
         return false;
     display_enter(t->src);
-    changed = t->src->changed(t->src->chip) || t->graphics_pending ||
+    seen = display_changes(t->src);
+    changed = seen != t->display_seen || t->graphics_pending ||
               (!t->have_screen && !t->graphics);
     if (changed && t->src->text(t->src->chip, &t->screen)) {
         t->have_screen = true;
@@ -240,6 +242,7 @@ static bool look_at_screen(struct terminal *t, gint64 now_us)
         look_at_graphics(t, now_us);
     }
     display_leave(t->src);
+    t->display_seen = seen;
     return changed;
 }
 

@@ -56,6 +56,7 @@ struct terminal {
     bool serial_seen;
 
     struct text_screen screen;
+    uint64_t display_seen; /* display_changes() */
     bool have_screen, graphics;
     bool graphics_pending; /* to be looked at again */
     bool graphics_said;    /* plain: the line about it was printed */

@@ -315,7 +315,11 @@ static void commands(void **state)
            "{\"name\":\"POWERDOWN\"},"
            "{\"name\":\"RESET\"},{\"name\":\"RESUME\"},{\"name\":\"SHUTDOWN\"},"
            "{\"name\":\"STOP\"},{\"name\":\"TYPE_COMPLETED\"},"
-           "{\"name\":\"TYPE_PROGRESS\"}],\"id\":1}");
+           "{\"name\":\"TYPE_PROGRESS\"}"
+#ifdef CONFIG_VNC
+           ",{\"name\":\"VNC_CONNECTED\"},{\"name\":\"VNC_DISCONNECTED\"},{\"name\":\"VNC_INITIALIZED\"}"
+#endif
+           "],\"id\":1}");
     expect_error("{\"execute\":\"query-command-line-options\",\"arguments\":{\"option\":\"x\"}}",
                  "GenericError");
     vm.state = RUN_SHUTDOWN;
