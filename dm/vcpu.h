@@ -12,6 +12,7 @@
 #include "dm/cpustate.h"
 #include "ioreq/iomap.h"
 
+struct cpu_regs;
 struct kvm;
 struct vcpu_group;
 
@@ -45,6 +46,13 @@ void vcpus_reset(struct vcpu_group *group);  /* paused: all registers as after p
  * Does not wait. A reset or power-off thus takes effect with the access that asked for it.
  */
 void vcpus_hold(struct vcpu_group *group);
+
+/*
+ * The registers of the vCPU whose access the calling thread is carrying out; false on any other thread. set:
+ * registers that keep their lower half keep the upper one, too.
+ */
+bool vcpu_get_regs(struct cpu_regs *regs);
+bool vcpu_set_regs(const struct cpu_regs *regs);
 
 unsigned vcpus_count(const struct vcpu_group *group);
 int vcpu_thread_id(struct vcpu_group *group, unsigned cpu); /* as gettid(); waits until it has one */
