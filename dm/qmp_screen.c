@@ -380,6 +380,7 @@ static bool is_hash(const char *text)
 static bool parse_regex(struct waiter *w, const char *text, GError **error)
 {
     g_autoptr(GError) why = NULL;
+    g_autoptr(GRegex) plain = NULL;
     g_autofree char *limited = NULL;
 
     if (strlen(text) > MAX_PATTERN_BYTES) {
@@ -390,10 +391,15 @@ static bool parse_regex(struct waiter *w, const char *text, GError **error)
         qmp_fail(error, "Parameter 'text': a pattern cannot begin with '(*'");
         return false;
     }
+    plain = g_regex_new(text, G_REGEX_MULTILINE, 0, &why); /* for a message without what is added */
+    if (!plain) {
+        qmp_fail(error, "Parameter 'text': not a regular expression: %s", why->message);
+        return false;
+    }
     limited = g_strconcat("(*LIMIT_MATCH=" REGEX_STEPS ")", text, NULL);
     w->regex = g_regex_new(limited, G_REGEX_MULTILINE, 0, &why);
     if (!w->regex)
-        qmp_fail(error, "Parameter 'text': not a regular expression: %s", why->message);
+        qmp_fail(error, "Parameter 'text': %s", why->message);
     return w->regex != NULL;
 }
 

@@ -2,8 +2,8 @@
 /*
  * In the Linux guest: what comes out of the keyboard and the pointer.
  *
- *   inputctl keys COUNT SECONDS      the first COUNT bytes of /dev/tty1 in raw mode, in hex, and what the
- *                                    keyboard's evdev told meanwhile; ends, too, when nothing comes for SECONDS
+ *   inputctl keys COUNT SECONDS      the first COUNT bytes of /dev/tty1 in raw mode, as CRC-32 of each 100, and what
+ *                                    the keyboard's evdev told meanwhile; ends, too, when nothing comes for SECONDS
  *   inputctl pointer SECONDS         a line for each report of every mouse, until the right button goes up
  */
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define MAX_DEVICES 32
-#define LINE_BYTES 32
+#define BLOCK_BYTES 100
 
 /* Opens event device n if its name has this word in it; -1 if not. */
 static int open_event(unsigned n, const char *word)
@@ -70,11 +70,22 @@ static void read_keyboard(int fd)
     }
 }
 
-static void print_hex(const uint8_t *text, unsigned count)
+static uint32_t crc32_of(const uint8_t *data, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++)
-        printf("%s%02x%s", i % LINE_BYTES ? "" : "lab: typed: ", text[i],
-               i % LINE_BYTES == LINE_BYTES - 1 || i + 1 == count ? "\n" : "");
+    uint32_t crc = ~0u;
+
+    for (unsigned i = 0; i < count; i++) {
+        crc ^= data[i];
+        for (unsigned bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+    return ~crc;
+}
+
+static void print_sums(const uint8_t *text, unsigned count)
+{
+    for (unsigned i = 0; i < count; i += BLOCK_BYTES)
+        printf("lab: typed: %08x\n", crc32_of(text + i, count - i < BLOCK_BYTES ? count - i : BLOCK_BYTES));
 }
 
 static int open_raw_tty(void)
@@ -115,7 +126,7 @@ static int keys(unsigned count, int seconds)
         if (read(fds[0].fd, &more, 1) == 1)
             printf("lab: typed too much: %02x\n", more);
     }
-    print_hex(text, got);
+    print_sums(text, got);
     printf("lab: %u typed, %u presses, %u releases, %u repeats, %u wrong, %u lost\n", got, keyboard.presses,
            keyboard.releases, keyboard.repeats, keyboard.wrong, keyboard.lost);
     return 0;

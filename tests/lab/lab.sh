@@ -11,8 +11,8 @@
 #   smp       the same kernel with two processors, up to its reset
 #   memtest   memtest86+ with its screen on the serial port
 # and the jobs in jobs/, each with what it prepares, runs and checks in NAME.sh and, if it has a guest of its
-# own, what that does in NAME.inner; lab_storage.sh runs those of disks and CDs, lab_display.sh those of screen
-# and keyboard. One start of the laboratory for all jobs that are asked for.
+# own, what that does in NAME.inner; lab_storage.sh runs those of disks and CDs, lab_display.sh those of the
+# screen, lab_input.sh that of keyboard and pointer. One start of the laboratory for all jobs that are asked for.
 #
 # Environment: KVM_DM the emulator; EMU another one instead, with QEMU's options and exit codes (to
 # prove the test itself: EMU=qemu-system-x86_64); JOBS some of the above; LAB_KERNEL_DEB a kernel

@@ -10,10 +10,12 @@ prepare_input()
 
 run_input()
 {
+    python_s=700
     SERIAL=$share/input.serial run_python input "$share/jobs/input.py" "$share/vmlinuz" "$share/inner.img" \
         "$append lab=input count=$input_count psmouse.proto=exps" $input_count mice
     SERIAL=$share/input3.serial run_python input3 "$share/jobs/input.py" "$share/vmlinuz" "$share/inner.img" \
         "$append lab=input count=$input3_count i8042.direct atkbd.set=3" $input3_count
+    python_s=
 }
 
 check_input()
