@@ -308,7 +308,9 @@ static JsonNode *check(struct waiter *w, struct screen_reader *r, guint64 stamp,
         found = changed || r->text_mode ? check_hash(w, r) : NULL; /* the cursor blinks there */
     else
         found = check_stable(w, r);
-    if (!found && !(error && *error) && g_get_monotonic_time() >= w->deadline_us)
+    if (!found && !(error && *error) && vm_run_state(w->vm) == RUN_INTERNAL_ERROR)
+        qmp_fail(error, "the guest has stopped by an internal error: its screen does not change any more");
+    else if (!found && !(error && *error) && g_get_monotonic_time() >= w->deadline_us)
         qmp_fail(error, "timed out: the screen did not come to this in %" G_GINT64_FORMAT " ms",
                  w->timeout_ms);
     return found;

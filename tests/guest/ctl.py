@@ -78,6 +78,7 @@ class Vm:
         while subprocess.run([CTL, "-s", self.sock, "wait", "--text", text, "--timeout", "2", "--quiet"],
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
             if json.loads(self.ctl("status", "--json"))["status"] == "internal-error":
+                self.ctl("wait", "--text", "never", "--timeout", "600", expect=1)  # it does not wait for that
                 raise NotHere
             if time.monotonic() > end:
                 fail(f"'{text}' is not on the screen:\n" + self.ctl("screen"))

@@ -12,7 +12,7 @@ import time
 
 from vmtest import Vm, check, done, fail
 
-LIMIT = 200
+LIMIT = 300
 KERNEL, INITRD, APPEND, PICTURES = sys.argv[1:]
 # By driver: the size of the screen, and how it is seen (None: whatever the driver chose).
 CONSOLES = {"vgacon": ("text", None), "vga16fb": ("graphics", (640, 480)), "bochs": ("graphics", None),

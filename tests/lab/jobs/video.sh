@@ -11,10 +11,12 @@ prepare_video()
 
 run_video()
 {
+    python_s=500
     SERIAL=$share/video.serial run_python video "$share/jobs/video.py" "$share/vmlinuz" "$share/inner.img" \
         "$append lab=video step=drivers skip=bochs" "$share/pictures"
     SERIAL=$share/vesa.serial run_python vesa "$share/jobs/video.py" "$share/vmlinuz" "$share/inner.img" \
         "$append lab=video step=vesa skip=bochs vga=0x317" "$share/pictures"
+    python_s=
 }
 
 check_video()
