@@ -115,13 +115,13 @@ def grub_text(vm):
 def grub_graphics(vm):
     vm.wait("the first entry")
     vm.ctl("key", "down", "down", "ret")
-    vm.wait("^chosen: graphics")
+    vm.wait("^ *chosen: graphics")
     seen = json.loads(vm.ctl("screen", "--json"))
     check(seen["mode"] == "graphics", f"GRUB's gfxterm, {seen['width']} x {seen['height']}")
     vm.ctl("key", "ret")
     vm.wait("the first entry")
     vm.ctl("key", "up", "ret")
-    vm.wait("^chosen: the (first|second)")
+    vm.wait("^ *chosen: the (first|second)")
     check(True, "its menu takes keys and shows words")
     vm.ctl("screenshot", tmp("menu.png"))
     with open(tmp("menu.png"), "rb") as f:

@@ -142,6 +142,7 @@ options='$accel ${EMU_OPTIONS:-}'
 append='$append'
 jobs='$JOBS'
 many='$many'
+INPUT_COUNT='${INPUT_COUNT:-}'
 memtest=$memtest
 memtest_s=${MEMTEST_S:-40}
 END
