@@ -75,6 +75,7 @@ static void config_init(struct vm_config *c)
     c->ram_bytes = DEFAULT_RAM_BYTES;
     c->boot_splash_time_ms = c->boot_reboot_timeout_ms = -1;
     c->rtc_start_s = -1;
+    c->vmport = true;
     c->accels = g_ptr_array_new_with_free_func(g_free);
     c->cpu_features = g_ptr_array_new_with_free_func(g_free);
     c->blockdevs = g_ptr_array_new_with_free_func(free_blockdev);

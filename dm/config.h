@@ -78,6 +78,7 @@ struct vm_config {
     char *machine;      /* "pc", "isapc", "none"; aliases are resolved */
     char *machine_name; /* as given: "pc-i440fx-7.2" */
     bool no_graphics;   /* -machine graphics=off, -nographic: the BIOS uses the serial port */
+    bool vmport;        /* -machine vmport=: VMware's port with the absolute pointer */
     GPtrArray *accels; /* char *: in order of preference; default kvm */
     uint64_t ram_bytes;
     struct ram_source ram;

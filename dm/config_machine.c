@@ -61,6 +61,7 @@ bool apply_machine(struct parser *p, const struct option_use *use, GError **erro
 {
     struct vm_config *c = p->config;
     const char *type = opts_get(use->opts, "type"), *accel = opts_get(use->opts, "accel");
+    const char *vmport = opts_get(use->opts, "vmport");
 
     if (type && !machine_resolve(type))
         return opt_error(error, "%s %s: no such machine; there are pc, isapc and none "
@@ -75,6 +76,8 @@ bool apply_machine(struct parser *p, const struct option_use *use, GError **erro
         if (!add_accels(p, "-machine accel", accel, error))
             return false;
     }
+    if (vmport)
+        c->vmport = strcmp(vmport, "off") != 0;
     c->no_graphics = !opts_bool(use->opts, "graphics", !c->no_graphics);
     set_if_given(&p->memory_backend, use->opts, "memory-backend");
     return true;

@@ -213,6 +213,7 @@ static const struct device_desc devices[] = {
     {"piix3-ide", "pci-device", "PCI", "IDE controller with bus master", false, no_props},
     {"isa-fdc", "isa-device", "ISA", "floppy controller, 82077AA", false, isa_fdc_props},
     {"i8042", "isa-device", "ISA", "keyboard and mouse controller", false, no_props},
+    {"vmmouse", "isa-device", "ISA", "absolute pointer on VMware's port", false, no_props},
     {"i8257", "isa-device", "ISA", "DMA controller registers", false, no_props},
     {"mc146818rtc", "isa-device", "ISA", "clock and CMOS memory", false, no_props},
     {"port92", "isa-device", "ISA", "A20 gate and fast reset", false, no_props},

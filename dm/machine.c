@@ -12,6 +12,7 @@
 #include "hw/dma/i8237.h"
 #include "hw/ide/piix_ide.h"
 #include "hw/input/i8042.h"
+#include "hw/input/vmport.h"
 #include "hw/misc/elcr.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/port92.h"
@@ -97,6 +98,7 @@ static int64_t rtc_base(const struct vm_config *c)
  *   4d0,4d1       ELCR (in KVM)                -
  *   510-51b       fw_cfg                       -
  *   cf8-cff       PCI configuration, reset at cf9
+ *   5658-565b     VMware's port: the absolute pointer
  */
 static bool build_isa(struct machine *m)
 {
@@ -107,6 +109,7 @@ static bool build_isa(struct machine *m)
     const struct i8237_config dma = {0x00, 0xc0, 0x81};
     const struct port92_config port92 = {0x92};
     const struct fw_cfg_config fw_cfg = {0x510};
+    const struct vmport_config vmport = {0x5658};
 
     m->firmware.rtc = mc146818_new(env, "rtc", &rtc, WHY);
     if (!machine_keep_irq(m, m->firmware.rtc, 8))
@@ -119,6 +122,11 @@ static bool build_isa(struct machine *m)
     if (!machine_keep_irq(m, m->keyboard, 1))
         return false;
     machine_note_irq(m, m->keyboard, 12);
+    if (m->parts.config->vmport) {
+        m->vmmouse = vmport_new(env, "vmmouse", &vmport, WHY);
+        if (!machine_keep(m, m->vmmouse))
+            return false;
+    }
     return machine_keep(m, m->dma) &&
            machine_keep(m, post_port_new(env, "post", WHY)) &&
            machine_keep(m, port92_new(env, "port92", &port92, WHY)) && machine_add_serials(m);
@@ -279,13 +287,6 @@ unsigned machine_keyboard_leds(struct machine *m)
     leds = i8042_leds(m->keyboard);
     device_leave(m->keyboard);
     return leds;
-}
-
-void machine_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons)
-{
-    device_enter(m->keyboard);
-    i8042_mouse(m->keyboard, dx, dy, dz, buttons);
-    device_leave(m->keyboard);
 }
 
 void machine_foreach_device(struct machine *m, void (*fn)(void *opaque, struct device *dev),

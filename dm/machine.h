@@ -45,8 +45,20 @@ void machine_key(struct machine *machine, unsigned scancode, bool down);
 /* The guest has read all that was typed and listens: the next key will not be lost. */
 bool machine_keyboard_ready(struct machine *machine);
 unsigned machine_keyboard_leds(struct machine *machine); /* bit 0 scroll, 1 num, 2 caps lock */
-/* Movement since the last call (right, down, wheel towards the user) and the buttons held (i8042.h). */
+/*
+ * The mouse or the pointer, whichever of its devices the guest uses: movement since the last call (right, down,
+ * wheel towards the user) and the buttons held (PS2_BUTTON_* of hw/input/ps2_mouse.h).
+ */
 void machine_mouse(struct machine *machine, int dx, int dy, int dz, unsigned buttons);
+/*
+ * The same by the place on the screen, 0 .. MACHINE_POINTER_MAX from its left and its top edge. A guest that does
+ * not use the absolute device gets the movement since the last place, in pixels.
+ */
+#define MACHINE_POINTER_MAX 0x7fff
+void machine_pointer(struct machine *machine, unsigned x, unsigned y, int dz, unsigned buttons);
+/* Whether the guest follows places now; it has no side buttons then. */
+bool machine_pointer_is_absolute(struct machine *machine);
+bool machine_has_vmmouse(const struct machine *machine); /* vmport=on */
 
 void machine_foreach_device(struct machine *machine,
                             void (*fn)(void *opaque, struct device *dev), void *opaque);

@@ -2,7 +2,7 @@
 /*
  * What the files of the machine share: machine.c has the boards, machine_ide.c the IDE controllers and
  * their buses, machine_drives.c who sits at which IDE place,
- * machine_floppy.c the floppy drives, machine_devices.c what -device adds.
+ * machine_floppy.c the floppy drives, machine_devices.c what -device adds, machine_input.c the pointer.
  */
 #ifndef DM_MACHINE_INT_H
 #define DM_MACHINE_INT_H
@@ -14,6 +14,12 @@
 struct device;
 struct pci_bus;
 
+/* Where machine_pointer() was last; not known before, and after movement. */
+struct machine_pointer {
+    bool known;
+    unsigned x, y;
+};
+
 struct machine {
     struct machine_parts parts;
     bool pci;
@@ -21,6 +27,8 @@ struct machine {
     GHashTable *irqs;   /* struct device * -> mask of ISA lines, for whoever looks at the machine */
     struct pci_bus *bus;
     struct device *pm, *keyboard, *vga, *dma;
+    struct device *vmmouse; /* NULL: vmport=off */
+    struct machine_pointer pointer;
     GPtrArray *ide; /* struct ide_controller *: the machine's own, then -device's in their order */
     struct firmware firmware;
     char why[200]; /* of the constructor that failed */

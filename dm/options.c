@@ -20,7 +20,8 @@ static const struct opt_desc machine_subs[] = {
     {.name = "mem-merge", .type = OPT_ENUM, .values = "off",
      .help = "memory is not offered to KSM"},
     {.name = "hpet", .type = OPT_ENUM, .values = "off", .help = "there is no HPET"},
-    {.name = "vmport", .type = OPT_ENUM, .values = "off", .help = "there is no VMware port"},
+    {.name = "vmport", .type = OPT_ENUM, .values = "on|off|auto",
+     .help = "VMware's port with the absolute pointer vmmouse", .fallback = "auto: on"},
     {.name = "memory-backend", .type = OPT_STRING, .help = "id of the -object that is the guest's memory"},
     OPT_END,
 };

@@ -293,7 +293,8 @@ const struct qmp_command *qmp_commands(unsigned *count)
                                                     &qmp_backup_table, &qmp_devices_table,
                                                     &qmp_screen_table, &qmp_input_table,
                                                     &qmp_qom_table, &qmp_cpus_table, &qmp_migrate_table,
-                                                    &qmp_fds_table, &qmp_hmp_table, &qmp_vnc_table};
+                                                    &qmp_fds_table, &qmp_hmp_table, &qmp_vnc_table,
+                                                    &qmp_events_table};
     static GArray *all;
 
     if (!all) {

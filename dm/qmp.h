@@ -62,7 +62,7 @@ struct qmp_table {
 extern const struct qmp_table qmp_block_table; /* qmp_block.c */
 extern const struct qmp_table qmp_jobs_table, qmp_backup_table;
 extern const struct qmp_table qmp_devices_table; /* qmp_devices.c */
-extern const struct qmp_table qmp_screen_table, qmp_input_table;
+extern const struct qmp_table qmp_screen_table, qmp_input_table, qmp_events_table;
 extern const struct qmp_table qmp_qom_table, qmp_cpus_table, qmp_migrate_table, qmp_fds_table, qmp_hmp_table;
 extern const struct qmp_table qmp_vnc_table; /* qmp_vnc.c */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QMP: send-key, input-send-event, query-mice, type-text, cancel-type. */
+/* QMP: send-key, type-text, cancel-type. */
 #include "dm/qmp_input.h"
 
 #include <string.h>
@@ -10,28 +10,23 @@
 #include "dm/qmp.h"
 #include "dm/qmp_jobs.h"
 #include "dm/vm_build.h"
-#include "hw/device.h"
 #include "hw/input/ps2_keys.h"
-#include "hw/input/ps2_mouse.h"
 #include "ui/layout.h"
 #include "ui/typist.h"
 
 #define MAX_TEXT_BYTES  (256u * 1024)
 #define MAX_TIME_MS     60000u
 #define MAX_KEYS        16   /* that send-key holds at once */
-#define MAX_EVENTS      256  /* of input-send-event */
 #define HOLD_MS         100  /* of send-key, as QEMU */
 #define INTERVAL_MS     10   /* of type-text: a BIOS keeps no more than 15 keys for its caller */
 #define PATIENCE_MS     60000
 #define PRESS_ANYWAY_MS 2000 /* send-key: as a person who presses keys of a machine that hangs */
 #define PROGRESS_US     (250 * 1000)
 #define MAX_NO_KEY      32   /* characters named in one answer */
-#define MAX_MOVE        32767
 #define LED_CAPS        4
 
 /* One machine per process, and one keyboard. */
 static struct typist *typist;
-static unsigned mouse_buttons;
 
 /* ---- keys ---- */
 
@@ -65,7 +60,6 @@ void qmp_input_close(struct vm *vm)
     (void)vm;
     typist_free(typist);
     typist = NULL;
-    mouse_buttons = 0;
 }
 
 static unsigned key_by_name(const char *name)
@@ -81,8 +75,7 @@ static unsigned key_by_name(const char *name)
     return 0;
 }
 
-/* QAPI's KeyValue: {"type": "qcode", "data": "ctrl"} or {"type": "number", "data": 29}. 0: error. */
-static unsigned parse_key(JsonNode *node, GError **error)
+unsigned qmp_parse_key(JsonNode *node, GError **error)
 {
     static const struct qmp_arg qcode[] = {{"type", QMP_STRING, false, "qcode|number"},
                                            {"data", QMP_STRING, false, NULL}, {0}};
@@ -119,7 +112,7 @@ static unsigned parse_key(JsonNode *node, GError **error)
     return key;
 }
 
-static void add_event(GArray *events, unsigned key, bool down, uint64_t then_ms, uint32_t number)
+void qmp_add_key(GArray *events, unsigned key, bool down, uint64_t then_ms, uint32_t number)
 {
     struct typist_event e = {.then_ms = (uint32_t)then_ms, .number = number, .key = (uint8_t)key,
                              .down = down};
@@ -127,7 +120,7 @@ static void add_event(GArray *events, unsigned key, bool down, uint64_t then_ms,
     g_array_append_val(events, e);
 }
 
-static bool press_all(struct vm *vm, GArray *events, GError **error)
+bool qmp_press_keys(struct vm *vm, GArray *events, GError **error)
 {
     const struct typist_job job = {.events = events, .patience_ms = PRESS_ANYWAY_MS,
                                    .insist = true};
@@ -160,188 +153,17 @@ static JsonNode *send_key(struct vm *vm, JsonObject *args, GError **error)
     if (count > MAX_KEYS)
         return qmp_fail(error, "Parameter 'keys': more than %d keys at once", MAX_KEYS);
     for (unsigned i = 0; i < count; i++) {
-        pressed[i] = parse_key(json_array_get_element(keys, i), error);
+        pressed[i] = qmp_parse_key(json_array_get_element(keys, i), error);
         if (!pressed[i])
             return NULL;
     }
     events = g_array_new(FALSE, FALSE, sizeof(struct typist_event));
     for (unsigned i = 0; i < count; i++)
-        add_event(events, pressed[i], true, i + 1 == count ? hold_ms : 0, 0);
+        qmp_add_key(events, pressed[i], true, i + 1 == count ? hold_ms : 0, 0);
     for (unsigned i = count; i > 0; i--)
-        add_event(events, pressed[i - 1], false, 0, 0);
-    press_all(vm, events, error);
+        qmp_add_key(events, pressed[i - 1], false, 0, 0);
+    qmp_press_keys(vm, events, error);
     return NULL;
-}
-
-/* ---- input-send-event ---- */
-
-/* What a list of events asks for: checked whole, then done whole. */
-struct input_batch {
-    GArray *keys; /* struct typist_event */
-    struct mouse_step {
-        int dx, dy, dz;
-        uint8_t press, release; /* PS2_BUTTON_* */
-    } steps[MAX_EVENTS];
-    unsigned count;
-};
-
-static bool add_key(struct input_batch *b, JsonObject *data, GError **error)
-{
-    static const struct qmp_arg rows[] = {{"key", QMP_OBJECT, false, NULL},
-                                          {"down", QMP_BOOL, false, NULL}, {0}};
-    unsigned key;
-
-    if (!qmp_check_args(rows, data, error))
-        return false;
-    key = parse_key(json_object_get_member(data, "key"), error);
-    if (key)
-        add_event(b->keys, key, qmp_bool(data, "down", false), 0, 0);
-    return key != 0;
-}
-
-static bool add_button(struct input_batch *b, JsonObject *data, GError **error)
-{
-    static const struct qmp_arg rows[] = {
-        {"button", QMP_STRING, false,
-         "left|middle|right|wheel-up|wheel-down|side|extra|wheel-left|wheel-right"},
-        {"down", QMP_BOOL, false, NULL}, {0}};
-    static const struct {
-        const char *name;
-        uint8_t bit;
-        int8_t dz;
-    } buttons[] = {{"left", PS2_BUTTON_LEFT, 0},     {"middle", PS2_BUTTON_MIDDLE, 0},
-                   {"right", PS2_BUTTON_RIGHT, 0},   {"side", PS2_BUTTON_SIDE, 0},
-                   {"extra", PS2_BUTTON_EXTRA, 0},   {"wheel-up", 0, -1},
-                   {"wheel-down", 0, 1}};
-    struct mouse_step *step = &b->steps[b->count];
-    const char *name;
-    bool down;
-
-    if (!qmp_check_args(rows, data, error))
-        return false;
-    name = qmp_string(data, "button");
-    down = qmp_bool(data, "down", false);
-    for (unsigned i = 0; i < G_N_ELEMENTS(buttons); i++) {
-        if (strcmp(name, buttons[i].name))
-            continue;
-        step->dz = down ? buttons[i].dz : 0;
-        step->press = down ? buttons[i].bit : 0;
-        step->release = down ? 0 : buttons[i].bit;
-        b->count++;
-        return true;
-    }
-    qmp_fail(error, "the PS/2 mouse has no button '%s'", name);
-    return false;
-}
-
-static bool add_move(struct input_batch *b, JsonObject *data, GError **error)
-{
-    static const struct qmp_arg rows[] = {{"axis", QMP_STRING, false, "x|y"},
-                                          {"value", QMP_INT, false, NULL}, {0}};
-    gint64 value;
-
-    if (!qmp_check_args(rows, data, error))
-        return false;
-    value = json_object_get_int_member(data, "value");
-    if (value < -MAX_MOVE || value > MAX_MOVE) {
-        qmp_fail(error, "Parameter 'value': a movement is from -%d to %d", MAX_MOVE, MAX_MOVE);
-        return false;
-    }
-    if (*qmp_string(data, "axis") == 'x')
-        b->steps[b->count].dx = (int)value;
-    else
-        b->steps[b->count].dy = (int)value;
-    b->count++;
-    return true;
-}
-
-static bool add_input(struct input_batch *b, JsonNode *node, GError **error)
-{
-    static const struct qmp_arg rows[] = {{"type", QMP_STRING, false, "key|btn|rel|abs"},
-                                          {"data", QMP_OBJECT, false, NULL}, {0}};
-    JsonObject *o = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-    JsonObject *data;
-    const char *type;
-
-    if (!o) {
-        qmp_fail(error, "Parameter 'events': an event is an object");
-        return false;
-    }
-    if (!qmp_check_args(rows, o, error))
-        return false;
-    type = qmp_string(o, "type");
-    data = json_object_get_object_member(o, "data");
-    if (!strcmp(type, "key"))
-        return add_key(b, data, error);
-    if (!strcmp(type, "btn"))
-        return add_button(b, data, error);
-    if (!strcmp(type, "rel"))
-        return add_move(b, data, error);
-    qmp_fail(error, "Input handler not found for event type abs: the PS/2 mouse is relative, send "
-                    "rel");
-    return false;
-}
-
-bool qmp_check_display(struct vm *vm, JsonObject *args, GError **error)
-{
-    const char *device = qmp_string(args, "device");
-    uint64_t head = 0;
-
-    if (!qmp_size(args, "head", &head, error))
-        return false;
-    if (head && !device) {
-        qmp_fail(error, "'head' must be specified together with 'device'");
-        return false;
-    }
-    if (device && g_strcmp0(machine_display_id(vm_machine(vm)), device)) {
-        g_set_error(error, QMP_ERROR, QMP_DEVICE_NOT_FOUND, "Device '%.60s' not found", device);
-        return false;
-    }
-    if (!head)
-        return true;
-    qmp_fail(error, "Device '%.60s' has no head %" G_GUINT64_FORMAT ": it has one, 0", device, head);
-    return false;
-}
-
-static JsonNode *input_send_event(struct vm *vm, JsonObject *args, GError **error)
-{
-    JsonArray *events = json_object_get_array_member(args, "events");
-    unsigned count = json_array_get_length(events);
-    g_autofree struct input_batch *b = g_new0(struct input_batch, 1);
-    bool ok = qmp_check_display(vm, args, error);
-
-    if (ok && count > MAX_EVENTS) {
-        qmp_fail(error, "Parameter 'events': more than %d events", MAX_EVENTS);
-        ok = false;
-    }
-    b->keys = g_array_new(FALSE, FALSE, sizeof(struct typist_event));
-    for (unsigned i = 0; ok && i < count; i++)
-        ok = add_input(b, json_array_get_element(events, i), error);
-    if (!ok || !b->keys->len)
-        g_array_unref(b->keys);
-    else
-        ok = press_all(vm, b->keys, error);
-    for (unsigned i = 0; ok && i < b->count; i++) {
-        const struct mouse_step *s = &b->steps[i];
-
-        mouse_buttons = (mouse_buttons | s->press) & ~(unsigned)s->release;
-        machine_mouse(vm_machine(vm), s->dx, s->dy, s->dz, mouse_buttons);
-    }
-    return NULL;
-}
-
-static JsonNode *query_mice(struct vm *vm, JsonObject *args, GError **error)
-{
-    JsonArray *mice = json_array_new();
-    JsonObject *mouse = json_object_new();
-
-    (void)vm, (void)args, (void)error;
-    json_object_set_string_member(mouse, "name", "PS/2 Mouse");
-    json_object_set_int_member(mouse, "index", 0);
-    json_object_set_boolean_member(mouse, "current", TRUE);
-    json_object_set_boolean_member(mouse, "absolute", FALSE);
-    json_array_add_object_element(mice, mouse);
-    return json_node_of_array(mice);
 }
 
 /* ---- type-text ---- */
@@ -415,16 +237,16 @@ static void add_stroke(GArray *events, struct layout_stroke s, uint64_t hold_ms,
                        uint64_t interval_ms, uint32_t number)
 {
     if (s.modifiers & LAYOUT_SHIFT)
-        add_event(events, PS2_KEY_SHIFT_LEFT, true, 0, number);
+        qmp_add_key(events, PS2_KEY_SHIFT_LEFT, true, 0, number);
     if (s.modifiers & LAYOUT_ALTGR)
-        add_event(events, PS2_KEY_ALT_RIGHT, true, 0, number);
-    add_event(events, s.key, true, hold_ms, number);
-    add_event(events, s.key, false, s.modifiers ? 0 : interval_ms, number);
+        qmp_add_key(events, PS2_KEY_ALT_RIGHT, true, 0, number);
+    qmp_add_key(events, s.key, true, hold_ms, number);
+    qmp_add_key(events, s.key, false, s.modifiers ? 0 : interval_ms, number);
     if (s.modifiers & LAYOUT_ALTGR)
-        add_event(events, PS2_KEY_ALT_RIGHT, false, s.modifiers & LAYOUT_SHIFT ? 0 : interval_ms,
+        qmp_add_key(events, PS2_KEY_ALT_RIGHT, false, s.modifiers & LAYOUT_SHIFT ? 0 : interval_ms,
                   number);
     if (s.modifiers & LAYOUT_SHIFT)
-        add_event(events, PS2_KEY_SHIFT_LEFT, false, interval_ms, number);
+        qmp_add_key(events, PS2_KEY_SHIFT_LEFT, false, interval_ms, number);
 }
 
 /* The strokes of a text; a character that no key types goes to t->no_key. */
@@ -532,9 +354,6 @@ static JsonNode *cancel_type(struct vm *vm, JsonObject *args, GError **error)
 
 static const struct qmp_arg send_key_args[] = {{"keys", QMP_ARRAY, false, NULL},
                                                {"hold-time", QMP_INT, true, NULL}, {0}};
-static const struct qmp_arg event_args[] = {{"device", QMP_STRING, true, NULL},
-                                            {"head", QMP_INT, true, NULL},
-                                            {"events", QMP_ARRAY, false, NULL}, {0}};
 static const struct qmp_arg type_args[] = {
     {"text", QMP_STRING, false, NULL},     {"layout", QMP_STRING, true, NULL},
     {"hold-ms", QMP_INT, true, NULL},      {"interval-ms", QMP_INT, true, NULL},
@@ -543,8 +362,6 @@ static const struct qmp_arg type_args[] = {
 
 static const struct qmp_command commands[] = {
     {"send-key", send_key, send_key_args, true, false},
-    {"input-send-event", input_send_event, event_args, true, false},
-    {"query-mice", query_mice, NULL, true, false},
     {"type-text", type_text, type_args, true, false},
     {"cancel-type", cancel_type, NULL, true, false},
 };

@@ -308,7 +308,9 @@ static JsonNode *check(struct waiter *w, struct screen_reader *r, guint64 stamp,
         found = changed || r->text_mode ? check_hash(w, r) : NULL; /* the cursor blinks there */
     else
         found = check_stable(w, r);
-    if (!found && !(error && *error) && g_get_monotonic_time() >= w->deadline_us)
+    if (!found && !(error && *error) && vm_run_state(w->vm) == RUN_INTERNAL_ERROR)
+        qmp_fail(error, "the guest has stopped by an internal error: its screen does not change any more");
+    else if (!found && !(error && *error) && g_get_monotonic_time() >= w->deadline_us)
         qmp_fail(error, "timed out: the screen did not come to this in %" G_GINT64_FORMAT " ms",
                  w->timeout_ms);
     return found;
@@ -380,6 +382,7 @@ static bool is_hash(const char *text)
 static bool parse_regex(struct waiter *w, const char *text, GError **error)
 {
     g_autoptr(GError) why = NULL;
+    g_autoptr(GRegex) plain = NULL;
     g_autofree char *limited = NULL;
 
     if (strlen(text) > MAX_PATTERN_BYTES) {
@@ -390,10 +393,15 @@ static bool parse_regex(struct waiter *w, const char *text, GError **error)
         qmp_fail(error, "Parameter 'text': a pattern cannot begin with '(*'");
         return false;
     }
+    plain = g_regex_new(text, G_REGEX_MULTILINE, 0, &why); /* for a message without what is added */
+    if (!plain) {
+        qmp_fail(error, "Parameter 'text': not a regular expression: %s", why->message);
+        return false;
+    }
     limited = g_strconcat("(*LIMIT_MATCH=" REGEX_STEPS ")", text, NULL);
     w->regex = g_regex_new(limited, G_REGEX_MULTILINE, 0, &why);
     if (!w->regex)
-        qmp_fail(error, "Parameter 'text': not a regular expression: %s", why->message);
+        qmp_fail(error, "Parameter 'text': %s", why->message);
     return w->regex != NULL;
 }
 

@@ -5,8 +5,11 @@
 #include "dm/qmp_jobs.h"
 #include "dm/vm.h"
 
+#include <zlib.h>
+
 #define MAX_ROM_BYTES (256u * 1024)
 #define MAX_PF2_BYTES (16u * 1024 * 1024)
+#define MAX_PSF_BYTES (256u * 1024)
 
 /* The guest's video BIOS has the fonts that its text modes begin with. */
 static void learn_bios_fonts(struct glyph_book *book)
@@ -36,11 +39,29 @@ static void learn_grub_font(struct glyph_book *book)
     }
 }
 
+/* Those that Linux draws with in graphics modes: its own is much like VGA's, Debian loads Fixed. */
+static void learn_console_fonts(struct glyph_book *book)
+{
+    static const char *const names[] = {"Uni2-VGA16", "Uni2-Fixed16", "Uni2-Terminus16", "Uni2-TerminusBold16"};
+    g_autofree uint8_t *data = g_malloc(MAX_PSF_BYTES);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = g_strdup_printf("/usr/share/consolefonts/%s.psf.gz", names[i]);
+        gzFile file = gzopen(path, "rb");
+        int bytes = file ? gzread(file, data, MAX_PSF_BYTES) : -1;
+
+        if (bytes > 0)
+            glyph_book_add_psf(book, data, (size_t)bytes);
+        if (file)
+            gzclose(file);
+    }
+}
+
 struct screen_reader *screen_now(struct vm *vm, enum screen_depth depth, GError **error)
 {
     static struct screen_reader *reader;
     static struct glyph_book *book;
-    static bool grub_known;
+    static bool all_known;
     struct display_source *source = vm_display(vm);
 
     if (!source)
@@ -53,9 +74,11 @@ struct screen_reader *screen_now(struct vm *vm, enum screen_depth depth, GError 
     screen_read(reader, source);
     if (reader->text_mode || depth == SCREEN_CELLS)
         return reader;
-    if (!grub_known)
+    if (!all_known) {
         learn_grub_font(book);
-    grub_known = true;
+        learn_console_fonts(book);
+    }
+    all_known = true;
     screen_recognise(reader);
     return reader;
 }

@@ -14,6 +14,7 @@
 #include "dm/kvm.h"
 #include "dm/kvmexit.h"
 #include "dm/log.h"
+#include "hw/env.h"
 
 /* Brings a vCPU out of KVM_RUN; the handler does nothing. */
 #define SIG_KICK SIGUSR1
@@ -42,6 +43,9 @@ struct vcpu_group {
     bool hold; /* atomic, too: read without the lock */
     bool quit;
 };
+
+/* Whose thread this is; NULL: the main loop's, or another's that is no vCPU's. */
+static _Thread_local struct vcpu *current;
 
 /* ---- exits ---- */
 
@@ -153,6 +157,7 @@ static void *vcpu_thread(void *opaque)
     sigset_t kick;
     char name[16];
 
+    current = cpu;
     snprintf(name, sizeof(name), "CPU %u/KVM", cpu->index); /* the name that libvirt and top show */
     pthread_setname_np(pthread_self(), name);
     sigemptyset(&kick);
@@ -381,6 +386,41 @@ char *vcpu_registers(struct vcpu_group *g, unsigned cpu)
     if (!held)
         vcpus_resume(g);
     return text;
+}
+
+/* ---- registers, for devices that have arguments there ---- */
+
+/* KVM lets registers be read and set between an exit for I/O and the KVM_RUN that completes it. */
+bool vcpu_get_regs(struct cpu_regs *regs)
+{
+    struct kvm_regs r;
+
+    if (!current || ioctl(current->fd, KVM_GET_REGS, &r) < 0)
+        return false;
+    *regs = (struct cpu_regs){(uint32_t)r.rax, (uint32_t)r.rbx, (uint32_t)r.rcx,
+                              (uint32_t)r.rdx, (uint32_t)r.rsi, (uint32_t)r.rdi};
+    return true;
+}
+
+static void set_lower(__u64 *reg, uint32_t value)
+{
+    if ((uint32_t)*reg != value)
+        *reg = value;
+}
+
+bool vcpu_set_regs(const struct cpu_regs *regs)
+{
+    struct kvm_regs r;
+
+    if (!current || ioctl(current->fd, KVM_GET_REGS, &r) < 0)
+        return false;
+    set_lower(&r.rax, regs->eax);
+    set_lower(&r.rbx, regs->ebx);
+    set_lower(&r.rcx, regs->ecx);
+    set_lower(&r.rdx, regs->edx);
+    set_lower(&r.rsi, regs->esi);
+    set_lower(&r.rdi, regs->edi);
+    return ioctl(current->fd, KVM_SET_REGS, &r) == 0;
 }
 
 unsigned vcpus_count(const struct vcpu_group *g)

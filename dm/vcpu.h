@@ -12,6 +12,7 @@
 #include "dm/cpustate.h"
 #include "ioreq/iomap.h"
 
+struct cpu_regs;
 struct kvm;
 struct vcpu_group;
 
@@ -49,6 +50,13 @@ void vcpus_hold(struct vcpu_group *group);
 void vcpus_nmi(struct vcpu_group *group);    /* a non-maskable interrupt to each; running or paused */
 /* The registers as lines of text (g_free); of a running one, as they are at this moment. */
 char *vcpu_registers(struct vcpu_group *group, unsigned cpu);
+/*
+ * The registers of the vCPU whose access the calling thread is carrying out; false on any other thread. set:
+ * registers that keep their lower half keep the upper one, too.
+ */
+bool vcpu_get_regs(struct cpu_regs *regs);
+bool vcpu_set_regs(const struct cpu_regs *regs);
+
 unsigned vcpus_count(const struct vcpu_group *group);
 int vcpu_thread_id(struct vcpu_group *group, unsigned cpu); /* as gettid(); waits until it has one */
 

@@ -288,6 +288,18 @@ static void device_request(void *opaque, enum machine_request what, unsigned arg
     request(vm, 1u << what);
 }
 
+static bool get_regs(void *opaque, struct cpu_regs *regs)
+{
+    (void)opaque;
+    return vcpu_get_regs(regs);
+}
+
+static bool set_regs(void *opaque, const struct cpu_regs *regs)
+{
+    (void)opaque;
+    return vcpu_set_regs(regs);
+}
+
 static void vcpu_stopped(void *opaque, unsigned cpu, enum vcpu_stop why)
 {
     (void)cpu;
@@ -455,6 +467,7 @@ static bool build_world(struct vm *vm, GError **error)
     }
     vm->env.iomap = iomap_new();
     vm->env.machine = (struct machine_port){device_request, vm};
+    vm->env.cpu = (struct cpu_port){get_regs, set_regs, NULL};
     vm->env.guest_error = guest_error;
     vm->env.guest_error_opaque = vm;
     vm->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

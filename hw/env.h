@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a device is given of the world, and all that it can reach: interrupt pins, guest memory,
- * the clock, requests to the machine, and a place to report guest mistakes. Injected as small
+ * the clock, requests to the machine, the registers of who asks, and a place to report guest mistakes. Injected as small
  * tables of functions, so that a test makes its own (tests/fakes).
  */
 #ifndef HW_ENV_H
@@ -112,12 +112,40 @@ static inline void machine_request(const struct machine_port *port, enum machine
         port->request(port->opaque, what, arg);
 }
 
+/* The lower halves of a processor's general registers. */
+struct cpu_regs {
+    uint32_t eax, ebx, ecx, edx, esi, edi;
+};
+
+/*
+ * The registers of the processor whose access is being carried out: for the one device that takes its
+ * arguments and leaves its results there (hw/input/vmport.h). Both say false, and do nothing, for an access
+ * that no processor makes (a qtest client's). What set() changes it extends with zeros to 64 bits, as a 32-bit
+ * instruction does; of an `in`, eax becomes what the access reads.
+ */
+struct cpu_port {
+    bool (*get)(void *opaque, struct cpu_regs *regs);
+    bool (*set)(void *opaque, const struct cpu_regs *regs);
+    void *opaque;
+};
+
+static inline bool cpu_get_regs(const struct cpu_port *port, struct cpu_regs *regs)
+{
+    return port->get && port->get(port->opaque, regs);
+}
+
+static inline bool cpu_set_regs(const struct cpu_port *port, const struct cpu_regs *regs)
+{
+    return port->set && port->set(port->opaque, regs);
+}
+
 /* Everything together; each machine has one, and a device keeps a pointer to it. */
 struct dev_env {
     struct iomap *iomap;
     struct vclock *clock;
     struct dma_port dma;
     struct machine_port machine;
+    struct cpu_port cpu;
     /* A line about a mistake of the guest or a notable event; rate-limited and counted by the receiver. */
     void (*guest_error)(void *opaque, struct device *dev, const char *text);
     void *guest_error_opaque;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which character a bitmap shows. The bitmaps come from what the host has: the fonts in the video
- * BIOS that the guest is given, and GRUB's own font file. None is part of this program.
+ * BIOS that the guest is given, GRUB's own font file and those of the Linux console. None is part of this program.
  */
 #ifndef UI_GLYPHS_H
 #define UI_GLYPHS_H
@@ -29,6 +29,9 @@ unsigned glyph_book_add_rom(struct glyph_book *book, const uint8_t *rom, size_t 
  * data may be hostile. False: not a PF2 font, or none of its glyphs fits.
  */
 bool glyph_book_add_pf2(struct glyph_book *book, const uint8_t *data, size_t size);
+
+/* The same of a font of the Linux console (PSF 1 or 2, not compressed) that says which characters it shows. */
+bool glyph_book_add_psf(struct glyph_book *book, const uint8_t *data, size_t size);
 
 /* One glyph: `lines` (1 .. GLYPH_MAX_LINES) bytes, bit 7 left. What is known already stays. */
 void glyph_book_add(struct glyph_book *book, const uint8_t *rows, unsigned lines, gunichar rune);

@@ -76,6 +76,8 @@ struct display_source {
      * viewers, each with a surface and a *seen of its own. False: blanked; the next one draws all.
      */
     bool (*update)(void *chip, struct surface *s, struct display_seen *seen);
+    /* The size in pixels that render() would make the surface, whether blanked or not. */
+    void (*size)(void *chip, uint32_t *width, uint32_t *height);
     void *chip;
     struct iolock *lock;
     /* The machine's, or NULL: carries out the writes that KVM still holds. Called without the lock. */

@@ -581,6 +581,14 @@ void i8042_mouse(struct device *dev, int dx, int dy, int dz, unsigned buttons)
     settle(s);
 }
 
+void i8042_mouse_wake(struct device *dev)
+{
+    struct i8042 *s = from_dev(dev);
+
+    ps2_mouse_wake(&s->mouse);
+    settle(s);
+}
+
 bool i8042_kbd_ready(struct device *dev)
 {
     const struct i8042 *s = from_dev(dev);

@@ -47,6 +47,9 @@ bool i8042_has_key(unsigned keycode);
  */
 void i8042_mouse(struct device *dev, int dx, int dy, int dz, unsigned buttons);
 
+/* The mouse sends a packet that says nothing: what was done is to be read from the vmmouse. */
+void i8042_mouse_wake(struct device *dev);
+
 /*
  * True when the guest has read every byte of the keyboard, has it switched on and is not in the middle
  * of a command to it: what is typed now will not be lost.

@@ -16,7 +16,11 @@
  *
  * Keys that find the scan code queue full are lost as in hardware, with an overrun code in the
  * queue, and counted; but a lost release is made good when the guest has caught up, so that no key
- * stays down for ever. A held key does not repeat by itself: who calls ps2_keyboard_key() repeats.
+ * stays down for ever.
+ *
+ * A held key does not repeat by itself: who calls ps2_keyboard_key() repeats. Viewers have the repetitions of a real
+ * keyboard to pass on, and one that a busy host made too late, while the release was on its way, would be a
+ * character that nobody typed. Rate and delay are kept for whoever looks.
  */
 #ifndef HW_INPUT_PS2_KEYBOARD_H
 #define HW_INPUT_PS2_KEYBOARD_H

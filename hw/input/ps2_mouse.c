@@ -386,6 +386,11 @@ void ps2_mouse_move(struct ps2_mouse *m, int dx, int dy, int dz, unsigned button
     stream(m);
 }
 
+void ps2_mouse_wake(struct ps2_mouse *m)
+{
+    ps2_mouse_move(m, 1, 0, 0, 0);
+}
+
 bool ps2_mouse_send(struct ps2_mouse *m, uint8_t *byte)
 {
     if (ps2_queue_pop(&m->reply, byte))

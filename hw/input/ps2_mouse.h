@@ -103,6 +103,12 @@ const char *ps2_mouse_write(struct ps2_mouse *mouse, uint8_t byte);
 /* The next byte to the host, as on the cable; false if there is none. */
 bool ps2_mouse_send(struct ps2_mouse *mouse, uint8_t *byte);
 
+/*
+ * Makes a mouse that reports send a packet: for a driver that then looks elsewhere (vmmouse.h). A step to the
+ * right, since a packet without movement is kept by systems that parse it first (Linux's mousedev).
+ */
+void ps2_mouse_wake(struct ps2_mouse *mouse);
+
 /* Movement since the last call (right, down, wheel towards the user) and PS2_BUTTON_* held. */
 void ps2_mouse_move(struct ps2_mouse *mouse, int dx, int dy, int dz, unsigned buttons);
 

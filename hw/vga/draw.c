@@ -401,6 +401,15 @@ void vga_draw_changes(const struct vga_picture *p, uint64_t seen, const struct v
 
 /* ---- entries ---- */
 
+void vga_draw_size(const struct vga_picture *p, uint32_t *width, uint32_t *height)
+{
+    struct layout l = layout_of(p->regs);
+    bool dispi = vbe_enabled(p->vbe);
+
+    *width = dispi ? p->vbe->reg[VBE_XRES] : l.chars * l.char_dots * l.x_scale;
+    *height = dispi ? p->vbe->reg[VBE_YRES] : l.lines;
+}
+
 bool vga_draw_lines(const struct vga_picture *p, struct surface *s, const uint64_t *lines)
 {
     if (blanked(p) || p->vram_bytes < VGA_LEGACY_BYTES)

@@ -34,6 +34,9 @@ struct vga_shown {
 /* Resizes the surface to the picture and draws all of it. False: blanked, or no memory. */
 bool vga_draw(const struct vga_picture *p, struct surface *s);
 
+/* The size in pixels that vga_draw() draws in. */
+void vga_draw_size(const struct vga_picture *p, uint32_t *width, uint32_t *height);
+
 /*
  * As vga_draw(), but only the lines whose bit is set in lines[] (bit 0 of word 0 first; NULL: all).
  * The others keep their pixels, if the size is what it was.

@@ -202,6 +202,13 @@ static bool display_render(void *chip, struct surface *s)
     return vga_draw(&p, s);
 }
 
+static void display_size(void *chip, uint32_t *width, uint32_t *height)
+{
+    struct vga_picture p = picture(chip);
+
+    vga_draw_size(&p, width, height);
+}
+
 static bool display_text(void *chip, struct text_screen *t)
 {
     struct vga_picture p = picture(chip);
@@ -394,7 +401,8 @@ bool vga_init(struct vga *v, const struct vga_config *cfg, char *why, size_t siz
                               .vram_bytes = cfg->vram->size};
     v->display = (struct display_source){.render = display_render, .text = display_text,
                                          .changed = display_changed,
-                                         .update = display_update, .chip = v,
+                                         .update = display_update,
+                                         .size = display_size, .chip = v,
                                          .lock = v->dev.lock};
     v->watch = (struct vga_watch){.now = 1,
                                   .chunk = calloc(cfg->vram->size / VGA_CHUNK_BYTES, 8)};

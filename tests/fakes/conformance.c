@@ -593,6 +593,7 @@ static void copy_world(struct rig *to, struct rig *from)
     if (behind > 0)
         fake_step(to->fe, behind);
     memcpy(to->fe->ram, from->fe->ram, from->fe->ram_bytes);
+    to->fe->regs = from->fe->regs;
     if (to->row->copy_outside)
         to->row->copy_outside(to, from);
 }

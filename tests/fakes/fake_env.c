@@ -77,6 +77,24 @@ static void record_request(void *opaque, enum machine_request what, unsigned arg
     fe->request_arg = arg;
 }
 
+static bool get_regs(void *opaque, struct cpu_regs *regs)
+{
+    struct fake_env *fe = opaque;
+
+    if (fe->has_cpu)
+        *regs = fe->regs;
+    return fe->has_cpu;
+}
+
+static bool set_regs(void *opaque, const struct cpu_regs *regs)
+{
+    struct fake_env *fe = opaque;
+
+    if (fe->has_cpu)
+        fe->regs = *regs;
+    return fe->has_cpu;
+}
+
 static void record_error(void *opaque, struct device *dev, const char *text)
 {
     struct fake_env *fe = opaque;
@@ -110,6 +128,7 @@ struct fake_env *fake_env_new(size_t ram_bytes)
     fe->env.clock = vclock_new_stepped();
     fe->env.dma = (struct dma_port){&ram_ops, fe};
     fe->env.machine = (struct machine_port){record_request, fe};
+    fe->env.cpu = (struct cpu_port){get_regs, set_regs, fe};
     fe->env.guest_error = record_error;
     fe->env.guest_error_opaque = fe;
     return fe;

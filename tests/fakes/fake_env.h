@@ -18,6 +18,8 @@ struct fake_env {
     unsigned irq_raised[FAKE_LINES]; /* rising edges */
     unsigned requests[MACHINE_EXIT + 1];
     unsigned request_arg;
+    bool has_cpu; /* accesses are a processor's, whose registers are these */
+    struct cpu_regs regs;
     unsigned guest_errors;
     char last_guest_error[200];
 };

@@ -16,6 +16,7 @@ GRUB = "/usr/lib/grub/i386-pc"
 # Little in core.img: its LZMA takes a KVM that interprets guest code 10 s for each 60 KiB.
 CORE_MODULES = "biosdisk part_msdos fat".split()
 FILE_MODULES = "normal terminal serial echo cat read halt".split()
+FILES = {}  # others in /boot/grub: name -> path
 PARTITION_LBA, PARTITION_SECTORS = 2048, 16384
 LIMIT = 240
 
@@ -61,6 +62,8 @@ def make_disk():
         with open(tmp(name), "w") as f:
             f.write(text)
         run("mcopy", "-i", fat, tmp(name), f"::/boot/grub/{name}")
+    for name, path in FILES.items():
+        run("mcopy", "-i", fat, path, f"::/boot/grub/{name}")
     files = [m + ".mod" for m in with_dependencies(FILE_MODULES)]
     files += ["moddep.lst", "command.lst", "terminal.lst"]
     run("mcopy", "-i", fat, *[f"{GRUB}/{f}" for f in files], "::/boot/grub/i386-pc/")

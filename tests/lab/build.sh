@@ -9,9 +9,9 @@ outer_modules="virtio_pci 9pnet_virtio 9p kvm_amd"
 inner_modules="ata_piix pata_cmd64x sd_mod sr_mod isofs crc32c_generic ext4 psmouse evdev i2c_piix4
     button pcspkr bochs"
 
-# pata_legacy is loaded where a guest has ISA channels only, floppy where it has floppies; not every
-# kernel has them.
-optional_modules="pata_legacy floppy"
+# pata_legacy is loaded where a guest has ISA channels only, floppy where it has floppies, vga16fb by the job
+# "video"; not every kernel has them.
+optional_modules="pata_legacy floppy vga16fb"
 
 # kernel_package: the name of the package that linux-image-amd64 stands for; nothing if unknown
 kernel_package()
@@ -108,7 +108,9 @@ make_initrds()
     for file in jobs/*.inner; do
         cp "$file" "$lab/inner/tasks/$(basename "$file" .inner)" || exit
     done
-    cc -O1 -static -o "$lab/inner/bin/cdctl" cdctl.c || fail "cannot build cdctl"
+    for tool in cdctl inputctl kmsctl; do
+        cc -O1 -static -o "$lab/inner/bin/$tool" $tool.c || fail "cannot build $tool"
+    done
     make_initrd "$lab/outer" ./outer-init "$lab/outer.img"
     make_initrd "$lab/inner" ./inner-init "$share/inner.img"
 }

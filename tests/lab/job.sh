@@ -24,13 +24,13 @@ run()
     ended "$name" $? "$start"
 }
 
-# run_python NAME SCRIPT ARGS...: a script that starts the emulator itself, by vmtest.py
+# run_python NAME SCRIPT ARGS...: a script that starts the emulator itself, by vmtest.py; $python_s: its limit
 run_python()
 {
     name=$1
     shift
     start=$(cut -d . -f 1 /proc/uptime)
-    KVM_DM=$emulator timeout -k 5 400 python3 -B "$@" >"$share/$name.err" 2>&1
+    KVM_DM=$emulator timeout -k 5 "${python_s:-400}" python3 -B "$@" >"$share/$name.err" 2>&1
     ended "$name" $? "$start"
 }
 

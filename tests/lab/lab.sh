@@ -11,7 +11,8 @@
 #   smp       the same kernel with two processors, up to its reset
 #   memtest   memtest86+ with its screen on the serial port
 # and the jobs in jobs/, each with what it prepares, runs and checks in NAME.sh and, if it has a guest of its
-# own, what that does in NAME.inner; lab_storage.sh runs those of disks and CDs. One start of the laboratory for all jobs that are asked for.
+# own, what that does in NAME.inner; lab_storage.sh runs those of disks and CDs, lab_display.sh those of the
+# screen, lab_input.sh that of keyboard and pointer. One start of the laboratory for all jobs that are asked for.
 #
 # Environment: KVM_DM the emulator; EMU another one instead, with QEMU's options and exit codes (to
 # prove the test itself: EMU=qemu-system-x86_64); JOBS some of the above; LAB_KERNEL_DEB a kernel
@@ -78,6 +79,7 @@ needs()
     for tool in qemu-system-x86_64 mke2fs e2fsck debugfs dpkg apt-cache genisoimage cc; do
         command -v "$tool" >/dev/null || skip "no $tool here"
     done
+    [ -r /usr/include/libdrm/drm_mode.h ] || skip "no libdrm/drm_mode.h (Debian package libdrm-dev)"
     [ -n "$busybox" ] || skip "no busybox (Debian package busybox-static)"
     ldd "$busybox" >/dev/null 2>&1 && skip "busybox is not a static one (Debian package busybox-static)"
     [ -x "$KVM_DM" ] || [ -n "${EMU:-}" ] || skip "$KVM_DM is not built"
@@ -140,6 +142,7 @@ options='$accel ${EMU_OPTIONS:-}'
 append='$append'
 jobs='$JOBS'
 many='$many'
+INPUT_COUNT='${INPUT_COUNT:-}'
 memtest=$memtest
 memtest_s=${MEMTEST_S:-40}
 END

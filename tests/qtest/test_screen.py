@@ -320,6 +320,44 @@ def test_slow_guest():
         assert [d["result"] for d in done] == ["done", "cancelled"], done
 
 
+def test_each_key_waits_for_the_guest():
+    """Nothing is sent to the keyboard before the guest has read what was sent before, not even what has room there."""
+    path, machine = two()
+
+    def waiting(m):
+        """Bytes that the keyboard and its controller hold, when something has come and a while after."""
+        end = time.monotonic() + 10
+        while not m.inb(0x64) & 1 and time.monotonic() < end:
+            time.sleep(0.005)
+        time.sleep(0.05)
+        fields = m.execute("query-device-state", id="i8042")["fields"]
+        return fields["obf"] + fields["kbd.scan.count"]
+
+    with machine as m:
+        p = Peer(path)
+        p.send("type-text", text="aaB", **{"interval-ms": 0})
+        for code in ("1c", "f01c", "1c", "f01c", "12", "32", "f032", "f012"):
+            assert waiting(m) == len(code) // 2, "more than %s waits" % code
+            assert bytes(m.inb(0x60) for _ in range(len(code) // 2)).hex() == code
+        assert p.answer()["return"]["typed"] == 3
+        p.close()
+
+
+def test_interval_between_keys():
+    """A guest that reads at once is given time nevertheless: 10 ms after each key, or as asked for."""
+    path, machine = two()
+    with machine as m:
+        for arguments, at_least_s in (({}, 0.29), ({"interval-ms": 30}, 0.87), ({"hold-ms": 20}, 0.89)):
+            p = Peer(path)
+            p.send("type-text", text="a" * 30, **arguments)
+            start = time.monotonic()
+            assert len(read_keys(m, 90, limit_s=60)) == 90
+            took = time.monotonic() - start
+            assert took > at_least_s, "%s: 30 keys in %.2f s" % (arguments, took)
+            assert p.answer()["return"]["typed"] == 30
+            p.close()
+
+
 def test_typing_ends_with_its_asker():
     path, machine = two()
     with machine as m:

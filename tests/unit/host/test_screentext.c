@@ -386,6 +386,62 @@ static void test_grub_font(void **state)
 }
 
 /* Cut anywhere, or with any byte changed: an answer, and nothing read outside. */
+/* A font of both formats: glyph 1 shows A and alpha, glyph 2 B, and B with an acute together. */
+static GByteArray *make_psf(bool second)
+{
+    static const uint8_t head1[] = {0x36, 0x04, 2, 16};
+    static const uint8_t head2[] = {0x72, 0xb5, 0x4a, 0x86, 0, 0, 0, 0, 32, 0, 0, 0, 1, 0, 0, 0,
+                                    0, 1, 0, 0, 16, 0, 0, 0, 16, 0, 0, 0, 8, 0, 0, 0};
+    static const uint8_t table1[] = {0xff, 0xff, 'A', 0, 0xb1, 3, 0xff, 0xff, 'B', 0, 0xfe, 0xff, 'B', 0, 1, 3,
+                                     0xff, 0xff};
+    static const uint8_t table2[] = {0xff, 'A', 0xce, 0xb1, 0xff, 'B', 0xfe, 'B', 0xcc, 0x81, 0xff};
+    GByteArray *f = g_byte_array_new();
+
+    g_byte_array_append(f, second ? head2 : head1, second ? sizeof(head2) : sizeof(head1));
+    for (unsigned i = 0; i < 256; i++) {
+        uint8_t rows[16];
+
+        memset(rows, (int)i, sizeof(rows));
+        g_byte_array_append(f, rows, sizeof(rows));
+    }
+    g_byte_array_append(f, second ? table2 : table1, second ? sizeof(table2) : sizeof(table1));
+    return f;
+}
+
+static void test_psf(void **state)
+{
+    (void)state;
+    for (unsigned second = 0; second < 2; second++) {
+        GByteArray *f = make_psf(second);
+        struct glyph_book *b = glyph_book_new();
+        uint8_t rows[16];
+
+        assert_true(glyph_book_add_psf(b, f->data, f->len));
+        memset(rows, 1, sizeof(rows));
+        assert_int_equal(glyph_book_find(b, rows, 16), 'A');
+        memset(rows, 2, sizeof(rows));
+        assert_int_equal(glyph_book_find(b, rows, 16), 'B');
+        memset(rows, 3, sizeof(rows));
+        assert_int_equal(glyph_book_find(b, rows, 16), 0);
+        glyph_book_free(b);
+        /* Cut anywhere, and with every byte of the head and of the table changed: it answers. */
+        for (unsigned i = 0; i < f->len; i++) {
+            uint8_t *copy = g_memdup2(f->data, f->len);
+            unsigned size = f->len;
+
+            b = glyph_book_new();
+            copy[i] ^= 0xff;
+            glyph_book_add_psf(b, copy, size);
+            g_free(copy);
+            copy = g_memdup2(f->data, i ? i : 1);
+            glyph_book_add_psf(b, copy, i);
+            g_free(copy);
+            glyph_book_free(b);
+        }
+        g_byte_array_unref(f);
+    }
+}
+
 static void test_hostile_pf2(void **state)
 {
     unsigned seed = 1;
@@ -429,7 +485,7 @@ int main(void)
         TEST(test_two_fonts_by_attribute), TEST(test_codepage_850),
         TEST(test_unknown_font_by_number), TEST(test_columns), TEST(test_other_cell_heights),
         TEST(test_graphics_on_any_grid), TEST(test_graphics_without_text), TEST(test_grub_font),
-        TEST(test_hostile_pf2), TEST(test_hash_is_the_ppm),
+        TEST(test_psf), TEST(test_hostile_pf2), TEST(test_hash_is_the_ppm),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -19,6 +19,8 @@ static struct ps2_keyboard kbd;
 static unsigned reads_left; /* bytes that the guest will read; its slowness */
 static GArray *strokes;     /* struct layout_stroke: what the guest has understood */
 static unsigned held, calls;
+static unsigned early; /* keys pressed before the guest had read those before */
+static gint64 pressed_us[64]; /* when, by calls */
 static bool release, extended;
 
 static int setup(void **state)
@@ -27,7 +29,7 @@ static int setup(void **state)
     kbd = (struct ps2_keyboard){.set = 2, .scanning = true};
     ps2_keyboard_power_on(&kbd);
     strokes = g_array_new(FALSE, FALSE, sizeof(struct layout_stroke));
-    held = calls = 0;
+    held = calls = early = 0;
     release = extended = false;
     return 0;
 }
@@ -182,6 +184,8 @@ static bool ready(void *opaque)
 static void key(void *opaque, unsigned k, bool down)
 {
     (void)opaque;
+    early += !ps2_keyboard_empty(&kbd);
+    pressed_us[calls % G_N_ELEMENTS(pressed_us)] = g_get_monotonic_time();
     calls++;
     ps2_keyboard_key(&kbd, k, down);
 }
@@ -245,6 +249,28 @@ static void test_slow_guest_loses_nothing(void **state)
         assert_int_equal(g_array_index(strokes, struct layout_stroke, i).key, text[i]);
     assert_int_equal(g_array_index(strokes, struct layout_stroke, strlen(text) + 1).key, 0x2d);
     assert_int_equal(kbd.dropped, 0);
+    assert_int_equal(early, 0); /* though a few would have found room in the keyboard */
+    typist_free(t);
+}
+
+/* A guest that reads at once is not typed at any faster than it was asked for: a BIOS keeps few keys. */
+static void test_times_are_kept(void **state)
+{
+    struct typist *t = typist_new(&keyboard);
+    struct typist_job job = {.events = keys_of("\x1e\x30\x2e\x20\x12\x21"), .patience_ms = 5000, .end = ended};
+    const unsigned count = job.events->len;
+
+    (void)state;
+    result.ended = 0;
+    reads_left = 1000000;
+    for (unsigned i = 0; i < count; i++) /* held for 7 ms, then 15 ms nothing */
+        g_array_index(job.events, struct typist_event, i).then_ms = i % 2 ? 15 : 7;
+    assert_true(typist_add(t, &job));
+    run_until_end(1);
+    assert_int_equal(calls, count);
+    for (unsigned i = 1; i < count; i++)
+        assert_true(pressed_us[i] - pressed_us[i - 1] >= (i % 2 ? 7000 : 15000));
+    assert_int_equal(early, 0);
     typist_free(t);
 }
 
@@ -307,7 +333,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_every_character_of_every_layout), TEST(test_known_keys),
-        TEST(test_slow_guest_loses_nothing), TEST(test_guest_that_does_not_read),
+        TEST(test_slow_guest_loses_nothing), TEST(test_times_are_kept),
+        TEST(test_guest_that_does_not_read),
         TEST(test_cancel_and_bounds),
     };
 

@@ -21,6 +21,7 @@
 #include "hw/ide/isa_ide.h"
 #include "hw/ide/piix_ide.h"
 #include "hw/input/i8042.h"
+#include "hw/input/vmport.h"
 #include "hw/misc/debug_exit.h"
 #include "hw/misc/debugcon.h"
 #include "hw/misc/elcr.h"
@@ -296,6 +297,34 @@ static struct device *make_i8042(struct rig *rig)
     struct i8042_config cfg = {rig_irq(rig, 1), rig_irq(rig, 12)};
 
     return i8042_new(&rig->fe->env, "i8042", &cfg, why, sizeof(why));
+}
+
+static struct device *make_vmmouse(struct rig *rig)
+{
+    const struct vmport_config cfg = {0x5658};
+
+    rig->fe->has_cpu = true;
+    return vmport_new(&rig->fe->env, "vmmouse", &cfg, why, sizeof(why));
+}
+
+/* A call, with registers that are often those of one; or the pointer moves. */
+static void event_vmmouse(struct rig *rig, struct rng *rng)
+{
+    static const uint32_t words[] = {0x45414552, 0xf5, 0x4c455252, 0x53424152, 1, 4, 6, 0};
+    uint64_t v = rng_next(rng);
+
+    if (v & 1) {
+        rig->fe->regs = (struct cpu_regs){.eax = VMPORT_MAGIC, .ebx = words[v >> 8 & 7],
+                                          .ecx = 39 + (uint32_t)(v >> 16) % 3};
+        fake_in(rig->fe, 0x5658, 4);
+        return;
+    }
+    device_enter(rig->dev);
+    if (v & 2)
+        vmport_point(rig->dev, (uint16_t)(v >> 8), (uint16_t)(v >> 24), (int)(v >> 40 & 3) - 1, v >> 48 & 7);
+    else
+        vmport_move(rig->dev, (int)(v >> 8 & 255) - 128, (int)(v >> 16 & 255) - 128, 0, v >> 48 & 7);
+    device_leave(rig->dev);
 }
 
 static void event_i8042(struct rig *rig, struct rng *rng)
@@ -902,6 +931,7 @@ static void prepare_pci_vga(struct rig *rig)
 
 static const struct conform_row rows[] = {
     {.name = "i8042", .make = make_i8042, .event = event_i8042},
+    {.name = "vmmouse", .make = make_vmmouse, .event = event_vmmouse},
     {.name = "port61", .make = make_port61},
     {.name = "port92", .make = make_port92},
     {.name = "elcr", .make = make_elcr},

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+Job "input", in the laboratory: Linux with atkbd, psmouse and vmmouse. 10,000 characters typed by type-text come
+out of a raw terminal one for one; movement, wheel, five buttons and absolute places come out of evdev.
+
+  input.py KERNEL INITRD APPEND COUNT [mice]
+"""
+import os
+import random
+import shutil
+import string
+import sys
+import time
+import zlib
+
+from vmtest import Vm, check, done, fail
+
+LIMIT = 300
+KERNEL, INITRD, APPEND, COUNT = sys.argv[1:5]
+MICE = sys.argv[5:] == ["mice"]
+
+
+def text_of(count):
+    """Every character of the US layout, some many times in a row; then all of them in a fixed disorder."""
+    r = random.Random(count)
+    letters = string.ascii_letters + string.digits + string.punctuation + "  \n\t"
+    text = string.printable[:95] + "\n" + "".join(c * 40 for c in "aA1!\n")
+    while len(text) < count:
+        text += r.choice(letters) * (r.randrange(8) or 1 if r.random() < 0.05 else 1)
+    return text[:count]
+
+
+def sums_of(text):
+    data = text.replace("\n", "\r").encode()
+    return [f"{zlib.crc32(data[i:i + 100]):08x}" for i in range(0, len(data), 100)]
+
+
+def keys(vm):
+    text = text_of(int(COUNT))
+    vm.wait_serial("lab: ready", LIMIT)
+    start = time.monotonic()
+    got = vm.qmp("type-text", timeout=LIMIT + 100, text=text, **{"interval-ms": 0, "timeout-ms": 60000})
+    seconds = time.monotonic() - start
+    check(got == {"typed": len(text), "characters": len(text)}, f"typed: {got} in {seconds:.0f} s")
+    vm.wait_serial("lab: ask after keys", LIMIT)
+    read = [l.split()[2] for l in vm.serial().splitlines() if l.startswith("lab: typed: ")]
+    for i, (a, b) in enumerate(zip(read + [""] * 1000, sums_of(text))):
+        if a != b:
+            fail(f"characters {i * 100} to {i * 100 + 99} did not come so: {text[i * 100:i * 100 + 100]!r}")
+    check(True, f"{len(text)} characters came one for one, {seconds / len(text) * 1000:.1f} ms each")
+    line = next(l for l in vm.serial().splitlines() if l.startswith(f"lab: {len(text)} typed"))
+    check(line.endswith(" 0 repeats, 0 wrong, 0 lost") and "typed too much" not in vm.serial(), line)
+    presses, releases = (int(part.split()[0]) for part in line.split(", ")[1:3])
+    check(presses == releases >= len(text), "every key went down and came up")
+
+
+def leds(vm):
+    """Caps lock: Linux sets the lamp by a command to the keyboard."""
+    vm.qmp("send-key", keys=[{"type": "qcode", "data": "caps_lock"}])
+    end = time.monotonic() + 30
+    while vm.qmp("query-device-state", id="i8042")["fields"]["kbd.leds"] != 4:
+        if time.monotonic() > end:
+            fail("the lamp of caps lock is not lit")
+        time.sleep(0.2)
+    check("caps lock" in vm.try_qmp("type-text", text="a")["error"]["desc"], "the lamp is lit, type-text says so")
+    vm.qmp("send-key", keys=[{"type": "qcode", "data": "caps_lock"}])
+    while vm.qmp("query-device-state", id="i8042")["fields"]["kbd.leds"] and time.monotonic() < end:
+        time.sleep(0.2)
+    check(vm.qmp("query-device-state", id="i8042")["fields"]["kbd.leds"] == 0, "and out again")
+
+
+def event(kind, **data):
+    return {"type": kind, "data": data}
+
+
+class Pointer:
+    """Sends events; each must come out as a line of its own, in order."""
+
+    def __init__(self, vm):
+        self.vm = vm
+        vm.serial_from = len(vm.serial())
+
+    def does(self, line, *events):
+        self.vm.qmp("input-send-event", events=list(events))
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
+            lines = [l.split(":", 2)[2].strip() for l in self.vm.serial()[self.vm.serial_from:].splitlines()
+                     if l.startswith("lab: mouse")]
+            if line in lines:
+                print("ok:", line, flush=True)
+                return
+            time.sleep(0.05)
+        fail(f"{events} did not come out as '{line}', but: {lines[-3:]}")
+
+
+def axis(kind, x, y):
+    return event(kind, axis="x", value=x), event(kind, axis="y", value=y)
+
+
+def button(name, down):
+    return event("btn", button=name, down=down)
+
+
+def psmouse(vm):
+    vm.wait_serial("lab: ready with ", LIMIT)
+    check('"ImExPS/2 Generic Explorer Mouse"' in vm.serial(), "psmouse finds the mouse with five buttons")
+    p = Pointer(vm)
+    p.does("rel 10 20 wheel 0 buttons 00", *axis("rel", 10, 20))
+    p.does("rel -200 -100 wheel 0 buttons 00", *axis("rel", -200, -100))
+    for i, name in enumerate(("left", "middle", "side", "extra")):
+        bit = {"left": 1, "middle": 4, "side": 8, "extra": 16}[name]
+        p.does(f"buttons {bit:02x}", button(name, True))
+        p.does("buttons 00", button(name, False))
+    p.does("rel 0 0 wheel 1 buttons 00", button("wheel-up", True), button("wheel-up", False))
+    p.does("rel 0 0 wheel -1 buttons 00", button("wheel-down", True), button("wheel-down", False))
+    sums = [0, 0]
+    vm.serial_from = len(vm.serial())
+    for i in range(300):
+        x, y = (i * 37) % 61 - 30, (i * 53) % 41 - 20
+        sums[0] += x
+        sums[1] += y
+        vm.qmp("input-send-event", events=list(axis("rel", x, y)))
+    p.does("buttons 02", button("right", True))
+    lines = [l.split() for l in vm.serial()[vm.serial_from:].splitlines() if " rel " in l]
+    got = [sum(int(l[l.index("rel") + 1 + i]) for l in lines) for i in range(2)]
+    check(got == sums, f"300 movements add up to {got}, in {len(lines)} reports")
+    p.does("buttons 00", button("right", False))
+
+
+def vmmouse(vm):
+    vm.wait_serial("lab: vmmouse:", LIMIT)
+    end = time.monotonic() + LIMIT
+    while vm.serial().count("lab: ready with ") < 2 and time.monotonic() < end:
+        time.sleep(0.1)
+    check('"VirtualPS/2 VMware VMMouse"' in vm.serial(), "Linux finds the vmmouse")
+    mice = {m["name"]: m for m in vm.qmp("query-mice")}
+    check(mice["vmmouse"]["current"] and mice["vmmouse"]["absolute"], "query-mice says that it is used")
+    p = Pointer(vm)
+    p.does("abs 32769 16384 buttons 00", *axis("abs", 0x4000, 0x2000))
+    p.does("abs 65535 65535 buttons 00", *axis("abs", 0x7FFF, 0x7FFF))
+    p.does("abs 0 0 buttons 00", *axis("abs", 0, 0))
+    p.does("abs 2469 44273 buttons 00", *axis("abs", 0x4D2, 0x5678))
+    p.does("buttons 01", button("left", True))
+    p.does("abs 2 4 buttons 01", *axis("abs", 1, 2))
+    p.does("buttons 00", button("left", False))
+    p.does("rel 0 0 wheel -1 buttons 00", button("wheel-down", True))
+    p.does("rel 5 -6 wheel 0 buttons 00", *axis("rel", 5, -6))
+    for i in range(200):
+        vm.qmp("input-send-event", events=list(axis("abs", 100 * i, 30000 - 100 * i)))
+    p.does(f"abs {19900 << 1 | 19900 >> 14} {10100 << 1} buttons 00", *axis("abs", 19900, 10100))
+    p.does("buttons 02", button("right", True))
+    p.does("buttons 00", button("right", False))
+
+
+def main():
+    vm = Vm(["-no-reboot", "-m", "256", "-vga", "std", "-kernel", KERNEL, "-initrd", INITRD, "-append", APPEND],
+            serial="socket")
+    try:
+        keys(vm)
+        leds(vm)
+        vm.send(b"mice\n" if MICE else b"go\n")
+        if MICE:
+            psmouse(vm)
+            vm.wait_serial("lab: ask after exps", LIMIT)
+            vm.send(b"go\n")
+            vmmouse(vm)
+            vm.wait_serial("lab: ask after vmmouse", LIMIT)
+            vm.send(b"go\n")
+        code = vm.wait_exit(LIMIT)
+    finally:
+        if os.path.exists(vm.serial_path):
+            shutil.copy(vm.serial_path, os.environ["SERIAL"])
+    if code:
+        fail(f"exit code {code}")
+    done("keys and pointer")
+
+
+main()
