@@ -20,8 +20,7 @@ import time
 
 import diff
 import pictures
-from frames_modes import (ATTRIBUTES, CRTC, GRAPHICS, MODES, SEQUENCER, attribute, dispi, font, indexed, palette,
-                          set_mode)
+from frames_modes import CRTC, GRAPHICS, MODES, SEQUENCER, attribute, dispi, font, indexed, palette, set_mode
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KNOWN = os.path.join(HERE, "frames_known.txt")
@@ -29,12 +28,15 @@ OPTIONS = "-display none -nodefaults -qtest stdio -qtest-log /dev/null -vga std"
 LFB = 0xE0000000
 # QEMU's picture ends with the last whole row of characters: what it has is compared.
 CROPPED = {"text 80x28", "text 80x43", "text 132x43"}
+# What is tried on the ISA adapter too: its frame buffer is at the same place, without a BAR.
+ON_ISA = ("text 80x25, 9 dots", "12h, every write mode", "13h", "mode X, 320x240", "DISPI 1024x768x16",
+          "DISPI 640x480x8, banks")
 
 
 class Screen:
     """An emulator that takes qtest commands and is photographed by QMP."""
 
-    def __init__(self, command, folder):
+    def __init__(self, command, folder, pci=True):
         self.socket_path = os.path.join(folder, "qmp")
         self.ppm = os.path.join(folder, "shot.ppm")
         self.emulator = diff.Emulator(shlex.split(f"{command} {OPTIONS} -qmp unix:{self.socket_path},server=on,wait=off"))
@@ -51,7 +53,7 @@ class Screen:
         self.lines = self.qmp.makefile("rwb")
         self.lines.readline()
         self.ask("qmp_capabilities")
-        for offset, value in ((0x10, LFB), (0x04, 3)):
+        for offset, value in ((0x10, LFB), (0x04, 3)) if pci else ():
             self.run([f"outl 0xcf8 {0x80001000 | offset:#x}", f"outl 0xcfc {value:#x}"])
 
     def ask(self, command, **arguments):
@@ -341,6 +343,40 @@ def self_test():
     assert verdict("differs", "b", ("a", "why")), "another picture of ours"
 
 
+class Run:
+    """Counts over all frames; prints what is wrong."""
+
+    def __init__(self, known, verbose, folder, wanted):
+        self.known, self.verbose, self.folder, self.wanted = known, verbose, folder, wanted
+        self.wrong = self.equal = self.listed = 0
+        self.names = set()
+
+    def compare(self, name, a, b, bits, cropped):
+        text = pictures.difference(a, b, bits, cropped)
+        problem = verdict(text, pictures.checksum(a), self.known.get(name))
+        if problem or self.verbose:
+            print(f"{name}: {(problem or text or 'equal').format(name)}", flush=True)
+        if self.folder:
+            for which, picture in (("ours", a), ("qemu", b)):
+                pictures.write_ppm(os.path.join(self.folder, f"{name.replace(' ', '_')}.{which}.ppm"), picture)
+        self.wrong += problem is not None
+        self.equal += text is None
+        self.listed += text is not None and name in self.known
+
+    def machine(self, machine, todo, prefix=""):
+        self.names |= {prefix + name for name in todo}
+        todo = {name: row for name, row in todo.items() if not self.wanted or any(w in name for w in self.wanted)}
+        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+            ours = Screen(f"{os.environ.get('KVM_DM', 'build/kvm-dm')} -machine {machine} -accel qtest", one, not prefix)
+            theirs = Screen(f"qemu-system-x86_64 -machine {machine},accel=tcg -S", two, not prefix)
+            for name, (commands, bits) in todo.items():
+                ours.run(commands)
+                theirs.run(commands)
+                self.compare(prefix + name, ours.shot(), theirs.shot(), bits, name in CROPPED)
+            ours.end()
+            theirs.end()
+
+
 def main():
     args = sys.argv[1:]
     verbose = "-v" in args
@@ -348,35 +384,16 @@ def main():
     folder = args[1] if args[:1] == ["--keep"] else None
     args = args[2:] if folder else args
     self_test()
-    known = read_known(KNOWN)
-    wrong = equal = listed = 0
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
-        ours = Screen(os.environ.get("KVM_DM", "build/kvm-dm") + " -machine pc -accel qtest", one)
-        theirs = Screen("qemu-system-x86_64 -machine pc,accel=tcg -S", two)
-        todo = frames()
-        for name, (commands, bits) in todo.items():
-            if args and not any(a in name for a in args):
-                continue
-            ours.run(commands)
-            theirs.run(commands)
-            a, b = ours.shot(), theirs.shot()
-            text = pictures.difference(a, b, bits, name in CROPPED)
-            problem = verdict(text, pictures.checksum(a), known.get(name))
-            if problem or verbose:
-                print(f"{name}: {(problem or text or 'equal').format(name)}", flush=True)
-            if folder:
-                for which, picture in (("ours", a), ("qemu", b)):
-                    pictures.write_ppm(os.path.join(folder, f"{name.replace(' ', '_')}.{which}.ppm"), picture)
-            wrong += problem is not None
-            equal += text is None
-            listed += text is not None and name in known
-        ours.end()
-        theirs.end()
-    gone = [name for name in known if name not in todo]
+    run = Run(read_known(KNOWN), verbose, folder, args)
+    everything = frames()
+    run.machine("pc", everything)
+    run.machine("isapc", {name: everything[name] for name in ON_ISA}, "ISA, ")
+    gone = [name for name in run.known if name not in run.names]
     for name in gone:
         print(f"frames_known.txt: there is no frame '{name}'")
-    print(f"{equal} frames are those of QEMU, {listed} differ for listed reasons, {wrong + len(gone)} are wrong")
-    return 1 if wrong or gone or not equal else 0
+    print(f"{run.equal} frames are those of QEMU, {run.listed} differ for listed reasons, "
+          f"{run.wrong + len(gone)} are wrong")
+    return 1 if run.wrong or gone or not run.equal else 0
 
 
 if __name__ == "__main__":

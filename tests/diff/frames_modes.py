@@ -6,7 +6,6 @@ what sets them, as lines of the qtest protocol.
 import random
 
 SEQUENCER, GRAPHICS, CRTC = 0x3C4, 0x3CE, 0x3D4
-ATTRIBUTES = 0x3C0
 
 
 def indexed(port, index, value):
