@@ -25,7 +25,9 @@ bench_dma-write-64k := ide_dma -DSECTORS=128 -DWRITE
 bench_dma-write-1m := ide_dma -DSECTORS=2048 -DWRITE
 bench_start := start
 bench_start-exit := start -DEXIT
-BENCH_ROMS := port-read-uart port-read-ide port-write-uart port-write-post mem-read-window \
+BENCH_VIDEO := planes fill dots xlines xdots chain4 scroll banks linear still
+$(foreach k,$(BENCH_VIDEO),$(eval bench_video-$(k) := video -DKIND=$(shell echo $(k) | tr a-z A-Z)))
+BENCH_ROMS := $(BENCH_VIDEO:%=video-%) port-read-uart port-read-ide port-write-uart port-write-post mem-read-window \
 	mem-write-window mem-read-bar mem-write-bar uart-out uart-outs pio-read pio-read-multiple \
 	pio-write pio-write-multiple dma-read-64k dma-read-1m dma-write-64k dma-write-1m start start-exit
 

@@ -70,6 +70,19 @@ static void *load(const char *path)
     return rom;
 }
 
+/* All that KVM has: some guests are in 64-bit mode. */
+static void set_cpuid(int kvm)
+{
+    static struct {
+        struct kvm_cpuid2 head;
+        struct kvm_cpuid_entry2 entries[256];
+    } cpuid;
+
+    cpuid.head.nent = 256;
+    call(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid, "KVM_GET_SUPPORTED_CPUID");
+    call(cpu, KVM_SET_CPUID2, &cpuid, "KVM_SET_CPUID2");
+}
+
 static void build(const char *rom_path)
 {
     int kvm = open("/dev/kvm", O_RDWR);
@@ -93,6 +106,7 @@ static void build(const char *rom_path)
     run_bytes = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
     if (cpu < 0 || run_bytes < 0)
         err(1, "KVM_CREATE_VCPU");
+    set_cpuid(kvm);
     run = mmap(NULL, (size_t)run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, cpu, 0);
     if (run == MAP_FAILED)
         err(1, "kvm_run");

@@ -144,7 +144,7 @@ static const struct opt_desc isa_fdc_props[] = {
 };
 
 static const struct opt_desc vga_props[] = {
-    {.name = "vgamem_mb", .type = OPT_NUMBER, .min = 1, .max = 256,
+    {.name = "vgamem_mb", .type = OPT_NUMBER, .min = 1, .max = 512,
      .help = "video memory in MiB, a power of two", .fallback = "16"},
     {.name = "addr", .type = OPT_STRING, .help = "PCI slot[.function]: 0x2", .fallback = "0x2"},
     PROP_BUS("pci.0"),
@@ -152,7 +152,7 @@ static const struct opt_desc vga_props[] = {
 };
 
 static const struct opt_desc isa_vga_props[] = {
-    {.name = "vgamem_mb", .type = OPT_NUMBER, .min = 1, .max = 256,
+    {.name = "vgamem_mb", .type = OPT_NUMBER, .min = 1, .max = 512,
      .help = "video memory in MiB, a power of two", .fallback = "16"},
     PROP_BUS("isa.0"),
     OPT_END,

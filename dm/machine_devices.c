@@ -134,14 +134,15 @@ bool machine_add_vga(struct machine *m, GError **error)
 
     if (!d && (m->parts.config->vga == VGA_NONE))
         return true;
-    if (mib < 1 || mib > 256 || (mib & (mib - 1)))
-        return device_error(d, error, "vgamem_mb is a power of two from 1 to 256");
+    if (mib < 1 || mib > 512 || (mib & (mib - 1)))
+        return device_error(d, error, "vgamem_mb is a power of two from 1 to 512");
     if (devfn < 0)
         return device_error(d, error, "addr '%s' is not a slot, or slot.function", addr);
     if (d && !m->pci && !isa)
         return device_error(d, error, "No PCI buses available; use isa-vga");
     c.vram = memory_block_new(m->parts.memory, "vga.vram", mib << 20, false);
-    if (!c.vram) {
+    c.text = memory_block_new(m->parts.memory, "vga.text", VGA_TEXT_BYTES, false);
+    if (!c.vram || !c.text) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOMEM, "-vga: out of memory for video memory");
         return false;
     }

@@ -16,12 +16,15 @@
 /* As QEMU's pc: RAM below 4 GiB ends here, or at 3 GiB if there is more than fits. */
 #define LOW_LIMIT 0xe0000000ull
 #define LOW_SPLIT 0xc0000000ull
+#define LEGACY_WINDOW 0xa0000u
+#define LEGACY_WINDOW_END 0xc0000u
 #define MAX_BLOCKS 16
 
 struct owned_block {
     struct ram_block block;
     struct memory *mem;
     uint64_t *host_dirty; /* pages that DMA or a qtest client wrote; KVM knows only of vCPUs */
+    uint64_t view_gpa, view_off, view_size; /* a part that is in the legacy window; size 0: none */
 };
 
 struct memory {
@@ -185,10 +188,14 @@ static void place_segment(const struct memory *mem, struct layout *l, unsigned n
 static void place_blocks(const struct memory *mem, struct layout *l)
 {
     for (unsigned i = 0; i < mem->block_count; i++) {
+        const struct owned_block *o = mem->blocks[i];
         struct ram_block *b = &mem->blocks[i]->block;
+        uint8_t *part = b->host + o->view_off;
 
         if (b->gpa != RAM_UNMAPPED)
             place(l, b->gpa, b->size, b->host, b->readonly ? NULL : b->host, b);
+        if (o->view_size)
+            place(l, o->view_gpa, o->view_size, part, b->readonly ? NULL : part, b);
     }
 }
 
@@ -239,6 +246,27 @@ static int free_slot(const struct memory *mem, const struct layout *l)
     return -1;
 }
 
+static void mark_dirty(const struct memory_section *s, uint64_t gpa, size_t len)
+{
+    struct owned_block *b = s->block ? s->block->opaque : NULL;
+    uint64_t at;
+
+    if (!b || !len)
+        return;
+    at = (uint64_t)(s->rd - b->block.host) + (gpa - s->gpa);
+    for (uint64_t page = at / PAGE; page <= (at + len - 1) / PAGE; page++)
+        __atomic_fetch_or(&b->host_dirty[page / 64], 1ull << page % 64, __ATOMIC_RELAXED);
+}
+
+/* The kernel's log goes with the slot, so what was written since the last look is not known: all of it. */
+static void unmap_section(struct memory *mem, const struct memory_section *s)
+{
+    if (!mem->listener || s->slot < 0)
+        return;
+    mem->listener->set(mem->listener->opaque, s, false);
+    mark_dirty(s, s->gpa, s->size);
+}
+
 /* Keeps the slots of what stays, takes away what goes, then adds what is new. Lock held. */
 static bool apply(struct memory *mem)
 {
@@ -255,8 +283,8 @@ static bool apply(struct memory *mem)
         }
         if (kept)
             kept->slot = old->slot;
-        else if (mem->listener && old->slot >= 0)
-            mem->listener->set(mem->listener->opaque, old, false);
+        else
+            unmap_section(mem, old);
     }
     for (unsigned j = 0; j < l.count; j++) {
         struct memory_section *s = &l.at[j];
@@ -375,16 +403,6 @@ static bool all_memory(struct memory *mem, uint64_t gpa, size_t len)
         len -= n;
     }
     return true;
-}
-
-static void mark_dirty(const struct memory_section *s, uint64_t gpa, size_t len)
-{
-    struct owned_block *b = s->block ? s->block->opaque : NULL;
-
-    if (!b || !len)
-        return;
-    for (uint64_t page = (gpa - s->gpa) / PAGE; page <= (gpa - s->gpa + len - 1) / PAGE; page++)
-        __atomic_fetch_or(&b->host_dirty[page / 64], 1ull << page % 64, __ATOMIC_RELAXED);
 }
 
 /* Copies one piece at a time; what is not memory reads as `hole` and drops writes. */
@@ -543,6 +561,50 @@ static bool block_map(struct ram_block *block, uint64_t gpa)
     return ok;
 }
 
+/*
+ * Puts a part of a block into the legacy window, or takes it away. The window's registers stay in the dispatch
+ * tables: they answer whoever is not a vCPU, and vCPUs while nothing is mapped.
+ */
+static bool block_map_view(struct ram_block *block, uint64_t gpa, uint64_t off, uint64_t size)
+{
+    struct owned_block *b = block->opaque;
+    struct memory *mem = b->mem;
+    bool ok;
+
+    if (size && ((gpa | off | size) & (PAGE - 1) || gpa < LEGACY_WINDOW || size > LEGACY_WINDOW_END - gpa ||
+                 off > block->size || size > block->size - off))
+        return false;
+    iolock_enter(mem->lock);
+    b->view_gpa = gpa;
+    b->view_off = off;
+    b->view_size = size;
+    ok = apply(mem);
+    if (!ok) {
+        b->view_size = 0;
+        apply(mem);
+    }
+    iolock_leave(mem->lock);
+    return ok;
+}
+
+/* The section's log, moved to where the section lies in its block. */
+static void add_section_log(const struct memory *mem, const struct memory_section *s, uint64_t *bitmap)
+{
+    uint64_t pages = s->size / PAGE, first = (uint64_t)(s->rd - s->block->host) / PAGE;
+    g_autofree uint64_t *log = NULL;
+
+    if (first == 0) {
+        mem->listener->dirty(mem->listener->opaque, s, bitmap);
+        return;
+    }
+    log = g_new0(uint64_t, (pages + 63) / 64);
+    mem->listener->dirty(mem->listener->opaque, s, log);
+    for (uint64_t page = 0; page < pages; page++) {
+        if (log[page / 64] >> page % 64 & 1)
+            bitmap[(first + page) / 64] |= 1ull << (first + page) % 64;
+    }
+}
+
 static void block_take_dirty(struct ram_block *block, uint64_t *bitmap)
 {
     struct owned_block *b = block->opaque;
@@ -553,7 +615,7 @@ static void block_take_dirty(struct ram_block *block, uint64_t *bitmap)
     iolock_enter(mem->lock);
     for (unsigned i = 0; i < mem->section_count; i++) {
         if (mem->sections[i].block == block && mem->listener && mem->listener->dirty)
-            mem->listener->dirty(mem->listener->opaque, &mem->sections[i], bitmap);
+            add_section_log(mem, &mem->sections[i], bitmap);
     }
     iolock_leave(mem->lock);
 }
@@ -576,6 +638,7 @@ struct ram_block *memory_block_new(struct memory *mem, const char *name, uint64_
                                   .readonly = readonly,
                                   .map = block_map,
                                   .take_dirty = block_take_dirty,
+                                  .map_view = block_map_view,
                                   .gpa = RAM_UNMAPPED,
                                   .opaque = b};
     mem->blocks[mem->block_count++] = b;

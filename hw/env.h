@@ -87,6 +87,11 @@ struct ram_block {
      * bits, bit 0 of word 0 first) and forgets them. Without hardware logging: every bit.
      */
     void (*take_dirty)(struct ram_block *ram, uint64_t *bitmap);
+    /*
+     * A second place for a part of it: [off, off + size), both multiples of 4096, at gpa inside of the
+     * legacy window (0xa0000-0xbffff); size 0 takes it away. One at a time. False: it is not there now.
+     */
+    bool (*map_view)(struct ram_block *ram, uint64_t gpa, uint64_t off, uint64_t size);
     uint64_t gpa; /* where it is now */
     void *opaque; /* the machine's */
 };

@@ -194,6 +194,12 @@ static void write_byte(struct vga_mem *m, const struct addressing *a, uint32_t a
     touched(m, p.dword * 4, 4, p.planes);
 }
 
+/* Bytes are stored as they come, and read as they are, but for the planes that the addressing chooses. */
+static bool stores_bytes(const uint8_t *gr)
+{
+    return !(gr[GR_MODE] & 3) && !gr[GR_ROTATE] && !gr[GR_ENABLE_SR] && gr[GR_BIT_MASK] == 0xff;
+}
+
 /* Chain-4 with nothing in the way is plain memory: [addr, addr + size) in one piece. */
 static uint8_t *linear(const struct vga_mem *m, const struct addressing *a, uint32_t off,
                        unsigned size, bool write)
@@ -206,8 +212,7 @@ static uint8_t *linear(const struct vga_mem *m, const struct addressing *a, uint
         return NULL;
     if (a->plain)
         return m->vram + addr;
-    if (write && (a->map_mask != 0x0f || gr[GR_MODE] & 3 || gr[GR_ROTATE] || gr[GR_ENABLE_SR] ||
-                  gr[GR_BIT_MASK] != 0xff))
+    if (write && (a->map_mask != 0x0f || !stores_bytes(gr)))
         return NULL;
     if (!write && gr[GR_MODE] & GR5_READ_MODE1)
         return NULL;
@@ -262,4 +267,24 @@ void vga_mem_write(struct vga_mem *m, uint32_t off, unsigned size, uint64_t valu
     }
     if (at)
         touched(m, at - m->vram, size, 0x0f);
+}
+
+struct vga_view vga_mem_view(const struct vga_mem *m)
+{
+    const uint8_t *gr = m->regs->gr;
+    struct addressing a = decode(m);
+    struct vga_view view = {.base = a.base, .bytes = a.bytes, .at = a.bank};
+
+    if (!a.enabled)
+        return (struct vga_view){VGA_VIEW_NONE};
+    if (a.plain)
+        view.kind = VGA_VIEW_LINEAR;
+    else if (!stores_bytes(gr) || gr[GR_MODE] & GR5_READ_MODE1)
+        return (struct vga_view){VGA_VIEW_NONE};
+    else if (a.chain4 && a.map_mask == 0x0f)
+        view.kind = VGA_VIEW_LINEAR;
+    else if (!a.chain4 && a.odd_even_read && a.odd_even_write && a.map_mask == 3 && !(gr[GR_READ_MAP] & 2) &&
+             a.bytes == VGA_TEXT_BYTES)
+        view.kind = VGA_VIEW_TEXT;
+    return view.kind == VGA_VIEW_NONE ? (struct vga_view){VGA_VIEW_NONE} : view;
 }

@@ -24,6 +24,7 @@
 
 #define VGA_WINDOW_BASE  0xa0000
 #define VGA_WINDOW_BYTES 0x20000
+#define VGA_TEXT_BYTES   0x8000 /* of the windows at 0xb0000 and 0xb8000 */
 
 struct vga_mem {
     const struct vga_regs *regs;
@@ -41,5 +42,24 @@ struct vga_mem {
  */
 uint64_t vga_mem_read(struct vga_mem *m, uint32_t off, unsigned size);
 void vga_mem_write(struct vga_mem *m, uint32_t off, unsigned size, uint64_t value);
+
+/*
+ * What the window is while the registers stay as they are: memory that the guest may have mapped in place of
+ * an access at a time. One thing is lost then: a mapped read loads no latch. Programs that use the latch
+ * read in a planar mode, which is never mapped.
+ */
+enum vga_view_kind {
+    VGA_VIEW_NONE,   /* each access has to be carried out */
+    VGA_VIEW_LINEAR, /* byte i of the view is byte at + i of video memory */
+    VGA_VIEW_TEXT,   /* bytes 2n and 2n + 1 of the view are planes 0 and 1 of doubleword n */
+};
+
+struct vga_view {
+    enum vga_view_kind kind;
+    uint32_t base, bytes; /* the view, from VGA_WINDOW_BASE: whole pages */
+    uint32_t at;          /* linear: a multiple of 64 KiB, at + bytes inside of video memory */
+};
+
+struct vga_view vga_mem_view(const struct vga_mem *m);
 
 #endif

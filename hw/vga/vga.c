@@ -15,10 +15,11 @@
 
 uint8_t vga_port_read(struct vga *v, unsigned port)
 {
+    vga_window_follow(v, true);
     return vga_regs_read(&v->regs, port, vclock_now_ns(v->dev.env->clock));
 }
 
-void vga_port_write(struct vga *v, unsigned port, uint8_t value)
+static void write_register(struct vga *v, unsigned port, uint8_t value, bool synchronous)
 {
     switch (vga_regs_write(&v->regs, port, value)) {
     case VGA_CHANGE_PICTURE:
@@ -30,6 +31,17 @@ void vga_port_write(struct vga *v, unsigned port, uint8_t value)
     default:
         break;
     }
+    vga_window_follow(v, synchronous);
+}
+
+void vga_port_write(struct vga *v, unsigned port, uint8_t value)
+{
+    write_register(v, port, value, true);
+}
+
+void vga_port_write_posted(struct vga *v, unsigned port, uint8_t value)
+{
+    write_register(v, port, value, false);
 }
 
 uint16_t vga_dispi_read(struct vga *v, unsigned index)
@@ -42,10 +54,24 @@ void vga_dispi_write(struct vga *v, unsigned index, uint16_t value)
     struct vbe_effect effect = vbe_write(&v->vbe, index, value);
 
     v->regs.dac_8bit = vbe_8bit_dac(&v->vbe);
+    vga_window_follow(v, false); /* text comes home before it is cleared */
     if (effect.clear_bytes)
         memset(v->mem.vram, 0, effect.clear_bytes);
     if (effect.visible)
         vga_watch_all(&v->watch);
+    vga_window_follow(v, true);
+}
+
+/* An index shows only in what the data port does next, so it is posted. */
+#define CRTC_INDEX 4
+static const struct io_span crtc_index = {CRTC_INDEX, 1};
+
+static void write_crtc(struct vga *v, unsigned base, uint64_t off, uint8_t value)
+{
+    if (off == CRTC_INDEX)
+        vga_port_write_posted(v, base + off, value);
+    else
+        vga_port_write(v, base + off, value);
 }
 
 static uint64_t mono_read(void *chip, uint64_t off, unsigned size)
@@ -57,19 +83,31 @@ static uint64_t mono_read(void *chip, uint64_t off, unsigned size)
 static void mono_write(void *chip, uint64_t off, unsigned size, uint64_t value)
 {
     (void)size;
-    vga_port_write(chip, 0x3b0 + off, value);
+    write_crtc(chip, 0x3b0, off, value);
 }
 
-static uint64_t common_read(void *chip, uint64_t off, unsigned size)
+static uint64_t attr_read(void *chip, uint64_t off, unsigned size)
 {
     (void)size;
     return vga_port_read(chip, 0x3c0 + off);
 }
 
-static void common_write(void *chip, uint64_t off, unsigned size, uint64_t value)
+static void attr_write(void *chip, uint64_t off, unsigned size, uint64_t value)
 {
     (void)size;
     vga_port_write(chip, 0x3c0 + off, value);
+}
+
+static uint64_t dac_read(void *chip, uint64_t off, unsigned size)
+{
+    (void)size;
+    return vga_port_read(chip, 0x3c6 + off);
+}
+
+static void dac_write(void *chip, uint64_t off, unsigned size, uint64_t value)
+{
+    (void)size;
+    vga_port_write(chip, 0x3c6 + off, value);
 }
 
 static uint64_t colour_read(void *chip, uint64_t off, unsigned size)
@@ -81,22 +119,14 @@ static uint64_t colour_read(void *chip, uint64_t off, unsigned size)
 static void colour_write(void *chip, uint64_t off, unsigned size, uint64_t value)
 {
     (void)size;
-    vga_port_write(chip, 0x3d0 + off, value);
+    write_crtc(chip, 0x3d0, off, value);
 }
-
-/*
- * An index shows only in what the data port does next. Word writes (index and data at once) are
- * wider than these spans and are not collected.
- */
-static const struct io_span crtc_index = {4, 1};
-static const struct io_span common_indices[] = {{4, 1}, {14, 1}};
 
 static const struct io_ops mono_ops = {
     .read = mono_read, .write = mono_write, .widths = IO_W1, .posted = &crtc_index,
     .posted_count = 1};
-static const struct io_ops common_ops = {
-    .read = common_read, .write = common_write, .widths = IO_W1, .posted = common_indices,
-    .posted_count = 2};
+static const struct io_ops attr_ops = {.read = attr_read, .write = attr_write, .widths = IO_W1};
+static const struct io_ops dac_ops = {.read = dac_read, .write = dac_write, .widths = IO_W1};
 static const struct io_ops colour_ops = {
     .read = colour_read, .write = colour_write, .widths = IO_W1, .posted = &crtc_index,
     .posted_count = 1};
@@ -146,31 +176,6 @@ static const struct io_ops dispi_ops = {
     .read = dispi_read, .write = dispi_write, .widths_at = dispi_widths, .posted = &dispi_posted,
     .posted_count = 1};
 
-/* ---- the window ---- */
-
-static uint64_t window_read(void *chip, uint64_t off, unsigned size)
-{
-    struct vga *v = chip;
-
-    return vga_mem_read(&v->mem, off, size);
-}
-
-static void window_write(void *chip, uint64_t off, unsigned size, uint64_t value)
-{
-    struct vga *v = chip;
-
-    vga_mem_write(&v->mem, off, size, value);
-}
-
-/*
- * Nobody sees a write before the window is read or the picture looked at (display_enter()), but for a
- * guest that writes here and reads the linear frame buffer without any access between; as QEMU has it.
- */
-static const struct io_span window_posted = {0, VGA_WINDOW_BYTES};
-static const struct io_ops window_ops = {
-    .read = window_read, .write = window_write, .widths = IO_W1 | IO_W2 | IO_W4 | IO_W8,
-    .posted = &window_posted, .posted_count = 1};
-
 /* ---- the picture ---- */
 
 static unsigned blink_phase(const struct vga *v)
@@ -180,10 +185,11 @@ static unsigned blink_phase(const struct vga *v)
     return (now / CURSOR_HALF_NS & 1) | (now / TEXT_HALF_NS & 1) << 1;
 }
 
-static struct vga_picture picture(const struct vga *v)
+static struct vga_picture picture(struct vga *v)
 {
     unsigned phase = blink_phase(v);
 
+    vga_window_settle(v);
     return (struct vga_picture){
         .regs = &v->regs,
         .vbe = &v->vbe,
@@ -324,6 +330,7 @@ void vga_reset(struct vga *v)
     vbe_reset(&v->vbe);
     v->regs.dac_8bit = false;
     vga_watch_all(&v->watch);
+    vga_window_reset(v);
 }
 
 const char *vga_post_load(struct vga *v)
@@ -339,6 +346,7 @@ const char *vga_post_load(struct vga *v)
         return "DISPI bank beyond the video memory";
     v->regs.dac_8bit = vbe_8bit_dac(&v->vbe);
     vga_watch_all(&v->watch);
+    vga_window_follow(v, true);
     return NULL;
 }
 
@@ -346,10 +354,15 @@ bool vga_config_ok(const struct vga_config *cfg, char *why, size_t size)
 {
     uint64_t bytes = cfg->vram ? cfg->vram->size : 0;
 
-    if (bytes >= VGA_LEGACY_BYTES && bytes <= 512u << 20 && !(bytes & (bytes - 1)))
-        return true;
-    snprintf(why, size, "video memory must be a power of two from 256 KiB to 512 MiB");
-    return false;
+    if (bytes < VGA_LEGACY_BYTES || bytes > 512u << 20 || bytes & (bytes - 1)) {
+        snprintf(why, size, "video memory must be a power of two from 256 KiB to 512 MiB");
+        return false;
+    }
+    if (cfg->text && cfg->text->size != VGA_TEXT_BYTES) {
+        snprintf(why, size, "the text window has %u bytes", VGA_TEXT_BYTES);
+        return false;
+    }
+    return true;
 }
 
 static void region_init(struct vga *v, struct io_region *r, const char *name, enum io_space space,
@@ -367,27 +380,37 @@ static void remove_regions(struct vga *v)
     iomap_begin(map);
     for (i = 0; i < VGA_PORT_RANGES; i++)
         iomap_remove(map, &v->ports[i]);
+    iomap_remove(map, &v->seq_ports);
+    iomap_remove(map, &v->gr_ports);
     iomap_remove(map, &v->dispi);
     iomap_remove(map, &v->window);
     iomap_commit(map);
 }
 
+static void init_regions(struct vga *v)
+{
+    /* 0x3bc-0x3bf is a printer port's. */
+    region_init(v, &v->ports[VGA_PORTS_MONO], "vga.mono", IO_PORT, 0x3b0, 12, &mono_ops);
+    region_init(v, &v->ports[VGA_PORTS_ATTR], "vga.attr", IO_PORT, 0x3c0, 4, &attr_ops);
+    region_init(v, &v->seq_ports, "vga.seq", IO_PORT, 0x3c4, 2, NULL);
+    region_init(v, &v->ports[VGA_PORTS_DAC], "vga.dac", IO_PORT, 0x3c6, 8, &dac_ops);
+    region_init(v, &v->gr_ports, "vga.gr", IO_PORT, 0x3ce, 2, NULL);
+    region_init(v, &v->ports[VGA_PORTS_COLOUR], "vga.colour", IO_PORT, 0x3d0, 16, &colour_ops);
+    region_init(v, &v->dispi, "vga.dispi", IO_PORT, 0x1ce, 4, &dispi_ops);
+    region_init(v, &v->window, "vga.window", IO_MEM, VGA_WINDOW_BASE, VGA_WINDOW_BYTES, NULL);
+    vga_window_init(v);
+}
+
 static bool add_regions(struct vga *v, char *why, size_t size)
 {
     struct iomap *map = v->dev.env->iomap;
-    bool ok;
+    bool ok = true;
+    unsigned i;
 
-    /* 0x3bc-0x3bf is a printer port's. */
-    region_init(v, &v->ports[VGA_PORTS_MONO], "vga.mono", IO_PORT, 0x3b0, 12, &mono_ops);
-    region_init(v, &v->ports[VGA_PORTS_COMMON], "vga", IO_PORT, 0x3c0, 16, &common_ops);
-    region_init(v, &v->ports[VGA_PORTS_COLOUR], "vga.colour", IO_PORT, 0x3d0, 16, &colour_ops);
-    region_init(v, &v->dispi, "vga.dispi", IO_PORT, 0x1ce, 4, &dispi_ops);
-    region_init(v, &v->window, "vga.window", IO_MEM, VGA_WINDOW_BASE, VGA_WINDOW_BYTES,
-                &window_ops);
     iomap_begin(map);
-    ok = iomap_add(map, &v->ports[VGA_PORTS_MONO], why, size) &&
-         iomap_add(map, &v->ports[VGA_PORTS_COMMON], why, size) &&
-         iomap_add(map, &v->ports[VGA_PORTS_COLOUR], why, size) &&
+    for (i = 0; ok && i < VGA_PORT_RANGES; i++)
+        ok = iomap_add(map, &v->ports[i], why, size);
+    ok = ok && iomap_add(map, &v->seq_ports, why, size) && iomap_add(map, &v->gr_ports, why, size) &&
          iomap_add(map, &v->dispi, why, size) && iomap_add(map, &v->window, why, size);
     iomap_commit(map);
     return ok;
@@ -396,6 +419,7 @@ static bool add_regions(struct vga *v, char *why, size_t size)
 bool vga_init(struct vga *v, const struct vga_config *cfg, char *why, size_t size)
 {
     v->vram = cfg->vram;
+    v->text = cfg->text;
     v->vbe.vram_bytes = cfg->vram->size;
     v->mem = (struct vga_mem){.regs = &v->regs, .vbe = &v->vbe, .vram = cfg->vram->host,
                               .vram_bytes = cfg->vram->size};
@@ -410,6 +434,7 @@ bool vga_init(struct vga *v, const struct vga_config *cfg, char *why, size_t siz
     v->dirty_pages = calloc((cfg->vram->size / PAGE_BYTES + 63) / 64, 8);
     if (!v->dirty_pages || !v->watch.chunk)
         snprintf(why, size, "out of memory");
+    init_regions(v);
     if (!v->dirty_pages || !v->watch.chunk || !add_regions(v, why, size)) {
         vga_fini(v);
         return false;
@@ -420,6 +445,7 @@ bool vga_init(struct vga *v, const struct vga_config *cfg, char *why, size_t siz
 void vga_fini(struct vga *v)
 {
     remove_regions(v);
+    vga_window_fini(v);
     iomap_synchronize(v->dev.env->iomap);
     free(v->dirty_pages);
     v->dirty_pages = NULL;

@@ -4,7 +4,8 @@
  * picture. vga_pci.c and vga_isa.c put it on a bus.
  *
  * Video memory is a RAM block of the machine's: it is not among the fields, but belongs to whoever saves
- * the machine's memory; a reset leaves it alone.
+ * the machine's memory (after vga_window_settle(), since a mapped text screen is elsewhere); a reset leaves
+ * it alone.
  *
  * The VGA ports and the window answer always, also on PCI with decoding switched off in the command
  * register: firmware and boot loaders print before anyone has enabled anything.
@@ -18,11 +19,13 @@
 #include "hw/vga/planes.h"
 #include "hw/vga/regs.h"
 #include "hw/vga/vbe.h"
+#include "hw/vga/window.h"
 #include "ui/surface.h"
 
 struct vga_config {
     struct ram_block *vram; /* a power of two of bytes, 256 KiB .. 512 MiB; the machine's */
     struct ram_block *rom;  /* PCI only, may be NULL: the option ROM */
+    struct ram_block *text; /* VGA_TEXT_BYTES for text modes' window as memory; NULL: it stays trapped */
 };
 
 /* PCI 1234:1111 at devfn (-1: the first free slot). NULL with the reason in why[]. */
@@ -36,7 +39,7 @@ struct display_source *vga_display(struct device *dev);
 
 /* ---- inside hw/vga ---- */
 
-enum vga_port_range { VGA_PORTS_MONO, VGA_PORTS_COMMON, VGA_PORTS_COLOUR, VGA_PORT_RANGES };
+enum vga_port_range { VGA_PORTS_MONO, VGA_PORTS_ATTR, VGA_PORTS_DAC, VGA_PORTS_COLOUR, VGA_PORT_RANGES };
 
 struct vga {
     union { /* first, for the device's table of fields */
@@ -52,9 +55,16 @@ struct vga {
     uint64_t changed_stamp; /* of the last changed(), and the blink phases then */
     unsigned shown_phase;
     struct display_source display;
-    struct io_region ports[VGA_PORT_RANGES], dispi, window;
+    struct io_region ports[VGA_PORT_RANGES], seq_ports, gr_ports, dispi, window;
     struct io_region mmio; /* PCI: BAR 2 */
     uint8_t edid[EDID_BYTES];
+    /* The window as memory (window.h): what it is, what of it is mapped since when. */
+    struct ram_block *text;
+    struct vga_view view, mapped;
+    int64_t view_since_ns;
+    uint32_t trapped;    /* accesses to the window that were carried out in this state */
+    uint8_t view_credit; /* above 0: the next state that can be mapped is */
+    bool view_refused;   /* by the machine */
 };
 
 #define VGA_FIELDS                                                                                 \
@@ -68,9 +78,10 @@ void vga_fini(struct vga *v); /* regions gone; lock not held */
 void vga_reset(struct vga *v);
 const char *vga_post_load(struct vga *v);
 
-/* One register, however it was addressed. Lock held. */
+/* One register, however it was addressed; _posted: by a write that may have been. Lock held. */
 uint8_t vga_port_read(struct vga *v, unsigned port);
 void vga_port_write(struct vga *v, unsigned port, uint8_t value);
+void vga_port_write_posted(struct vga *v, unsigned port, uint8_t value);
 uint16_t vga_dispi_read(struct vga *v, unsigned index);
 void vga_dispi_write(struct vga *v, unsigned index, uint16_t value);
 

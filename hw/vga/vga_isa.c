@@ -4,6 +4,8 @@
 
 #include "hw/vga/vga.h"
 
+#define FRAME_BUFFER 0xe0000000 /* where Bochs has it without PCI, and vgabios says so */
+
 static const struct dev_field isa_vga_fields[] = {VGA_FIELDS};
 
 static void isa_vga_reset(struct device *dev) { vga_reset((struct vga *)dev); }
@@ -15,7 +17,10 @@ static const char *isa_vga_post_load(struct device *dev)
 
 static void isa_vga_free(struct device *dev)
 {
-    vga_fini((struct vga *)dev);
+    struct vga *v = (struct vga *)dev;
+
+    v->vram->map(v->vram, RAM_UNMAPPED);
+    vga_fini(v);
     device_fini(dev);
     free(dev);
 }
@@ -46,6 +51,11 @@ struct device *isa_vga_new(const struct dev_env *env, const char *id, const stru
     if (!vga_init(v, cfg, why, size)) {
         device_fini(&v->dev);
         free(v);
+        return NULL;
+    }
+    if (!cfg->vram->map(cfg->vram, FRAME_BUFFER)) {
+        snprintf(why, size, "the frame buffer's place at 0x%x is taken", FRAME_BUFFER);
+        isa_vga_free(&v->dev);
         return NULL;
     }
     device_reset(&v->dev);

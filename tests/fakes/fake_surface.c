@@ -22,10 +22,19 @@ void surface_free(struct surface *s)
     *s = (struct surface){0};
 }
 
-/* `opaque` of the block: one byte for each page. */
+struct fake_ram {
+    struct fake_view view;
+    uint8_t dirty[]; /* one for each page */
+};
+
+struct fake_view *fake_ram_block_view(struct ram_block *ram)
+{
+    return &((struct fake_ram *)ram->opaque)->view;
+}
+
 static void take_dirty(struct ram_block *ram, uint64_t *bitmap)
 {
-    uint8_t *dirty = ram->opaque;
+    uint8_t *dirty = ((struct fake_ram *)ram->opaque)->dirty;
 
     for (uint64_t page = 0; page < ram->size / 4096; page++) {
         if (dirty[page])
@@ -40,13 +49,27 @@ static bool map(struct ram_block *ram, uint64_t gpa)
     return true;
 }
 
+static bool map_view(struct ram_block *ram, uint64_t gpa, uint64_t off, uint64_t size)
+{
+    struct fake_view *view = fake_ram_block_view(ram);
+
+    if (size && view->refuse)
+        return false;
+    view->gpa = gpa;
+    view->off = off;
+    view->size = size;
+    view->mapped += size != 0;
+    return true;
+}
+
 struct ram_block *fake_ram_block_new(const char *name, uint64_t size, bool readonly)
 {
     struct ram_block *ram = calloc(1, sizeof(*ram));
 
     *ram = (struct ram_block){.name = name, .host = calloc(1, size), .size = size,
-                              .readonly = readonly, .map = map, .take_dirty = take_dirty,
-                              .gpa = RAM_UNMAPPED, .opaque = calloc(size / 4096, 1)};
+                              .readonly = readonly, .map = map, .take_dirty = take_dirty, .map_view = map_view,
+                              .gpa = RAM_UNMAPPED,
+                              .opaque = calloc(1, sizeof(struct fake_ram) + size / 4096)};
     return ram;
 }
 
@@ -59,6 +82,6 @@ void fake_ram_block_free(struct ram_block *ram)
 
 void fake_ram_block_write(struct ram_block *ram, uint64_t off, uint8_t value)
 {
-    ((uint8_t *)ram->opaque)[off / 4096] = 1;
+    ((struct fake_ram *)ram->opaque)->dirty[off / 4096] = 1;
     ram->host[off] = value;
 }

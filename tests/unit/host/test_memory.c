@@ -175,6 +175,89 @@ static void test_windows(void **state)
     memory_free(mem);
 }
 
+/* A hypervisor that says which slots it has, and that the guest wrote the n-th page of each. */
+struct slots {
+    struct memory_section at[8];
+    unsigned count, page;
+    bool refuse;
+};
+
+static bool set_slot(void *opaque, const struct memory_section *section, bool mapped)
+{
+    struct slots *s = opaque;
+    unsigned i = 0;
+
+    if (!section->block)
+        return true;
+    if (mapped && s->refuse)
+        return false;
+    while (i < s->count && s->at[i].slot != section->slot)
+        i++;
+    if (mapped)
+        s->at[s->count++] = *section;
+    else if (i < s->count)
+        s->at[i] = s->at[--s->count];
+    return true;
+}
+
+static void slot_log(void *opaque, const struct memory_section *section, uint64_t *bitmap)
+{
+    struct slots *s = opaque;
+
+    if (s->page < section->size / 4096)
+        bitmap[s->page / 64] |= 1ull << s->page % 64;
+}
+
+/* A part of a block in the legacy window: the same bytes, one log. */
+static void test_views(void **state)
+{
+    struct memory *mem = make();
+    struct dma_port dma = memory_dma(mem);
+    struct ram_block *a = memory_block_new(mem, "vram", 128 * 4096, false);
+    struct slots slots = {.page = 3};
+    const struct memory_listener listener = {set_slot, slot_log, &slots};
+    uint64_t dirty[2] = {0};
+    uint32_t v = 0x01020304;
+
+    (void)state;
+    memory_set_listener(mem, &listener);
+    assert_false(a->map_view(a, 0x9f000, 0, 4096));         /* RAM */
+    assert_false(a->map_view(a, 0xb8000, 0, 0x9000));       /* beyond the window */
+    assert_false(a->map_view(a, 0xa0000, 0x78000, 0x9000)); /* beyond the block */
+    assert_false(a->map_view(a, 0xa0800, 0, 4096));         /* no page */
+    assert_int_equal(slots.count, 0);
+    assert_true(a->map(a, 0xe0000000));
+    assert_true(a->map_view(a, 0xa0000, 0x40000, 0x10000));
+    assert_int_equal(slots.count, 2);
+    assert_ptr_equal(slots.at[1].rd, a->host + 0x40000);
+    a->take_dirty(a, dirty);
+    assert_int_equal(dirty[0], 1 << 3); /* of the block's own slot */
+    assert_int_equal(dirty[1], 1 << 3); /* and of the view's, 64 pages on */
+    dirty[0] = dirty[1] = 0;
+    slots.page = 100; /* the view has 16 */
+    assert_true(dma_write(&dma, 0xa0000 + 4096, &v, 4));
+    assert_memory_equal(a->host + 0x41000, &v, 4);
+    a->take_dirty(a, dirty);
+    assert_int_equal(dirty[1], 1ull << 36 | 1 << 1);
+    /* Moved: what the old one's log had is not known. */
+    dirty[0] = dirty[1] = 0;
+    assert_true(a->map_view(a, 0xa0000, 0x20000, 0x10000));
+    a->take_dirty(a, dirty);
+    assert_int_equal(dirty[1] & 0xffff, 0xffff);
+    assert_int_equal(slots.count, 2);
+    slots.refuse = true;
+    assert_false(a->map_view(a, 0xb8000, 0, 0x8000));
+    assert_int_equal(slots.count, 1);
+    assert_false(dma_read(&dma, 0xb8000, &v, 4));
+    slots.refuse = false;
+    assert_true(a->map_view(a, 0xb8000, 0, 0x8000));
+    assert_true(a->map_view(a, 0, 0, 0));
+    assert_int_equal(slots.count, 1);
+    assert_false(dma_read(&dma, 0xb8000, &v, 4));
+    memory_set_listener(mem, NULL);
+    memory_free(mem);
+}
+
 static void test_big_memory_is_split(void **state)
 {
     struct memory *mem = memory_new(4ull << 30, &anonymous, NULL);
@@ -290,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_rom_keeps_its_content),
         cmocka_unit_test(test_pam),
         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_views),
         cmocka_unit_test(test_big_memory_is_split),
         cmocka_unit_test(test_shared_lines),
         cmocka_unit_test(test_file_memory),

@@ -15,7 +15,7 @@
 
 struct world {
     struct fake_env *fe;
-    struct ram_block *vram;
+    struct ram_block *vram, *text_ram;
     struct device *dev;
     struct display_source *display;
     struct surface s;
@@ -29,7 +29,8 @@ static inline int setup(void **state)
 
     w->fe = fake_env_new(4096);
     w->vram = fake_ram_block_new("vram", VRAM_BYTES, false);
-    w->dev = isa_vga_new(&w->fe->env, "vga", &(struct vga_config){.vram = w->vram}, why,
+    w->text_ram = fake_ram_block_new("text", VGA_TEXT_BYTES, false);
+    w->dev = isa_vga_new(&w->fe->env, "vga", &(struct vga_config){.vram = w->vram, .text = w->text_ram}, why,
                          sizeof(why));
     if (!w->dev)
         fail_msg("%s", why);
@@ -45,6 +46,7 @@ static inline int teardown(void **state)
 
     device_free(w->dev);
     fake_ram_block_free(w->vram);
+    fake_ram_block_free(w->text_ram);
     fake_env_free(w->fe);
     surface_free(&w->s);
     free(w->t.cells);
