@@ -100,10 +100,10 @@ static int show(const struct card *c, const struct drm_mode_modeinfo *mode)
     pixels = mmap(NULL, dumb.size, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, (off_t)map.offset);
     if (pixels == MAP_FAILED)
         return fault("mmap");
-    draw(pixels, &dumb);
     crtc.fb_id = fb.fb_id;
     if (ioctl(c->fd, DRM_IOCTL_MODE_SETCRTC, &crtc) < 0)
         return fault(mode->name);
+    draw(pixels, &dumb); /* now that the buffer is in video memory */
     printf("lab: ask %ux%u\n", mode->hdisplay, mode->vdisplay);
     fflush(stdout);
     while ((typed = getchar()) != '\n' && typed != EOF)
