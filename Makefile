@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # kvm-dm: one non-recursive Makefile. `make help` lists the targets.
 
+.DEFAULT_GOAL := all
 ifeq ($(filter help clean distclean,$(MAKECMDGOALS)),)
 include config.mk
 config.mk:

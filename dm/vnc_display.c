@@ -30,10 +30,17 @@ static unsigned leds(void *vm)
     return machine_keyboard_leds(vm_machine(vm));
 }
 
-/* A PS/2 mouse knows movements only. */
+static bool absolute(void *vm)
+{
+    return machine_pointer_is_absolute(vm_machine(vm));
+}
+
 static void pointer(void *vm, const struct vnc_pointer *p)
 {
-    machine_mouse(vm_machine(vm), p->dx, p->dy, p->dz, p->buttons);
+    if (p->absolute && absolute(vm))
+        machine_pointer(vm_machine(vm), p->x, p->y, p->dz, p->buttons);
+    else
+        machine_mouse(vm_machine(vm), p->dx, p->dy, p->dz, p->buttons);
 }
 
 static JsonObject *address_object(const struct vnc_address *a)
@@ -76,7 +83,7 @@ static void say_where(const struct vm_config *config)
 static bool start(struct vm *vm, const struct vnc_config *where, GError **error)
 {
     const struct vnc_hooks hooks = {.key = key, .key_ready = key_ready, .leds = leds,
-                                    .pointer = pointer, .event = event, .opaque = vm};
+                                    .pointer = pointer, .absolute = absolute, .event = event, .opaque = vm};
     const char *guest = vm_config(vm)->name;
     g_autofree char *name = guest ? g_strdup_printf("kvm-dm (%s)", guest) : g_strdup("kvm-dm");
 
