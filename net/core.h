@@ -38,7 +38,7 @@ struct net_wire_ops {
     bool (*flush)(struct netport *port);
     /* Optional, of wires with in_fd: reads a frame or a batch and gives it to netport_input(). False: no more now. */
     bool (*read)(struct netport *port);
-    /* Optional: input was held, and is wanted again; for wires without in_fd. Main loop. */
+    /* Optional: input was held, and is wanted again: what the wire itself has kept can go on. Main loop. */
     void (*wanted)(struct netport *port);
     /* Optional: the card's wishes (port->take) have changed. Main loop. */
     void (*taking)(struct netport *port);
@@ -106,6 +106,8 @@ struct net {
     bool running;    /* atomic: frames go to the cards */
     uint8_t *buffer; /* NET_BUFFER_BYTES for whoever reads on the main loop */
     void (*log)(const char *line);
+    net_stream_fn *stream_event;
+    void *stream_event_opaque;
 };
 
 #define NET_BUFFER_BYTES (NET_MAX_FRAME_BYTES + 4096)
@@ -130,6 +132,9 @@ void netport_input(struct netport *port, uint8_t *frame, size_t len, const struc
 /* The same from any thread: always by the queue. False: dropped (counted). */
 bool netport_push(struct netport *port, const struct iovec *iov, int iovcnt);
 void netport_kick(struct netport *port); /* any thread: the main loop looks after it soon */
+
+/* A stream's peer came (fd: its socket) or went. */
+void net_stream_event(const struct netdev *dev, bool connected, int fd);
 
 /* A line to the user: "netdev ID: ...". */
 void netdev_log(const struct netdev *dev, const char *format, ...) __attribute__((format(printf, 2, 3)));

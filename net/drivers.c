@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "net/core.h"
+#include "net/dgram.h"
 #include "net/hub.h"
+#include "net/stream.h"
+#include "net/tap.h"
 
 const struct netdev_option netdev_common_options[] = {
     {"rate", NETDEV_OPT_SIZE, "bytes per second that pass in each direction: 1M; without: no limit", NULL, NULL},
@@ -12,7 +15,7 @@ const struct netdev_option netdev_common_options[] = {
 };
 
 static const struct netdev_driver *const drivers[] = {
-    &netdev_hubport,
+    &netdev_tap, &netdev_bridge, &netdev_stream, &netdev_dgram, &netdev_socket, &netdev_hubport,
 };
 
 const struct netdev_driver *const *netdev_drivers(unsigned *count)

@@ -4,12 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ioreq/iolock.h"
+#include "net/address.h"
 #include "net/core.h"
-#include "net/hub.h"
 
 /* ---- messages and options ---- */
 
@@ -131,6 +132,30 @@ void net_free(struct net *net)
 void net_set_log(struct net *net, void (*log)(const char *line))
 {
     net->log = log;
+}
+
+void net_set_stream_hook(struct net *net, net_stream_fn *fn, void *opaque)
+{
+    net->stream_event = fn;
+    net->stream_event_opaque = opaque;
+}
+
+void net_stream_event(const struct netdev *dev, bool up, int fd)
+{
+    const struct net *net = dev->net;
+    struct net_address a = {.len = sizeof(a.storage)}, own = {.len = sizeof(own.storage)};
+    char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "";
+    const char *path = NULL;
+
+    if (!net->stream_event)
+        return;
+    if (up && !getpeername(fd, &a.any, &a.len) && !getsockname(fd, &own.any, &own.len)) {
+        if (a.any.sa_family == AF_UNIX)
+            path = a.len > sizeof(sa_family_t) ? a.un.sun_path : own.un.sun_path; /* a client has no name */
+        else
+            getnameinfo(&a.any, a.len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
+    }
+    net->stream_event(net->stream_event_opaque, dev->id, up, *host ? host : NULL, *host ? port : NULL, path);
 }
 
 void net_set_running(struct net *net, bool running)

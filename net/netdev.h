@@ -47,6 +47,11 @@ void net_free(struct net *net); /* no card is attached */
 void net_set_running(struct net *net, bool running);
 void net_set_log(struct net *net, void (*log)(const char *line)); /* NULL: stderr */
 
+/* A peer of a stream came or went. host and port, or path, or none of them: where it is. */
+typedef void net_stream_fn(void *opaque, const char *id, bool connected, const char *host, const char *port,
+                           const char *path);
+void net_set_stream_hook(struct net *net, net_stream_fn *fn, void *opaque);
+
 /* Opens a back end; opts maps char * to char *, checked by the table. NULL with error: "-netdev ID: ...". */
 struct netdev *netdev_open(struct net *net, const char *driver, const char *id, GHashTable *opts, GError **error);
 /* False with error: a card or a hub has it. */

@@ -562,8 +562,10 @@ void netport_set_fds(struct netport *port, int in_fd, int out_fd)
 {
     unwatch(&port->in_watch);
     unwatch(&port->out_watch);
+    pthread_mutex_lock(&port->tx_lock);
     port->in_fd = in_fd;
     port->out_fd = out_fd;
+    pthread_mutex_unlock(&port->tx_lock);
     netport_unblock(port);
 }
 
