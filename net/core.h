@@ -71,6 +71,7 @@ struct netport {
     bool held;    /* input is not read: main loop's, looked at by net_receive_ready() */
     unsigned take; /* enum net_can: what the card takes undone; NET_TAKE_ECN */
     bool taking_changed;
+    bool filter_told, filter_changed; /* somebody has asked, and it has changed since */
     struct netdev_counters counters;
 
     pthread_mutex_t tx_lock; /* guards: */
@@ -105,9 +106,10 @@ struct net {
     GPtrArray *hubs; /* net/hub.c's */
     bool running;    /* atomic: frames go to the cards */
     uint8_t *buffer; /* NET_BUFFER_BYTES for whoever reads on the main loop */
-    void (*log)(const char *line);
     net_stream_fn *stream_event;
-    void *stream_event_opaque;
+    net_filter_fn *filter_event;
+    void *event_opaque;
+    int (*take_fd)(const char *name);
 };
 
 #define NET_BUFFER_BYTES (NET_MAX_FRAME_BYTES + 4096)
@@ -147,7 +149,7 @@ void netdev_set_info(struct netdev *dev, const char *format, ...) __attribute__(
 const char *netdev_opt(GHashTable *opts, const char *name); /* NULL: not given */
 bool netdev_opt_bool(GHashTable *opts, const char *name, bool otherwise);
 uint64_t netdev_opt_number(GHashTable *opts, const char *name, uint64_t otherwise);
-/* A descriptor by its number, as the parent passed it: made non-blocking, close-on-exec. -1 with error. */
+/* A descriptor by its number, as the parent passed it, or by its name: made non-blocking, close-on-exec. -1 with error. */
 int netdev_take_fd(const struct netdev *dev, const char *text, GError **error);
 
 void netport_free(struct netport *port);
