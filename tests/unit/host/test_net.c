@@ -765,6 +765,25 @@ static void stream_both_ways(void **state)
     assert_int_not_equal(g_access(dir, F_OK), -1);
 }
 
+/* Room for one frame at a time, and all frames in this process already: each is asked for, none is forgotten. */
+static void stream_one_by_one(void **state)
+{
+    struct pair p = stream_pair();
+
+    (void)state;
+    ready(p.b, 0);
+    for (unsigned i = 0; i < 50; i++)
+        assert_int_equal(send_filled(p.a, (uint8_t)i, 100), NET_SENT);
+    rest(20);
+    for (unsigned i = 0; i < 50; i++) {
+        ready(p.b, 1 + i % 3 / 2);
+        assert_true(wait_for(&p.b->got, i + 1));
+    }
+    for (unsigned i = 0; i < 50; i++)
+        assert_int_equal(p.b->first[i], i);
+    free_pair(&p);
+}
+
 /* A receiver without room: the sender is told to wait, nothing is lost, nothing grows. */
 static void stream_back_pressure(void **state)
 {
@@ -1093,7 +1112,7 @@ int main(void)
         cmocka_unit_test(receive_plain),    cmocka_unit_test(receive_full),     cmocka_unit_test(stopped),
         cmocka_unit_test(loopback),         cmocka_unit_test(links),            cmocka_unit_test(receive_offload),
         cmocka_unit_test(rate),             cmocka_unit_test(hub),              cmocka_unit_test(hub_threads),
-        cmocka_unit_test(capture),          cmocka_unit_test(stream_both_ways), cmocka_unit_test(stream_back_pressure),
+        cmocka_unit_test(capture),          cmocka_unit_test(stream_both_ways), cmocka_unit_test(stream_one_by_one), cmocka_unit_test(stream_back_pressure),
         cmocka_unit_test(stream_hostile),   cmocka_unit_test(stream_reconnect), cmocka_unit_test(dgram_unix),
         cmocka_unit_test(dgram_udp),        cmocka_unit_test(dgram_multicast),  cmocka_unit_test(passed_fds),
         cmocka_unit_test(refused),
