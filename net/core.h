@@ -98,6 +98,7 @@ struct netdev {
     struct netport **ports;
     unsigned count;
     bool used; /* a card, or a hub, has it */
+    bool own_use; /* used, but by itself: it may be closed */
     struct net_capture *captures;
     gint64 log_since_us;
     unsigned log_lines;

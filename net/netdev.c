@@ -239,8 +239,8 @@ struct netdev *netdev_open(struct net *net, const char *driver, const char *id, 
 
 bool netdev_close(struct netdev *dev, GError **error)
 {
-    if (dev->used)
-        return netdev_fail(dev, error, "a device uses it");
+    if (dev->used && !dev->own_use)
+        return netdev_fail(dev, error, "a device or a hub uses it");
     g_ptr_array_remove(dev->net->devs, dev);
     free_dev(dev);
     return true;

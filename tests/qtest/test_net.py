@@ -10,7 +10,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from e1000dev import E1000
+from e1000dev import E1000, RCTL
 from kvmdm import KVM_DM, Machine, run
 
 MAC = bytes.fromhex("525400123456")
@@ -247,6 +247,11 @@ def test_netdev_add():
                 error = m.ask("netdev_add", **line)["error"]
                 assert words in error["desc"], error
             assert "uses it" in m.ask("netdev_del", id="s")["error"]["desc"]
+            m.execute("netdev_del", id="p")
+            m.execute("netdev_del", id="s")
+            assert [n["id"] for n in m.execute("query-netdevs")] == ["h"]
+            card.send(frame(b"to nobody"))
+            until(card.sent)
             assert "uses it" in m.ask("netdev_del", id="h")["error"]["desc"]
             assert m.ask("netdev_del", id="none")["error"]["class"] == "DeviceNotFound"
             before = m.fds()
@@ -260,11 +265,18 @@ def test_netdev_add():
 def test_rx_filter():
     with Machine("-netdev", "hubport,id=h,hubid=0", "-device", "e1000,netdev=h,id=net0,addr=3,romfile=",
                  "-device", "e1000,addr=4,romfile=") as m:
-        E1000(m)
+        card = E1000(m)
         answer = m.execute("query-rx-filter", name="net0")
         assert len(answer) == 1 and answer[0]["main-mac"] == "52:54:00:12:34:56", answer
         assert answer[0]["promiscuous"] is True and answer[0]["broadcast-allowed"] is True
         assert [a["name"] for a in m.execute("query-rx-filter")] == ["net0"]
+        for promiscuous in (0, 8, 0, 8):  # said once, until somebody has looked again
+            card.set(RCTL, 0x06018032 | promiscuous)
+        m.execute("query-status")
+        until(lambda: m.execute("query-status") and m.named("NIC_RX_FILTER_CHANGED"))
+        events = m.named("NIC_RX_FILTER_CHANGED")
+        assert events == [{"name": "net0", "path": "/machine/peripheral/net0"}], events
+        assert m.execute("query-rx-filter")[0]["promiscuous"] is True
         assert "nobody" in m.ask("query-rx-filter", name="nobody")["error"]["desc"]
 
 

@@ -674,6 +674,10 @@ static void hub(void **state)
     assert_non_null(strstr(error->message, "in use"));
     assert_true(netdev_close(netdev_find(net, "other"), NULL));
     assert_false(netdev_close(a, NULL));
+    assert_false(netdev_close(w->port.dev, NULL));
+    assert_true(netdev_close(netdev_find(net, "wire"), NULL));
+    assert_true(netdev_close(w->port.dev, NULL));
+    assert_int_equal(send_filled(ca, 1, 100), NET_SENT);
     unplug(ca);
     unplug(cb);
     net_free(net);
