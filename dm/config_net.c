@@ -368,8 +368,8 @@ static bool add_hub_port(struct parser *p, const char *behind, char **id, GError
     return add_netdev(p, "-net", *id, "hubport", opts, error);
 }
 
-/* One card and one wire need no hub between them. */
-static const char *only_wire(const struct parser *p)
+/* One card and one wire need no hub between them; neither do wires without a card. */
+static const char *only_wire(const struct parser *p, bool *no_card)
 {
     const char *wire = NULL;
     unsigned cards = 0, wires = 0;
@@ -382,19 +382,21 @@ static const char *only_wire(const struct parser *p)
         if (!w->card)
             wire = w->wire;
     }
+    *no_card = !cards;
     return cards == 1 && wires == 1 ? wire : NULL;
 }
 
 static bool finish_words(struct parser *p, GError **error)
 {
-    const char *wire = only_wire(p);
+    bool no_card;
+    const char *wire = only_wire(p, &no_card);
 
     for (guint i = 0; i < p->nics->len; i++) {
         const struct nic_word *w = g_ptr_array_index(p->nics, i);
         g_autofree char *port = NULL;
         const char *netdev = w->netdev ? w->netdev : wire;
 
-        if (!w->card && wire)
+        if (!w->card && (wire || no_card))
             continue;
         if (!netdev && !add_hub_port(p, w->wire, &port, error))
             return false;
