@@ -228,7 +228,8 @@ static bool add_card(struct parser *p, const char *what, const struct nic_word *
     if (!is_card(desc)) {
         g_autofree char *names = model_names();
 
-        return opt_error(error, "%s model=%s: not supported; there are %s", what, driver, *names ? names : "none yet");
+        return opt_error(error, "%s model=%s: not supported; there are %s", what, driver,
+                         *names ? names : "none yet");
     }
     if (w->addr && !opt_desc_find(desc->props, "addr"))
         return opt_error(error, "%s addr=%s: %s is no PCI card", what, w->addr, driver);

@@ -154,4 +154,5 @@ static const struct netdev_option options[] = {
     {0},
 };
 
-const struct netdev_driver netdev_hubport = {"hubport", "a port of a hub that joins cards and wires", options, hub_open};
+const struct netdev_driver netdev_hubport = {"hubport", "a port of a hub that joins cards and wires", options,
+                                             hub_open};
