@@ -78,6 +78,10 @@ void machine_foreach_disk(const struct machine *machine, void (*fn)(void *opaque
 uint32_t machine_device_irqs(const struct machine *machine, const struct device *dev);
 /* A property of a -device as it holds: by -device, else by -global; NULL: neither says. */
 const char *device_prop(const struct machine *machine, const struct device_config *d, const char *name);
+/*
+ * The network cards by number, in their order: id, and id of the wire (*netdev NULL: none). False: no such number.
+ */
+bool machine_nic(const struct machine *machine, unsigned n, const char **id, const char **netdev);
 struct pci_bus *machine_pci_bus(struct machine *machine); /* NULL: there is none (isapc) */
 
 #endif

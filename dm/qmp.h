@@ -65,6 +65,7 @@ extern const struct qmp_table qmp_devices_table; /* qmp_devices.c */
 extern const struct qmp_table qmp_screen_table, qmp_input_table, qmp_events_table;
 extern const struct qmp_table qmp_qom_table, qmp_cpus_table, qmp_migrate_table, qmp_fds_table, qmp_hmp_table;
 extern const struct qmp_table qmp_vnc_table; /* qmp_vnc.c */
+extern const struct qmp_table qmp_net_table; /* qmp_net.c */
 
 /* All rows of all tables. */
 const struct qmp_command *qmp_commands(unsigned *count);

@@ -92,10 +92,17 @@ void net_receive_ready(struct netport *port); /* receive() may take frames again
  * first neither. A wire that has no such frames ignores it.
  */
 void net_accept_offload(struct netport *port, bool csum, bool tso4, bool tso6, bool ecn);
+/* What rx_filter() would tell is something else now; cheap if nobody has asked since the last time. */
+void net_rx_filter_changed(struct netport *port);
 bool net_link_up(const struct netport *port); /* port NULL: false */
 
 /* A back end with several queue pairs: how many, and the others' ports. port NULL: 1. */
 unsigned net_queues(const struct netport *port);
 struct netport *net_queue(struct netport *port, unsigned n);
+/*
+ * The guest serves the first `count` of them (1 at first); the wire brings nothing to the others. The card's lock is
+ * held; any port of the wire.
+ */
+void net_use_queues(struct netport *port, unsigned count);
 
 #endif
