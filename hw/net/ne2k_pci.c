@@ -84,8 +84,6 @@ struct device *ne2k_pci_new(struct pci_bus *bus, int devfn, const struct dev_env
     pci_set_word(n->pci.config + PCI_STATUS, PCI_STATUS_DEVSEL_MEDIUM);
     ne2000_init(&n->board, &n->pci.dev, DP8390_RTL8029, cfg->mac, pci_pin, n);
     pci_add_io(&n->pci, 0, &n->board.ports);
-    if (cfg->rom)
-        pci_add_rom(&n->pci, cfg->rom);
     if (!pci_bus_add(bus, &n->pci, devfn, why, why_size)) {
         rtl8029_free(&n->pci.dev);
         return NULL;

@@ -12,7 +12,6 @@
 struct ne2k_pci_config {
     struct netport *port; /* NULL: no cable. Outlives the device */
     uint8_t mac[6];
-    struct ram_block *rom; /* option ROM; NULL: none */
 };
 
 /*
