@@ -29,6 +29,7 @@
 #include "hw/misc/post_port.h"
 #include "hw/net/ne2k_isa.h"
 #include "hw/net/ne2k_pci.h"
+#include "hw/net/pcnet_pci.h"
 #include "hw/pci/i440fx.h"
 #include "hw/pci/piix3.h"
 #include "hw/serial/serial_isa.h"
@@ -976,6 +977,37 @@ static struct device *make_ne2k_pci(struct rig *rig)
     return ne2k_pci_new(make_bridge(rig), NIC_DEVFN, &rig->fe->env, "nic", &cfg, why, sizeof(why));
 }
 
+static struct device *make_pcnet(struct rig *rig)
+{
+    struct pcnet_config cfg = {.port = make_wire(rig), .variant = PCNET_AM79C973};
+
+    memcpy(cfg.mac, nic_mac, 6);
+    return pcnet_new(make_bridge(rig), NIC_DEVFN, &rig->fe->env, "nic", &cfg, why, sizeof(why));
+}
+
+/* What random bytes seldom are: rings in memory, and a chip that runs. */
+static void event_pcnet(struct rig *rig, struct rng *rng)
+{
+    uint32_t block[7] = {0x40400000u | rng_below(rng, 2) << 2, 0x12005452, 0x5634, ~0u, ~0u, 0x8000, 0x9000};
+    static const uint16_t writes[][2] = {{0x12, 0}, {0x10, 4}, {0x12, 20}, {0x16, 2}, {0x12, 1},
+                                         {0x10, 0x7000}, {0x12, 2}, {0x10, 0}, {0x12, 0}, {0x10, 0x43}};
+
+    if (rng_below(rng, 8)) {
+        event_nic(rig, rng);
+        return;
+    }
+    memcpy(rig->fe->ram + 0x7000, block, sizeof(block));
+    for (unsigned n = 0; n < 16; n++) {
+        uint32_t desc[4] = {0x10000 + n * 0x800, 0x8300f600, 0, 0};
+
+        memcpy(rig->fe->ram + 0x8000 + n * 16, desc, 16);
+        desc[1] &= n == 5 ? ~0x01000000u : ~0u; /* a chain among them */
+        memcpy(rig->fe->ram + 0x9000 + n * 16, desc, 16);
+    }
+    for (unsigned n = 0; n < sizeof(writes) / sizeof(writes[0]); n++)
+        fake_out(rig->fe, (uint16_t)(0xc000 + writes[n][0]), 2, writes[n][1]);
+}
+
 static void prepare_nic(struct rig *rig)
 {
     config_write(rig, NIC_DEVFN, 0x10, 0xc001);
@@ -1022,6 +1054,8 @@ static const struct conform_row rows[] = {
      .settle = settle_nic, .copy_outside = copy_nic},
     {.name = "ne2k_pci", .make = make_ne2k_pci, .prepare = prepare_nic, .unmake = unmake_nic,
      .event = event_nic, .settle = settle_nic, .copy_outside = copy_nic},
+    {.name = "pcnet", .make = make_pcnet, .prepare = prepare_nic, .unmake = unmake_nic,
+     .event = event_pcnet, .settle = settle_nic, .copy_outside = copy_nic},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
