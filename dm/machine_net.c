@@ -200,7 +200,23 @@ static bool collect(struct machine *m, GError **error)
 
 /* ---- option ROMs ---- */
 
-/* A ROM says its own vendor and device; SeaBIOS runs it only where they are the card's. */
+/*
+ * A ROM says its own vendor and device, and SeaBIOS runs it only where they are the card's. Debian's for ne2k_pci
+ * says none, as it serves many cards: the machine's own ROM gets those of its card, and byte 6, which is
+ * for that, keeps the sum of all bytes zero. PCI Firmware Specification 3.0, 5.1.2.
+ */
+static void set_rom_ids(uint8_t *rom, size_t size, const struct pci_device *card)
+{
+    size_t at = size >= 0x1a ? pci_get_word(rom + 0x18) : size;
+
+    if (size < 0x1a || pci_get_word(rom) != 0xaa55 || at + 8 > size || memcmp(rom + at, "PCIR", 4))
+        return;
+    for (unsigned i = 0; i < 4; i++) {
+        rom[6] = (uint8_t)(rom[6] + rom[at + 4 + i] - card->config[i]);
+        rom[at + 4 + i] = card->config[i];
+    }
+}
+
 static struct ram_block *rom_block(struct machine *m, const struct nic *n, const uint8_t *data, size_t size,
                                    GError **error)
 {
@@ -235,6 +251,8 @@ static bool add_rom(struct machine *m, const struct nic *n, GError **error)
                   "(empty) says that this is meant", n->driver);
         return true;
     }
+    if (!given)
+        set_rom_ids(data, size, (const struct pci_device *)n->dev);
     block = rom_block(m, n, data, size, error);
     if (block)
         pci_add_rom((struct pci_device *)n->dev, block);
