@@ -24,6 +24,11 @@ static void isa_pin(void *opaque, bool level)
 static void isa_reset(struct device *dev) { ne2000_reset(&((struct ne2k_isa *)dev)->board); }
 static const char *isa_post_load(struct device *dev) { return ne2000_post_load(&((struct ne2k_isa *)dev)->board); }
 
+const char *ne2k_isa_check(const struct device *dev)
+{
+    return dp8390_check(&((const struct ne2k_isa *)dev)->board.chip);
+}
+
 static void isa_free(struct device *dev)
 {
     struct ne2k_isa *n = (struct ne2k_isa *)dev;

@@ -23,4 +23,7 @@ struct ne2k_isa_config {
 struct device *ne2k_isa_new(const struct dev_env *env, const char *id, const struct ne2k_isa_config *cfg,
                             char *why, size_t why_size);
 
+/* NULL if the chip's invariants hold, else the one that does not. Lock held. For tests. */
+const char *ne2k_isa_check(const struct device *dev);
+
 #endif

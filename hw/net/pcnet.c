@@ -337,7 +337,7 @@ static void write_csr(struct pcnet *c, unsigned n, uint16_t v)
 
 static uint16_t half(uint64_t address, unsigned n) { return (uint16_t)(address >> (n & 1 ? 16 : 0)); }
 
-static uint16_t read_csr(const struct pcnet *c, unsigned n)
+static uint32_t read_csr(const struct pcnet *c, unsigned n)
 {
     switch (n) {
     case 0: return csr0(c);
@@ -351,13 +351,13 @@ static uint16_t read_csr(const struct pcnet *c, unsigned n)
     case SWS: return c->bcr[BCR_SWS];
     case RCVRC: return (uint16_t)(c->csr[RCVRL] + c->rx_index);
     case XMTRC: return (uint16_t)(c->csr[XMTRL] + c->tx_index);
-    case CHIP_ID: return c->variant == PCNET_AM79C973 ? 0x5003 : 0x1003;
+    case CHIP_ID: return c->variant == PCNET_AM79C973 ? 0x02625003 : 0x02621003;
     case CHIP_ID + 1: return 0x0262;
     default: return n < PCNET_CSRS ? c->csr[n] : 0;
     }
 }
 
-uint16_t pcnet_read_csr(struct pcnet *c) { return read_csr(c, c->rap); }
+uint32_t pcnet_read_csr(struct pcnet *c) { return read_csr(c, c->rap); }
 
 void pcnet_write_csr(struct pcnet *c, uint16_t value)
 {
@@ -469,6 +469,7 @@ static void fill_aprom(struct pcnet *c)
 
     memset(c->aprom, 0, sizeof(c->aprom));
     memcpy(c->aprom, c->mac, sizeof(c->mac));
+    c->aprom[9] = 0x11;
     c->aprom[14] = c->aprom[15] = 0x57;
     for (unsigned i = 0; i < PCNET_APROM_BYTES; i++)
         sum += c->aprom[i];

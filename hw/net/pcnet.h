@@ -131,7 +131,8 @@ struct pcnet {
         DEV_FIELD(s, U32, m.tx_status, 0, 0), DEV_FIELD_BYTES(s, m.tx_frame),                                 \
         DEV_FIELD_ARRAY(s, U16, m.mii, 0, 0), DEV_FIELD(s, BOOL, m.mii_link, 0, 1)
 
-uint16_t pcnet_read_csr(struct pcnet *c); /* the one that RAP selects */
+/* The one that RAP selects; above 16 bits only the chip's identity (CSR88) has something. */
+uint32_t pcnet_read_csr(struct pcnet *c);
 void pcnet_write_csr(struct pcnet *c, uint16_t value);
 uint16_t pcnet_read_bcr(struct pcnet *c);
 void pcnet_write_bcr(struct pcnet *c, uint16_t value);
