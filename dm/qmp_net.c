@@ -203,7 +203,8 @@ static JsonNode *query_rx_filter(struct vm *vm, JsonObject *args, GError **error
         return json_node_of_array(array);
     json_array_unref(array);
     if (known)
-        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "net client(%.60s) doesn't support rx-filter querying", wanted);
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "net client(%.60s) doesn't support rx-filter querying",
+                    wanted);
     else
         g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "invalid net client name: %.60s", wanted);
     return NULL;

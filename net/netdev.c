@@ -87,7 +87,8 @@ int netdev_take_fd(const struct netdev *dev, const char *text, GError **error)
     else
         fd = dev->net->take_fd ? dev->net->take_fd(text) : -1;
     if (fd < 0) {
-        netdev_fail(dev, error, "fd=%s: the number of an open descriptor is expected, or a name that getfd gave", text);
+        netdev_fail(dev, error, "fd=%s: the number of an open descriptor is expected, or a name that getfd gave",
+                    text);
         return -1;
     }
     flags = fcntl(fd, F_GETFL);
@@ -220,6 +221,7 @@ struct netdev *netdev_open(struct net *net, const char *driver, const char *id, 
     struct netdev *dev = g_new0(struct netdev, 1);
 
     dev->net = net;
+    dev->queues_used = 1;
     dev->driver = d;
     dev->id = g_strdup(id);
     if (!net->buffer)
@@ -239,8 +241,8 @@ struct netdev *netdev_open(struct net *net, const char *driver, const char *id, 
 
 bool netdev_close(struct netdev *dev, GError **error)
 {
-    if (dev->used)
-        return netdev_fail(dev, error, "a device uses it");
+    if (dev->used && !dev->own_use)
+        return netdev_fail(dev, error, "a device or a hub uses it");
     g_ptr_array_remove(dev->net->devs, dev);
     free_dev(dev);
     return true;

@@ -53,8 +53,10 @@ static void capture(const struct netport *port, bool to_guest, const struct iove
 /* What of a frame's work the wire, or the card, does not do itself. */
 static bool fits(unsigned can, const struct net_offload *off)
 {
-    static const unsigned needs[] = {
-        [NET_GSO_NONE] = 0, [NET_GSO_TCPV4] = NET_CAN_TSO4, [NET_GSO_TCPV6] = NET_CAN_TSO6, [NET_GSO_UDP] = NET_CAN_UDP};
+    static const unsigned needs[] = {[NET_GSO_NONE] = 0,
+                                     [NET_GSO_TCPV4] = NET_CAN_TSO4,
+                                     [NET_GSO_TCPV6] = NET_CAN_TSO6,
+                                     [NET_GSO_UDP] = NET_CAN_UDP};
     unsigned need = needs[off->gso] | (off->csum ? NET_CAN_CSUM : 0);
 
     return (can & need) == need;
@@ -437,6 +439,16 @@ static void want_input(struct netport *port)
         set(&port->held, true);
 }
 
+static void use_queues(struct netdev *dev)
+{
+    unsigned used = __atomic_load_n(&dev->queues_used, __ATOMIC_ACQUIRE);
+
+    for (unsigned i = 0; i < dev->count; i++) {
+        if (dev->ports[i]->ops->use)
+            dev->ports[i]->ops->use(dev->ports[i], i < used);
+    }
+}
+
 static gboolean work(GSource *source, GSourceFunc unused, gpointer unused_data)
 {
     struct netport *port = *(struct netport **)(source + 1);
@@ -450,6 +462,8 @@ static gboolean work(GSource *source, GSourceFunc unused, gpointer unused_data)
         port->ops->taking(port);
     if (__atomic_exchange_n(&port->filter_changed, false, __ATOMIC_ACQ_REL) && port->dev->net->filter_event)
         port->dev->net->filter_event(port->dev->net->event_opaque, port->dev->id);
+    if (__atomic_exchange_n(&port->dev->queues_changed, false, __ATOMIC_ACQ_REL))
+        use_queues(port->dev);
     offer_queues(port);
     tell_sent(port);
     want_input(port);
@@ -506,6 +520,15 @@ unsigned net_queues(const struct netport *port)
 struct netport *net_queue(struct netport *port, unsigned n)
 {
     return port && n < port->dev->count ? port->dev->ports[n] : NULL;
+}
+
+void net_use_queues(struct netport *port, unsigned count)
+{
+    count = port ? CLAMP(count, 1, port->dev->count) : 0;
+    if (!port || __atomic_exchange_n(&port->dev->queues_used, count, __ATOMIC_ACQ_REL) == count)
+        return;
+    set(&port->dev->queues_changed, true);
+    netport_kick(port);
 }
 
 void netport_attach(struct netport *port, const struct netport_ops *ops, void *opaque, struct iolock *lock,

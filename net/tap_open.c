@@ -68,7 +68,8 @@ bool tap_run_script(const struct netdev *dev, const char *script, const char *if
     status = wait_for(pid);
     if (!status)
         return true;
-    return netdev_fail(dev, error, status < 0 ? "%s did not end by itself" : "%s failed with exit code %d", script, status);
+    return netdev_fail(dev, error, status < 0 ? "%s did not end by itself" : "%s failed with exit code %d", script,
+                       status);
 }
 
 /* ---- the bridge helper ---- */
@@ -78,7 +79,8 @@ static int receive_fd(int sock)
 {
     char byte, control[CMSG_SPACE(sizeof(int))];
     struct iovec iov = {&byte, 1};
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
     struct pollfd p = {.fd = sock, .events = POLLIN};
     struct cmsghdr *c;
     int fd;
@@ -205,7 +207,8 @@ static bool make_queues(struct netdev *dev, GHashTable *opts, unsigned queues, c
     const char *vnet = netdev_opt(opts, "vnet_hdr");
 
     for (unsigned i = 0; i < queues; i++) {
-        int fd = make_interface(dev, ifname, !vnet || !strcmp(vnet, "on"), vnet && !strcmp(vnet, "on"), queues, error);
+        int fd =
+            make_interface(dev, ifname, !vnet || !strcmp(vnet, "on"), vnet && !strcmp(vnet, "on"), queues, error);
 
         if (fd < 0 || !tap_add_queue(dev, fd, error) || !set_sndbuf(dev, opts, fd, error))
             return false;
@@ -221,7 +224,8 @@ static bool open_own(struct netdev *dev, GHashTable *opts, GError **error)
     char ifname[IFNAMSIZ] = "";
 
     if (given && strlen(given) >= sizeof(ifname))
-        return netdev_fail(dev, error, "ifname=%s: an interface's name has at most %d characters", given, IFNAMSIZ - 1);
+        return netdev_fail(dev, error, "ifname=%s: an interface's name has at most %d characters", given,
+                           IFNAMSIZ - 1);
     if (!queues || queues > MAX_QUEUES)
         return netdev_fail(dev, error, "queues= is from 1 to %d", MAX_QUEUES);
     g_strlcpy(ifname, given ? given : "", sizeof(ifname));
@@ -289,13 +293,18 @@ static bool open_tap(struct netdev *dev, GHashTable *opts, GError **error)
 #define NO_VHOST "frames go through kvm-dm, so that they can be captured and limited; vhost=off"
 
 static const struct netdev_option tap_options[] = {
-    {"ifname", NETDEV_OPT_STRING, "the interface; made if it is not there (default: the kernel's choice)", NULL, NULL},
-    {"script", NETDEV_OPT_STRING, "program that configures it, run with its name; no: none (default: " IFUP ", if it is there)", NULL, NULL},
-    {"downscript", NETDEV_OPT_STRING, "program that is run at the end; no: none (default: " IFDOWN ", if it is there)", NULL, NULL},
+    {"ifname", NETDEV_OPT_STRING, "the interface; made if it is not there (default: the kernel's choice)", NULL,
+     NULL},
+    {"script", NETDEV_OPT_STRING,
+     "program that configures it, run with its name; no: none (default: " IFUP ", if it is there)", NULL, NULL},
+    {"downscript", NETDEV_OPT_STRING,
+     "program that is run at the end; no: none (default: " IFDOWN ", if it is there)", NULL, NULL},
     {"fd", NETDEV_OPT_STRING, "number of an open tap", NULL, NULL},
     {"fds", NETDEV_OPT_STRING, "X:Y:...: numbers of its queues", NULL, NULL},
-    {"queues", NETDEV_OPT_NUMBER, "how many queues it has (1 to 16), for a card that has several (default 1)", NULL, NULL},
-    {"vnet_hdr", NETDEV_OPT_BOOL, "checksums and segmentation are left to the kernel (default: where it can)", NULL, NULL},
+    {"queues", NETDEV_OPT_NUMBER, "how many queues it has (1 to 16), for a card that has several (default 1)", NULL,
+     NULL},
+    {"vnet_hdr", NETDEV_OPT_BOOL, "checksums and segmentation are left to the kernel (default: where it can)", NULL,
+     NULL},
     {"sndbuf", NETDEV_OPT_SIZE, "bytes that may wait in the interface; 0: no limit (default 1M)", NULL, NULL},
     {"helper", NETDEV_OPT_STRING, "program that makes an interface on a bridge", NULL, NULL},
     {"br", NETDEV_OPT_STRING, "with helper=: the bridge (default " DEFAULT_BRIDGE ")", NULL, NULL},

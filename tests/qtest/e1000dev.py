@@ -77,7 +77,7 @@ class E1000:
             self.set(RDT, at)
         return frame
 
-    def wait(self, wanted=lambda frame: True, limit_s=10):
+    def wait(self, wanted=lambda frame: True, limit_s=30):
         """The next frame of which `wanted` is true; others are dropped."""
         end = time.monotonic() + limit_s
         while time.monotonic() < end:

@@ -177,7 +177,8 @@ struct wire {
 
 static unsigned wires_freed;
 
-static enum net_result wire_send(struct netport *port, const struct iovec *iov, int iovcnt, const struct net_offload *off)
+static enum net_result wire_send(struct netport *port, const struct iovec *iov, int iovcnt,
+                                 const struct net_offload *off)
 {
     struct wire *w = (struct wire *)port;
     uint8_t all[NET_MAX_FRAME_BYTES];
@@ -674,6 +675,10 @@ static void hub(void **state)
     assert_non_null(strstr(error->message, "in use"));
     assert_true(netdev_close(netdev_find(net, "other"), NULL));
     assert_false(netdev_close(a, NULL));
+    assert_false(netdev_close(w->port.dev, NULL));
+    assert_true(netdev_close(netdev_find(net, "wire"), NULL));
+    assert_true(netdev_close(w->port.dev, NULL));
+    assert_int_equal(send_filled(ca, 1, 100), NET_SENT);
     unplug(ca);
     unplug(cb);
     net_free(net);
@@ -940,8 +945,10 @@ static void exchange(struct net *net, size_t most)
 
 static void dgram_unix(void **state)
 {
-    g_autofree char *a = g_strdup_printf("local.type=unix,local.path=%s/a,remote.type=unix,remote.path=%s/b", dir, dir);
-    g_autofree char *b = g_strdup_printf("local.type=unix,local.path=%s/b,remote.type=unix,remote.path=%s/a", dir, dir);
+    g_autofree char *a =
+        g_strdup_printf("local.type=unix,local.path=%s/a,remote.type=unix,remote.path=%s/b", dir, dir);
+    g_autofree char *b =
+        g_strdup_printf("local.type=unix,local.path=%s/b,remote.type=unix,remote.path=%s/a", dir, dir);
     struct net *net = running_net();
 
     (void)state;
@@ -1080,7 +1087,8 @@ static void refused(void **state)
 
         if (netdev_open(net, lines[i][0], "n", opts, &error))
             fail_msg("%s %s was taken", lines[i][0], lines[i][1]);
-        if (!strstr(error->message, lines[i][2]) || !strstr(error->message, "-netdev n") || strchr(error->message, '\n'))
+        if (!strstr(error->message, lines[i][2]) || !strstr(error->message, "-netdev n") ||
+            strchr(error->message, '\n'))
             fail_msg("%s %s: %s", lines[i][0], lines[i][1], error->message);
     }
     assert_int_equal(net->devs->len, 0);
@@ -1108,13 +1116,28 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(send_plain),       cmocka_unit_test(send_busy),        cmocka_unit_test(send_pieces),
-        cmocka_unit_test(receive_plain),    cmocka_unit_test(receive_full),     cmocka_unit_test(stopped),
-        cmocka_unit_test(loopback),         cmocka_unit_test(links),            cmocka_unit_test(receive_offload),
-        cmocka_unit_test(rate),             cmocka_unit_test(hub),              cmocka_unit_test(hub_threads),
-        cmocka_unit_test(capture),          cmocka_unit_test(stream_both_ways), cmocka_unit_test(stream_one_by_one), cmocka_unit_test(stream_back_pressure),
-        cmocka_unit_test(stream_hostile),   cmocka_unit_test(stream_reconnect), cmocka_unit_test(dgram_unix),
-        cmocka_unit_test(dgram_udp),        cmocka_unit_test(dgram_multicast),  cmocka_unit_test(passed_fds),
+        cmocka_unit_test(send_plain),
+        cmocka_unit_test(send_busy),
+        cmocka_unit_test(send_pieces),
+        cmocka_unit_test(receive_plain),
+        cmocka_unit_test(receive_full),
+        cmocka_unit_test(stopped),
+        cmocka_unit_test(loopback),
+        cmocka_unit_test(links),
+        cmocka_unit_test(receive_offload),
+        cmocka_unit_test(rate),
+        cmocka_unit_test(hub),
+        cmocka_unit_test(hub_threads),
+        cmocka_unit_test(capture),
+        cmocka_unit_test(stream_both_ways),
+        cmocka_unit_test(stream_one_by_one),
+        cmocka_unit_test(stream_back_pressure),
+        cmocka_unit_test(stream_hostile),
+        cmocka_unit_test(stream_reconnect),
+        cmocka_unit_test(dgram_unix),
+        cmocka_unit_test(dgram_udp),
+        cmocka_unit_test(dgram_multicast),
+        cmocka_unit_test(passed_fds),
         cmocka_unit_test(refused),
     };
 

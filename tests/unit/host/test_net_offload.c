@@ -337,7 +337,8 @@ static void pieces_random(void **state)
     (void)state;
     srand(7);
     for (unsigned n = 0; n < 20000; n++) {
-        struct frame *f = make_frame((unsigned)rand() % 3, rand() & 1, rand() & 1 ? 6 : 17, (size_t)(rand() % 4) * 4, (size_t)rand() % 3000);
+        struct frame *f = make_frame((unsigned)rand() % 3, rand() & 1, rand() & 1 ? 6 : 17, (size_t)(rand() % 4) * 4,
+                                     (size_t)rand() % 3000);
         struct net_offload off = f->off;
 
         off.gso = (enum net_gso)(1 + rand() % 3);
