@@ -44,9 +44,9 @@ static struct device *make_ne2k_isa(struct machine *m, const struct nic *n)
 {
     unsigned place = count_before(m, n) % G_N_ELEMENTS(ne2k_places);
     unsigned irq = (unsigned)device_number(m, n->config, "irq", ne2k_places[place].irq);
-    struct ne2k_isa_config cfg = {.iobase = (uint16_t)device_number(m, n->config, "iobase", ne2k_places[place].iobase),
-                                  .irq = irq_fabric_pin(m->parts.irq, irq),
-                                  .port = n->port};
+    uint64_t iobase = device_number(m, n->config, "iobase", ne2k_places[place].iobase);
+    struct ne2k_isa_config cfg = {
+        .iobase = (uint16_t)iobase, .irq = irq_fabric_pin(m->parts.irq, irq), .port = n->port};
     struct device *dev;
 
     memcpy(cfg.mac, n->mac, sizeof(cfg.mac));

@@ -150,7 +150,10 @@ void pcnet_rx_filter(const struct pcnet *c, struct net_rx_filter *filter);
 
 /* H_RESET, after the fields were given their reset values: registers, address PROM, outputs. */
 void pcnet_reset(struct pcnet *c);
-/* After the fields were loaded: NULL and the pin derived anew, or why they contradict. The timers are its owner's. */
+/*
+ * After the fields were loaded: NULL and the pin derived anew, or why they contradict. The timers are its
+ * owner's.
+ */
 const char *pcnet_post_load(struct pcnet *c);
 const char *pcnet_check(const struct pcnet *c); /* NULL if its invariants hold; for tests */
 

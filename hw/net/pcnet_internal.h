@@ -61,6 +61,14 @@ void pcnet_look_for_buffer(struct pcnet *c); /* a waiting receiver */
 /* A frame with its FCS, from the own transmitter. */
 void pcnet_receive_loop(struct pcnet *c, const uint8_t *frame, size_t len);
 
+/* Addresses, rings and the software style can be written. */
+static inline bool pcnet_may_set_up(const struct pcnet *c)
+{
+    return c->state == PCNET_STOPPED || c->state == PCNET_SUSPENDED;
+}
+void pcnet_write_style(struct pcnet *c, uint16_t value); /* BCR20, which is CSR58 too */
+void pcnet_reset_bcrs(struct pcnet *c);
+
 void pcnet_mii_reset(struct pcnet *c);
 uint16_t pcnet_mii_read(struct pcnet *c);
 void pcnet_mii_write(struct pcnet *c, uint16_t value);

@@ -178,7 +178,7 @@ static void test_frames(void **state)
     (void)state;
     for (unsigned pci = 0; pci < 2; pci++) {
         struct bench b = bench(pci);
-        uint8_t frame[1514], back[1514 + 4];
+        uint8_t frame[1514], back[1514 + 6]; /* with the status, in double words */
 
         for (unsigned i = 0; i < sizeof(frame); i++)
             frame[i] = (uint8_t)(i * 11);
@@ -200,8 +200,8 @@ static void test_frames(void **state)
         memcpy(frame, mac, 6);
         assert_true(fake_net_feed(b.wire, frame, sizeof(frame)));
         assert_true(b.fe->irq_level[b.line]);
-        remote(&b, 0x0a, 0x4600, sizeof(back));
-        fake_ins(b.fe, (uint16_t)(b.base + DATA), 4, back, (sizeof(back) + 3) / 4);
+        remote(&b, 0x0a, 0x4600, sizeof(frame) + 4);
+        fake_ins(b.fe, (uint16_t)(b.base + DATA), 4, back, sizeof(back) / 4);
         assert_int_equal(back[0], 0x01);
         assert_int_equal(back[2] | back[3] << 8, sizeof(frame) + 4);
         assert_memory_equal(back + 4, frame, sizeof(frame));

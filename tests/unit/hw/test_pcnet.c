@@ -1116,7 +1116,8 @@ static void test_mii(void **state)
 
 /* ---- the walk: every state, every event ---- */
 
-enum event { CSR_WRITE, CSR_READ, BCR_WRITE, SOFT_RESET, FRAME, OWN_RX, OWN_TX, SENT, TX_TIMER, RX_TIMER, LINK, EVENTS };
+enum event { CSR_WRITE, CSR_READ, BCR_WRITE, SOFT_RESET, FRAME, OWN_RX, OWN_TX, SENT, TX_TIMER, RX_TIMER, LINK,
+             EVENTS };
 
 static void do_event(struct world *w, enum event e, unsigned reg, unsigned value)
 {
