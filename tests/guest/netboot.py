@@ -19,7 +19,6 @@ CARDS = [
     ("pcnet,chip=am79c973", "pxe-pcnet.rom"),
 ]
 LIMIT = 300
-TRIPLE_FAULT = 4
 FILE_BYTES = 100003
 
 
@@ -49,14 +48,14 @@ def boot(card, total, folder):
     end = time.monotonic() + LIMIT
     while "netboot: sum" not in vm.serial() and time.monotonic() < end and vm.process.poll() is None:
         time.sleep(0.5)
-    if interprets() and (vm.process.poll() == TRIPLE_FAULT or time.monotonic() >= end):
-        skip("this KVM cannot run iPXE (Debian's QEMU ends there too); the laboratory can")
     vm.wait_serial("netboot: sum", 1)
     check(vm.wait_exit() == 0x63, f"{card}: the program was started")
     check(f"netboot: sum {total:08x}" in vm.serial(), f"{card}: {FILE_BYTES} bytes by TFTP, right to the last")
 
 
 need_kvm()
+if interprets() and not sys.argv[1:]:
+    skip("this KVM interprets guest code, and iPXE ends in it, with Debian's QEMU too; the laboratory runs this")
 names = sys.argv[1:] or [card for card, _ in CARDS]
 tried = 0
 os.mkdir(tmp("tftp"))
