@@ -99,7 +99,7 @@ struct list {
     JsonArray *array;
 };
 
-static void add_netdev(void *opaque, struct netdev *dev)
+static void list_netdev(void *opaque, struct netdev *dev)
 {
     struct list *l = opaque;
     JsonObject *o = json_object_new();
@@ -131,7 +131,7 @@ static JsonNode *query_netdevs(struct vm *vm, JsonObject *args, GError **error)
     struct list l = {vm, json_array_new()};
 
     (void)args, (void)error;
-    netdev_foreach(net_of(vm), add_netdev, &l);
+    netdev_foreach(net_of(vm), list_netdev, &l);
     return json_node_of_array(l.array);
 }
 
