@@ -29,6 +29,25 @@
     {.name = "rombar", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "0: no option ROM", .fallback = "1"}, \
     PROP_BUS("pci.0")
 
+static const struct opt_desc ne2k_isa_props[] = {
+    PROP_NIC,
+    {.name = "iobase", .type = OPT_NUMBER, .min = 0x100, .max = 0xffe0, .help = "first of 32 I/O ports",
+     .fallback = "0x300, then 0x320, 0x340, 0x360, 0x280, 0x380"},
+    {.name = "irq", .type = OPT_NUMBER, .min = 2, .max = 15, .help = "interrupt line",
+     .fallback = "9, then 10, 11, 3, 4, 5"},
+    PROP_BUS("isa.0"),
+    OPT_END,
+};
+
+static const struct opt_desc pci_nic_props[] = {PROP_PCI_NIC, OPT_END};
+
+static const struct opt_desc pcnet_props[] = {
+    PROP_PCI_NIC,
+    {.name = "chip", .type = OPT_ENUM, .values = "am79c970a|am79c973",
+     .help = "PCnet-PCI II; PCnet-FAST III, which has a PHY and 100 Mbit/s", .fallback = "am79c970a"},
+    OPT_END,
+};
+
 static const struct opt_desc isa_serial_props[] = {
     {.name = "chardev", .type = OPT_STRING, .help = "id of the -chardev at its other end"},
     {.name = "index", .type = OPT_NUMBER, .min = 0, .max = 3,
@@ -219,6 +238,9 @@ static const struct device_desc devices[] = {
     {"isa-ide", "isa-device", "ISA", "one more IDE channel, without DMA", true, isa_ide_props},
     {"isa-serial", "isa-device", "ISA", "serial port, 16550A", true, isa_serial_props},
     {"isa-vga", "isa-device", "ISA", "standard VGA for machine isapc", true, isa_vga_props},
+    {"ne2k_isa", "isa-device", "ISA", "network card, NE2000", true, ne2k_isa_props},
+    {"ne2k_pci", "pci-device", "PCI", "network card, Realtek RTL8029AS", true, pci_nic_props},
+    {"pcnet", "pci-device", "PCI", "network card, AMD PCnet", true, pcnet_props},
     {"VGA", "pci-device", "PCI", "standard VGA with Bochs extensions", true, vga_props},
     {"PIIX4_PM", "pci-device", "PCI", "power management", false, piix4_pm_props},
     {"kvm-pit", "isa-device", "ISA", "interval timer, in the kernel", false, kvm_pit_props},
@@ -259,8 +281,6 @@ static const struct {
     {"ide-drive", "use ide-hd"},
     {"e1000*", "network cards come later"},
     {"rtl8139", "network cards come later"},
-    {"ne2k_*", "network cards come later"},
-    {"pcnet", "network cards come later"},
     {"virtio-net*", "network cards come later"},
     {"virtio-blk*", "virtio comes later; ide-hd works"},
     {"virtio-vga*", "use VGA"},

@@ -7,6 +7,9 @@
 #include "dm/machine_int.h"
 #include "dm/memory.h"
 #include "dm/options.h"
+#include "hw/net/ne2k_isa.h"
+#include "hw/net/ne2k_pci.h"
+#include "hw/net/pcnet_pci.h"
 #include "hw/pci/pci.h"
 #include "net/netdev.h"
 
@@ -22,7 +25,59 @@ struct nic_driver {
     struct device *(*make)(struct machine *m, const struct nic *nic);
 };
 
+/* Where boards that name no place go, in their order: the usual jumper settings, as QEMU has them. */
+static const struct {
+    uint16_t iobase;
+    uint8_t irq;
+} ne2k_places[] = {{NE2K_ISA_IOBASE, NE2K_ISA_IRQ}, {0x320, 10}, {0x340, 11}, {0x360, 3}, {0x280, 4}, {0x380, 5}};
+
+static unsigned count_before(const struct machine *m, const struct nic *n)
+{
+    unsigned count = 0;
+
+    for (guint i = 0; g_ptr_array_index(m->nics, i) != n; i++)
+        count += !strcmp(((const struct nic *)g_ptr_array_index(m->nics, i))->driver, n->driver);
+    return count;
+}
+
+static struct device *make_ne2k_isa(struct machine *m, const struct nic *n)
+{
+    unsigned place = count_before(m, n) % G_N_ELEMENTS(ne2k_places);
+    unsigned irq = (unsigned)device_number(m, n->config, "irq", ne2k_places[place].irq);
+    uint64_t iobase = device_number(m, n->config, "iobase", ne2k_places[place].iobase);
+    struct ne2k_isa_config cfg = {
+        .iobase = (uint16_t)iobase, .irq = irq_fabric_pin(m->parts.irq, irq), .port = n->port};
+    struct device *dev;
+
+    memcpy(cfg.mac, n->mac, sizeof(cfg.mac));
+    dev = ne2k_isa_new(m->parts.env, n->id, &cfg, WHY);
+    if (dev)
+        machine_note_irq(m, dev, irq);
+    return dev;
+}
+
+static struct device *make_ne2k_pci(struct machine *m, const struct nic *n)
+{
+    struct ne2k_pci_config cfg = {.port = n->port};
+
+    memcpy(cfg.mac, n->mac, sizeof(cfg.mac));
+    return ne2k_pci_new(m->bus, n->devfn, m->parts.env, n->id, &cfg, WHY);
+}
+
+static struct device *make_pcnet(struct machine *m, const struct nic *n)
+{
+    const char *chip = device_prop(m, n->config, "chip");
+    struct pcnet_config cfg = {.port = n->port,
+                               .variant = chip && !strcmp(chip, "am79c973") ? PCNET_AM79C973 : PCNET_AM79C970A};
+
+    memcpy(cfg.mac, n->mac, sizeof(cfg.mac));
+    return pcnet_new(m->bus, n->devfn, m->parts.env, n->id, &cfg, WHY);
+}
+
 static const struct nic_driver drivers[] = {
+    {"ne2k_isa", NULL, make_ne2k_isa},
+    {"ne2k_pci", "pxe-ne2k_pci.rom", make_ne2k_pci},
+    {"pcnet", "pxe-pcnet.rom", make_pcnet},
     {NULL, NULL, NULL}, /* the end */
 };
 
@@ -145,7 +200,23 @@ static bool collect(struct machine *m, GError **error)
 
 /* ---- option ROMs ---- */
 
-/* A ROM says its own vendor and device; SeaBIOS runs it only where they are the card's. */
+/*
+ * A ROM says its own vendor and device, and SeaBIOS runs it only where they are the card's. Debian's for ne2k_pci
+ * says none, as it serves many cards: the machine's own ROM gets those of its card, and byte 6, which is
+ * for that, keeps the sum of all bytes zero. PCI Firmware Specification 3.0, 5.1.2.
+ */
+static void set_rom_ids(uint8_t *rom, size_t size, const struct pci_device *card)
+{
+    size_t at = size >= 0x1a ? pci_get_word(rom + 0x18) : size;
+
+    if (size < 0x1a || pci_get_word(rom) != 0xaa55 || at + 8 > size || memcmp(rom + at, "PCIR", 4))
+        return;
+    for (unsigned i = 0; i < 4; i++) {
+        rom[6] = (uint8_t)(rom[6] + rom[at + 4 + i] - card->config[i]);
+        rom[at + 4 + i] = card->config[i];
+    }
+}
+
 static struct ram_block *rom_block(struct machine *m, const struct nic *n, const uint8_t *data, size_t size,
                                    GError **error)
 {
@@ -182,6 +253,8 @@ static bool add_rom(struct machine *m, const struct nic *n, GError **error)
                   "(empty) says that this is meant", n->driver);
         return true;
     }
+    if (!given)
+        set_rom_ids(data, size, (const struct pci_device *)n->dev);
     block = rom_block(m, n, data, size, error);
     if (block)
         pci_add_rom((struct pci_device *)n->dev, block);

@@ -28,6 +28,9 @@
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/post_port.h"
+#include "hw/net/ne2k_isa.h"
+#include "hw/net/ne2k_pci.h"
+#include "hw/net/pcnet_pci.h"
 #include "hw/pci/i440fx.h"
 #include "hw/pci/piix3.h"
 #include "hw/serial/serial_isa.h"
@@ -36,6 +39,7 @@
 #include "hw/vga/vga.h"
 #include "tests/fakes/conformance.h"
 #include "tests/fakes/fake_block.h"
+#include "tests/fakes/fake_net.h"
 #include "tests/fakes/fake_surface.h"
 
 /* ---- a device with one register of each kind, right or broken in one way ---- */
@@ -929,6 +933,117 @@ static void prepare_pci_vga(struct rig *rig)
     config_write(rig, PCI_DEVFN(2, 0), 0x04, 3);
 }
 
+/* Network cards, on a wire that brings frames, is full at times, and keeps what they send. */
+
+static const uint8_t nic_mac[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+
+static struct netport *make_wire(struct rig *rig) { return rig->extra[EXTRA_FIRST] = fake_net_new(); }
+
+static void unmake_nic(struct rig *rig)
+{
+    fake_net_free(rig->extra[EXTRA_FIRST]);
+    if (rig->extra[EXTRA_BUS])
+        unmake_pci(rig);
+}
+
+static void event_nic(struct rig *rig, struct rng *rng)
+{
+    struct netport *wire = rig->extra[EXTRA_FIRST];
+    unsigned what = rng_below(rng, 16), len = rng_below(rng, what == 15 ? 66000 : 1600);
+    static uint8_t frame[66000];
+
+    if (what == 0)
+        fake_net_set_room(wire, rng_below(rng, 2) * FAKE_NET_FRAMES);
+    else if (what == 1)
+        fake_net_set_link(wire, rng_below(rng, 2));
+    else if (what < 5 && rig->extra[EXTRA_BUS])
+        event_pci(rig, rng);
+    memset(frame, (int)rng_below(rng, 256), len);
+    if (what & 1)
+        memset(frame, 0xff, 6);
+    else if (what & 2)
+        memcpy(frame, nic_mac, 6);
+    if (what > 4)
+        fake_net_feed(wire, frame, len);
+    fake_net_run_loop(wire);
+    if (fake_net_sent(wire) > FAKE_NET_FRAMES / 2)
+        fake_net_clear(wire);
+}
+
+static void settle_nic(struct rig *rig)
+{
+    fake_net_set_room(rig->extra[EXTRA_FIRST], FAKE_NET_FRAMES);
+    while (fake_net_run_loop(rig->extra[EXTRA_FIRST]))
+        ;
+    fake_net_clear(rig->extra[EXTRA_FIRST]);
+}
+
+static void copy_nic(struct rig *to, struct rig *from)
+{
+    struct netport *a = to->extra[EXTRA_FIRST], *b = from->extra[EXTRA_FIRST];
+
+    fake_net_set_room(b, FAKE_NET_FRAMES);
+    fake_net_set_room(a, FAKE_NET_FRAMES);
+    fake_net_set_link(a, net_link_up(b));
+    copy_bridge(to, from);
+}
+
+static struct device *make_ne2k_isa(struct rig *rig)
+{
+    struct ne2k_isa_config cfg = {.iobase = 0x300, .irq = rig_irq(rig, 9), .port = make_wire(rig)};
+
+    memcpy(cfg.mac, nic_mac, 6);
+    return ne2k_isa_new(&rig->fe->env, "nic", &cfg, why, sizeof(why));
+}
+
+#define NIC_DEVFN PCI_DEVFN(3, 0)
+
+static struct device *make_ne2k_pci(struct rig *rig)
+{
+    struct ne2k_pci_config cfg = {.port = make_wire(rig)};
+
+    memcpy(cfg.mac, nic_mac, 6);
+    return ne2k_pci_new(make_bridge(rig), NIC_DEVFN, &rig->fe->env, "nic", &cfg, why, sizeof(why));
+}
+
+static struct device *make_pcnet(struct rig *rig)
+{
+    struct pcnet_config cfg = {.port = make_wire(rig), .variant = PCNET_AM79C973};
+
+    memcpy(cfg.mac, nic_mac, 6);
+    return pcnet_new(make_bridge(rig), NIC_DEVFN, &rig->fe->env, "nic", &cfg, why, sizeof(why));
+}
+
+/* What random bytes seldom are: rings in memory, and a chip that runs. */
+static void event_pcnet(struct rig *rig, struct rng *rng)
+{
+    uint32_t block[7] = {0x40400000u | rng_below(rng, 2) << 2, 0x12005452, 0x5634, ~0u, ~0u, 0x8000, 0x9000};
+    static const uint16_t writes[][2] = {{0x12, 0}, {0x10, 4}, {0x12, 20}, {0x16, 2}, {0x12, 1},
+                                         {0x10, 0x7000}, {0x12, 2}, {0x10, 0}, {0x12, 0}, {0x10, 0x43}};
+
+    if (rng_below(rng, 8)) {
+        event_nic(rig, rng);
+        return;
+    }
+    memcpy(rig->fe->ram + 0x7000, block, sizeof(block));
+    for (unsigned n = 0; n < 16; n++) {
+        uint32_t desc[4] = {0x10000 + n * 0x800, 0x8300f600, 0, 0};
+
+        memcpy(rig->fe->ram + 0x8000 + n * 16, desc, 16);
+        desc[1] &= n == 5 ? ~0x01000000u : ~0u; /* a chain among them */
+        memcpy(rig->fe->ram + 0x9000 + n * 16, desc, 16);
+    }
+    for (unsigned n = 0; n < sizeof(writes) / sizeof(writes[0]); n++)
+        fake_out(rig->fe, (uint16_t)(0xc000 + writes[n][0]), 2, writes[n][1]);
+}
+
+static void prepare_nic(struct rig *rig)
+{
+    config_write(rig, NIC_DEVFN, 0x10, 0xc001);
+    config_write(rig, NIC_DEVFN, 0x14, 0xe4000000);
+    config_write(rig, NIC_DEVFN, 0x04, 7);
+}
+
 static const struct conform_row rows[] = {
     {.name = "i8042", .make = make_i8042, .event = event_i8042},
     {.name = "vmmouse", .make = make_vmmouse, .event = event_vmmouse},
@@ -965,6 +1080,12 @@ static const struct conform_row rows[] = {
      .copy_outside = copy_vga},
     {.name = "pci-vga", .make = make_pci_vga, .prepare = prepare_pci_vga, .unmake = unmake_vga,
      .event = event_vga, .copy_outside = copy_vga},
+    {.name = "ne2k_isa", .make = make_ne2k_isa, .unmake = unmake_nic, .event = event_nic,
+     .settle = settle_nic, .copy_outside = copy_nic},
+    {.name = "ne2k_pci", .make = make_ne2k_pci, .prepare = prepare_nic, .unmake = unmake_nic,
+     .event = event_nic, .settle = settle_nic, .copy_outside = copy_nic},
+    {.name = "pcnet", .make = make_pcnet, .prepare = prepare_nic, .unmake = unmake_nic,
+     .event = event_pcnet, .settle = settle_nic, .copy_outside = copy_nic},
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
