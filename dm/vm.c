@@ -25,6 +25,7 @@
 #include "dm/vcpu.h"
 #include "dm/vm_build.h"
 #include "hw/device.h"
+#include "net/netdev.h"
 #include "ui/screendump.h"
 
 /* What vCPU threads and devices ask of the main loop; bits of vm->requests. */
@@ -95,10 +96,12 @@ static void go(struct vm *vm)
         kvm_clock_restore(vm->kvm, &vm->kvm_clock);
         vcpus_resume(vm->vcpus);
     }
+    net_set_running(backends_net(vm->backends), true);
 }
 
 static void halt(struct vm *vm)
 {
+    net_set_running(backends_net(vm->backends), false);
     if (vm->vcpus) {
         vcpus_pause(vm->vcpus);
         kvm_clock_save(vm->kvm, &vm->kvm_clock);
