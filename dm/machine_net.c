@@ -7,6 +7,7 @@
 #include "dm/machine_int.h"
 #include "dm/memory.h"
 #include "dm/options.h"
+#include "hw/net/e1000.h"
 #include "hw/pci/pci.h"
 #include "net/netdev.h"
 
@@ -22,7 +23,16 @@ struct nic_driver {
     struct device *(*make)(struct machine *m, const struct nic *nic);
 };
 
+static struct device *make_e1000(struct machine *m, const struct nic *nic)
+{
+    struct e1000_config cfg = {.port = nic->port};
+
+    memcpy(cfg.mac, nic->mac, sizeof(cfg.mac));
+    return e1000_new(m->bus, nic->devfn, m->parts.env, nic->id, &cfg, WHY);
+}
+
 static const struct nic_driver drivers[] = {
+    {"e1000", "pxe-e1000.rom", make_e1000},
     {NULL, NULL, NULL}, /* the end */
 };
 

@@ -211,7 +211,7 @@ static const struct pci_ids e1000_ids = {
     .interrupt_pin = 1,
 };
 
-static void add_windows(struct e1000 *c, struct ram_block *rom)
+static void add_windows(struct e1000 *c)
 {
     static const struct io_ops mmio_ops = {.read = mmio_read, .write = mmio_write, .widths = IO_W4,
                                            .posted = e1000_posted, .posted_count = E1000_POSTED};
@@ -222,8 +222,6 @@ static void add_windows(struct e1000 *c, struct ram_block *rom)
                                .ops = &io_ops, .chip = c, .lock = c->pci.dev.lock};
     pci_add_mem(&c->pci, 0, &c->mmio, false);
     pci_add_io(&c->pci, 1, &c->io);
-    if (rom)
-        pci_add_rom(&c->pci, rom);
 }
 
 static void init_config_space(struct pci_device *pci)
@@ -243,7 +241,7 @@ struct device *e1000_new(struct pci_bus *bus, int devfn, const struct dev_env *e
     }
     pci_device_init(&c->pci, &e1000_class, env, id, &e1000_ids);
     init_config_space(&c->pci);
-    add_windows(c, cfg->rom);
+    add_windows(c);
     memcpy(c->mac, cfg->mac, sizeof(c->mac));
     c->port = cfg->port;
     ether_crc_init(&c->crc);

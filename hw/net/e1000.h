@@ -23,7 +23,6 @@
 struct e1000_config {
     uint8_t mac[6];       /* goes into the EEPROM */
     struct netport *port; /* NULL: no cable */
-    struct ram_block *rom; /* option ROM, may be NULL; the machine's */
 };
 
 /* At devfn (-1: the first free slot). NULL with the reason in why[]. Main loop's thread. */
