@@ -144,20 +144,24 @@ static void fix_sum(uint8_t *header, const struct e1000_context *x, const uint8_
 
 static bool send_segment(struct e1000 *c, const struct e1000_context *x, unsigned payload, bool last)
 {
+    static const uint8_t padding[ETHER_MIN_BYTES];
     struct e1000_tx *tx = &c->tx;
     uint8_t header[E1000_HEADER_BYTES];
     uint8_t *data = tx->data + x->hdrlen + tx->seg_at;
     bool tag = e1000_tx_tagged(c);
-    struct iovec iov[4] = {{header, x->hdrlen}, {data, payload}};
+    struct iovec iov[5] = {{header, x->hdrlen}, {data, payload}, {(void *)(uintptr_t)padding, 0}};
+    size_t len = x->hdrlen + payload + (tag ? ETHER_TAG_BYTES : 0);
 
+    if (c->reg[E1000_TCTL] & TCTL_PSP && len < ETHER_MIN_BYTES)
+        iov[2].iov_len = ETHER_MIN_BYTES - len;
     memcpy(header, tx->data, x->hdrlen);
     fix_ip(header, x, tx->segments, payload, tx->popts & POPTS_IXSM);
     fix_transport(header, x, tx->seg_at, payload, last);
     if (tx->popts & POPTS_TXSM)
         fix_sum(header, x, data, payload);
-    if (!e1000_tx_put(c, iov, 2, NULL, tag))
+    if (!e1000_tx_put(c, iov, iov[2].iov_len ? 3 : 2, NULL, tag))
         return false;
-    e1000_count_sent(c, header, x->hdrlen + payload + (tag ? ETHER_TAG_BYTES : 0), 1, 0);
+    e1000_count_sent(c, header, len + iov[2].iov_len, 1, 0);
     return true;
 }
 
