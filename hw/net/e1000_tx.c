@@ -11,6 +11,7 @@
 #define BATCH      64          /* descriptors */
 #define RUN_BYTES  (1u << 20)  /* of packets, per entry */
 #define RUN_FRAMES 256u        /* segments, per entry */
+#define MORE_NS    10000       /* until it goes on; others get their turn on that thread */
 #define LOW_SHIFT  25          /* TXDCTL.LWTHRESH, in eights of descriptors */
 
 static uint32_t get32(const uint8_t *p)
@@ -206,7 +207,7 @@ static void run_transmitter(struct e1000 *c)
     }
     c->tx.more = work_left(c, &run);
     if (c->tx.more)
-        vtimer_arm(&c->more_timer, vclock_now_ns(c->pci.dev.env->clock));
+        vtimer_arm(&c->more_timer, vclock_now_ns(c->pci.dev.env->clock) + MORE_NS);
     tell(c, &run);
 }
 
