@@ -17,7 +17,7 @@ ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -
 	-fno-common -fstack-protector-strong -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DKVM_DM_VERSION='"$(VERSION)"' -DKVM_DM_PREFIX='"$(PREFIX)"' \
 	$(if $(filter yes,$(PNG)),-DCONFIG_PNG) $(if $(filter yes,$(NBD)),-DCONFIG_NBD) \
-	$(if $(filter yes,$(ZSTD)),-DCONFIG_ZSTD) $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(CFLAGS)
+	$(if $(filter yes,$(ZSTD)),-DCONFIG_ZSTD) $(if $(filter yes,$(SLIRP)),-DCONFIG_SLIRP) $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(CFLAGS)
 # Layers that may know the host get its libraries' headers; hw/ and ioreq/ do not.
 HOST_CFLAGS = $(GLIB_CFLAGS)
 ALL_LDFLAGS = $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(LDFLAGS) -Wl,--as-needed
@@ -32,7 +32,8 @@ block_NBD = block/nbd.c block/nbd_conn.c block/nbd_lib.c block/nbd_link.c block/
 block_SRCS := $(filter-out $(if $(filter yes,$(NBD)),,$(block_NBD)),$(wildcard block/*.c))
 chardev_SRCS := $(wildcard chardev/*.c)
 ui_SRCS := $(wildcard ui/*.c)
-net_SRCS := $(wildcard net/*.c)
+net_SLIRP = net/slirp_lib.c net/user.c net/user_options.c net/user_forward.c # what needs libslirp
+net_SRCS := $(filter-out $(if $(filter yes,$(SLIRP)),,$(net_SLIRP)),$(wildcard net/*.c))
 dm_SRCS := $(filter-out dm/main.c,$(wildcard dm/*.c))
 dm_OBJS := $(B)/dm/roms.o
 fakes_SRCS := $(wildcard tests/fakes/*.c)

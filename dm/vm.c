@@ -21,6 +21,7 @@
 #include "dm/monitor.h"
 #include "dm/qmp_input.h"
 #include "dm/qmp_jobs.h"
+#include "dm/qmp_net.h"
 #include "dm/qtest.h"
 #include "dm/vcpu.h"
 #include "dm/vm_build.h"
@@ -550,6 +551,7 @@ struct vm *vm_new(const struct vm_config *config, GError **error)
     block_set_stop_hook(io_error, vm);
     block_set_tray_hook(tray_moved, vm);
     qmp_jobs_follow(vm);
+    qmp_net_follow(vm);
     if (!bare && !build_machine(vm, error))
         goto fail;
     if (!build_vcpus(vm, error) || !build_qtest(vm, error) || !build_monitors(vm, error))

@@ -38,7 +38,7 @@ struct net_wire_ops {
     bool (*flush)(struct netport *port);
     /* Optional, of wires with in_fd: reads a frame or a batch and gives it to netport_input(). False: no more now. */
     bool (*read)(struct netport *port);
-    /* Optional: input was held, and is wanted again; for wires without in_fd. Main loop. */
+    /* Optional: input was held, and is wanted again: what the wire itself has kept can go on. Main loop. */
     void (*wanted)(struct netport *port);
     /* Optional: the card's wishes (port->take) have changed. Main loop. */
     void (*taking)(struct netport *port);
@@ -71,6 +71,7 @@ struct netport {
     bool held;    /* input is not read: main loop's, looked at by net_receive_ready() */
     unsigned take; /* enum net_can: what the card takes undone; NET_TAKE_ECN */
     bool taking_changed;
+    bool filter_told, filter_changed; /* somebody has asked, and it has changed since */
     struct netdev_counters counters;
 
     pthread_mutex_t tx_lock; /* guards: */
@@ -105,7 +106,10 @@ struct net {
     GPtrArray *hubs; /* net/hub.c's */
     bool running;    /* atomic: frames go to the cards */
     uint8_t *buffer; /* NET_BUFFER_BYTES for whoever reads on the main loop */
-    void (*log)(const char *line);
+    net_stream_fn *stream_event;
+    net_filter_fn *filter_event;
+    void *event_opaque;
+    int (*take_fd)(const char *name);
 };
 
 #define NET_BUFFER_BYTES (NET_MAX_FRAME_BYTES + 4096)
@@ -131,6 +135,9 @@ void netport_input(struct netport *port, uint8_t *frame, size_t len, const struc
 bool netport_push(struct netport *port, const struct iovec *iov, int iovcnt);
 void netport_kick(struct netport *port); /* any thread: the main loop looks after it soon */
 
+/* A stream's peer came (fd: its socket) or went. */
+void net_stream_event(const struct netdev *dev, bool connected, int fd);
+
 /* A line to the user: "netdev ID: ...". */
 void netdev_log(const struct netdev *dev, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "-netdev ID: ..."; returns false. */
@@ -142,7 +149,7 @@ void netdev_set_info(struct netdev *dev, const char *format, ...) __attribute__(
 const char *netdev_opt(GHashTable *opts, const char *name); /* NULL: not given */
 bool netdev_opt_bool(GHashTable *opts, const char *name, bool otherwise);
 uint64_t netdev_opt_number(GHashTable *opts, const char *name, uint64_t otherwise);
-/* A descriptor by its number, as the parent passed it: made non-blocking, close-on-exec. -1 with error. */
+/* A descriptor by its number, as the parent passed it, or by its name: made non-blocking, close-on-exec. -1 with error. */
 int netdev_take_fd(const struct netdev *dev, const char *text, GError **error);
 
 void netport_free(struct netport *port);

@@ -3,7 +3,13 @@
 #include <string.h>
 
 #include "net/core.h"
+#include "net/dgram.h"
 #include "net/hub.h"
+#include "net/stream.h"
+#include "net/tap.h"
+#ifdef CONFIG_SLIRP
+#include "net/user.h"
+#endif
 
 const struct netdev_option netdev_common_options[] = {
     {"rate", NETDEV_OPT_SIZE, "bytes per second that pass in each direction: 1M; without: no limit", NULL, NULL},
@@ -12,7 +18,10 @@ const struct netdev_option netdev_common_options[] = {
 };
 
 static const struct netdev_driver *const drivers[] = {
-    &netdev_hubport,
+#ifdef CONFIG_SLIRP
+    &netdev_user,
+#endif
+    &netdev_tap, &netdev_bridge, &netdev_stream, &netdev_dgram, &netdev_socket, &netdev_hubport,
 };
 
 const struct netdev_driver *const *netdev_drivers(unsigned *count)
@@ -33,6 +42,7 @@ const struct netdev_driver *netdev_driver_find(const char *name)
 static const struct {
     const char *name, *text;
 } refusals[] = {
+    {"user", "kvm-dm was built without libslirp; passt is another way without rights"},
     {"l2tpv3", "tunnel on the host and use tap"},
     {"vde", "use stream, or tap"},
     {"netmap", "use tap"},

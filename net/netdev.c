@@ -4,28 +4,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ioreq/iolock.h"
+#include "net/address.h"
 #include "net/core.h"
-#include "net/hub.h"
 
 /* ---- messages and options ---- */
 
 void netdev_log(const struct netdev *dev, const char *format, ...)
 {
-    g_autofree char *text = NULL, *line = NULL;
+    g_autofree char *text = NULL;
     va_list args;
 
     va_start(args, format);
     text = g_strdup_vprintf(format, args);
     va_end(args);
-    line = g_strdup_printf("netdev %s: %s", dev->id, text);
-    if (dev->net->log)
-        dev->net->log(line);
-    else
-        fprintf(stderr, "kvm-dm: %s\n", line);
+    g_warning("netdev %s: %s", dev->id, text);
 }
 
 bool netdev_fail(const struct netdev *dev, GError **error, const char *format, ...)
@@ -71,21 +68,25 @@ uint64_t netdev_opt_number(GHashTable *opts, const char *name, uint64_t otherwis
 
 int netdev_take_fd(const struct netdev *dev, const char *text, GError **error)
 {
-    guint64 fd;
-    int flags;
+    guint64 number;
+    int fd, flags;
 
-    if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT, &fd, NULL)) {
-        netdev_fail(dev, error, "fd=%s: the number of an open descriptor is expected", text);
+    if (g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT, &number, NULL))
+        fd = (int)number;
+    else
+        fd = dev->net->take_fd ? dev->net->take_fd(text) : -1;
+    if (fd < 0) {
+        netdev_fail(dev, error, "fd=%s: the number of an open descriptor is expected, or a name that getfd gave", text);
         return -1;
     }
-    flags = fcntl((int)fd, F_GETFL);
+    flags = fcntl(fd, F_GETFL);
     if (flags < 0) {
         netdev_fail(dev, error, "fd=%s: %s", text, g_strerror(errno));
         return -1;
     }
-    fcntl((int)fd, F_SETFL, flags | O_NONBLOCK);
-    fcntl((int)fd, F_SETFD, FD_CLOEXEC);
-    return (int)fd;
+    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return fd;
 }
 
 /* ---- all of them ---- */
@@ -128,9 +129,34 @@ void net_free(struct net *net)
     g_free(net);
 }
 
-void net_set_log(struct net *net, void (*log)(const char *line))
+void net_set_fd_source(struct net *net, int (*take)(const char *name))
 {
-    net->log = log;
+    net->take_fd = take;
+}
+
+void net_set_hooks(struct net *net, net_stream_fn *stream, net_filter_fn *filter, void *opaque)
+{
+    net->stream_event = stream;
+    net->filter_event = filter;
+    net->event_opaque = opaque;
+}
+
+void net_stream_event(const struct netdev *dev, bool up, int fd)
+{
+    const struct net *net = dev->net;
+    struct net_address a = {.len = sizeof(a.storage)}, own = {.len = sizeof(own.storage)};
+    char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "";
+    const char *path = NULL;
+
+    if (!net->stream_event)
+        return;
+    if (up && !getpeername(fd, &a.any, &a.len) && !getsockname(fd, &own.any, &own.len)) {
+        if (a.any.sa_family == AF_UNIX)
+            path = a.len > sizeof(sa_family_t) ? a.un.sun_path : own.un.sun_path; /* a client has no name */
+        else
+            getnameinfo(&a.any, a.len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
+    }
+    net->stream_event(net->event_opaque, dev->id, up, *host ? host : NULL, *host ? port : NULL, path);
 }
 
 void net_set_running(struct net *net, bool running)
@@ -240,6 +266,7 @@ bool netdev_rx_filter(struct netdev *dev, struct net_rx_filter *filter)
     if (!port->card || !port->card->rx_filter)
         return false;
     memset(filter, 0, sizeof(*filter));
+    __atomic_store_n(&port->filter_told, true, __ATOMIC_RELEASE);
     if (port->card_lock)
         iolock_enter(port->card_lock);
     port->card->rx_filter(port->card_opaque, filter);

@@ -45,7 +45,15 @@ struct net *net_new(void);
 void net_free(struct net *net); /* no card is attached */
 /* Frames reach cards while it runs; else they wait where they are, as far as there is room. At first: no. */
 void net_set_running(struct net *net, bool running);
-void net_set_log(struct net *net, void (*log)(const char *line)); /* NULL: stderr */
+/* A peer of a stream came or went. host and port, or path, or none of them: where it is. */
+typedef void net_stream_fn(void *opaque, const char *id, bool connected, const char *host, const char *port,
+                           const char *path);
+/* The card's filter is another one than netdev_rx_filter() told; once after each telling. */
+typedef void net_filter_fn(void *opaque, const char *id);
+void net_set_hooks(struct net *net, net_stream_fn *stream, net_filter_fn *filter, void *opaque);
+
+/* How fd=NAME finds a descriptor that was passed under a name (QMP getfd): -1: there is none. It is taken over. */
+void net_set_fd_source(struct net *net, int (*take)(const char *name));
 
 /* Opens a back end; opts maps char * to char *, checked by the table. NULL with error: "-netdev ID: ...". */
 struct netdev *netdev_open(struct net *net, const char *driver, const char *id, GHashTable *opts, GError **error);

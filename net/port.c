@@ -446,6 +446,8 @@ static gboolean work(GSource *source, GSourceFunc unused, gpointer unused_data)
     pthread_mutex_unlock(&port->queue_lock);
     if (__atomic_exchange_n(&port->taking_changed, false, __ATOMIC_ACQ_REL) && port->ops->taking)
         port->ops->taking(port);
+    if (__atomic_exchange_n(&port->filter_changed, false, __ATOMIC_ACQ_REL) && port->dev->net->filter_event)
+        port->dev->net->filter_event(port->dev->net->event_opaque, port->dev->id);
     offer_queues(port);
     tell_sent(port);
     want_input(port);
@@ -478,6 +480,14 @@ void net_accept_offload(struct netport *port, bool csum, bool tso4, bool tso6, b
     if (!port || __atomic_exchange_n(&port->take, take, __ATOMIC_ACQ_REL) == take)
         return;
     set(&port->taking_changed, true);
+    netport_kick(port);
+}
+
+void net_rx_filter_changed(struct netport *port)
+{
+    if (!port || !__atomic_exchange_n(&port->filter_told, false, __ATOMIC_ACQ_REL))
+        return;
+    set(&port->filter_changed, true);
     netport_kick(port);
 }
 
@@ -562,8 +572,10 @@ void netport_set_fds(struct netport *port, int in_fd, int out_fd)
 {
     unwatch(&port->in_watch);
     unwatch(&port->out_watch);
+    pthread_mutex_lock(&port->tx_lock);
     port->in_fd = in_fd;
     port->out_fd = out_fd;
+    pthread_mutex_unlock(&port->tx_lock);
     netport_unblock(port);
 }
 
