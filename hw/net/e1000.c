@@ -29,7 +29,7 @@ static const struct dev_field e1000_fields[] = {
     TIME_FIELD(tx_delay.due_ns),
     TIME_FIELD(tx_delay.limit_ns),
     DEV_FIELD_ENUM(struct e1000, U8, tx.state, TX_IDLE, tx_states),
-    DEV_FIELD(struct e1000, BOOL, tx.more, 0, 1),
+    TIME_FIELD(tx.more_ns),
     DEV_FIELD(struct e1000, BOOL, tx.extended, 0, 1),
     DEV_FIELD(struct e1000, BOOL, tx.cut, 0, 1),
     DEV_FIELD(struct e1000, U8, tx.command, 0, 0),
@@ -166,8 +166,9 @@ static const char *e1000_post_load(struct device *dev)
         return why;
     e1000_irq_load(c);
     arm(&c->phy_timer, c->phy_due_ns);
-    /* A packet that the old wire did not take is offered to the new one, which has not been asked yet. */
-    arm(&c->more_timer, c->tx.more || c->tx.state == TX_SENDING ? vclock_now_ns(dev->env->clock) : -1);
+    arm(&c->more_timer, c->tx.more_ns);
+    if (c->tx.state == TX_SENDING && c->tx.more_ns < 0) /* this wire has not been asked yet, and will not call */
+        vtimer_arm(&c->more_timer, vclock_now_ns(dev->env->clock));
     phy_cable(&c->phy, up); /* the wire that is here now */
     e1000_phy_changed(c, was);
     net_receive_ready(c->port);

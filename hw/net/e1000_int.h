@@ -29,7 +29,7 @@ enum e1000_tx_state { TX_IDLE, TX_GATHER, TX_SKIP, TX_SENDING };
 
 struct e1000_tx {
     uint8_t state;   /* enum e1000_tx_state */
-    bool more;       /* there is work, and more_timer goes on with it */
+    int64_t more_ns; /* there is work, with which more_timer goes on then; -1: none */
     bool extended;   /* the packet's descriptors are data descriptors */
     bool cut;        /* SENDING: segment by segment, from seg_at on */
     uint8_t command, popts, css, cso; /* DCMD of the last descriptor, POPTS of the first, legacy checksum places */
@@ -199,6 +199,7 @@ E1000_SET(set_rctl);
 E1000_SET(set_rx_ring);
 E1000_SET(set_rdt);
 E1000_SET(set_ra);
+E1000_SET(set_filter);
 bool e1000_receive(void *opaque, const uint8_t *frame, size_t len, const struct net_offload *off);
 void e1000_rx_reset(struct e1000 *c);
 void e1000_rx_filter(void *opaque, struct net_rx_filter *filter);

@@ -60,6 +60,7 @@ static E1000_SET(set_even)
 #define WRITE_set_rx_ring  e1000_set_rx_ring
 #define WRITE_set_rdt      e1000_set_rdt
 #define WRITE_set_ra       e1000_set_ra
+#define WRITE_set_filter   e1000_set_filter
 
 static const struct e1000_row rows[] = {
 #define ROW(name, off, words, reset, writable, read, write)                                        \

@@ -59,9 +59,9 @@
     R(RADV, 0x282c, 1, 0, 0x0000ffff, stored, stored)                                              \
     R(RSRPD, 0x2c00, 1, 0, 0x00000fff, stored, stored)                                             \
     R(RXCSUM, 0x5000, 1, 0, 0x000007ff, stored, stored)                                            \
-    R(MTA, 0x5200, 128, 0, 0xffffffff, stored, stored)                                             \
+    R(MTA, 0x5200, 128, 0, 0xffffffff, stored, set_filter)                                         \
     R(RA, 0x5400, 32, 0, 0xffffffff, stored, set_ra)                                               \
-    R(VFTA, 0x5600, 128, 0, 0xffffffff, stored, stored)                                            \
+    R(VFTA, 0x5600, 128, 0, 0xffffffff, stored, set_filter)                                        \
     /* transmit */                                                                                 \
     R(TXDMAC, 0x3000, 1, 0, 0x00000001, stored, stored)                                            \
     R(TDFH, 0x3410, 1, 0, 0x00001fff, stored, stored)                                              \

@@ -339,6 +339,7 @@ E1000_SET(set_rctl)
     e1000_store(c, row, place, value);
     if (!(c->reg[place] & RCTL_EN))
         drop_cache(c);
+    net_rx_filter_changed(c->port);
     ring_changed(c);
 }
 
@@ -347,9 +348,17 @@ E1000_SET(set_ra)
 {
     (void)row;
     c->reg[place] = (place - E1000_RA) & 1 ? value & RAH_WRITABLE : value;
+    net_rx_filter_changed(c->port);
+}
+
+E1000_SET(set_filter)
+{
+    e1000_store(c, row, place, value);
+    net_rx_filter_changed(c->port);
 }
 
 void e1000_rx_reset(struct e1000 *c)
 {
     drop_cache(c);
+    net_rx_filter_changed(c->port);
 }

@@ -205,9 +205,10 @@ static void run_transmitter(struct e1000 *c)
         while (run_batch(c, &run))
             ;
     }
-    c->tx.more = work_left(c, &run);
-    if (c->tx.more)
-        vtimer_arm(&c->more_timer, vclock_now_ns(c->pci.dev.env->clock) + MORE_NS);
+    if (work_left(c, &run)) {
+        c->tx.more_ns = vclock_now_ns(c->pci.dev.env->clock) + MORE_NS;
+        vtimer_arm(&c->more_timer, c->tx.more_ns);
+    }
     tell(c, &run);
 }
 
@@ -215,20 +216,20 @@ void e1000_tx_more(void *opaque)
 {
     struct e1000 *c = opaque;
 
-    c->tx.more = false;
+    c->tx.more_ns = -1;
     run_transmitter(c);
 }
 
 void e1000_tx_room(struct e1000 *c)
 {
-    if (c->tx.state == TX_SENDING && !c->tx.more)
+    if (c->tx.state == TX_SENDING && c->tx.more_ns < 0)
         run_transmitter(c);
 }
 
 E1000_SET(set_tdt)
 {
     e1000_store(c, row, place, value);
-    if (c->tx.state != TX_SENDING && !c->tx.more)
+    if (c->tx.state != TX_SENDING && c->tx.more_ns < 0)
         run_transmitter(c);
 }
 
@@ -237,7 +238,7 @@ E1000_SET(set_tctl)
     bool was = c->reg[place] & TCTL_EN;
 
     e1000_store(c, row, place, value);
-    if (!was && c->reg[place] & TCTL_EN && c->tx.state != TX_SENDING && !c->tx.more)
+    if (!was && c->reg[place] & TCTL_EN && c->tx.state != TX_SENDING && c->tx.more_ns < 0)
         run_transmitter(c);
     if (value & TCTL_SWXOFF)
         e1000_count(c, E1000_XOFFTXC, 1); /* nobody at the other end to be stopped */
@@ -250,7 +251,7 @@ void e1000_tx_reset(struct e1000 *c)
     struct e1000_tx *tx = &c->tx;
 
     tx->state = TX_IDLE;
-    tx->more = false;
+    tx->more_ns = -1;
     tx->bytes = tx->seg_at = tx->segments = 0;
     memset(tx->context, 0, sizeof(tx->context));
     vtimer_cancel(&c->more_timer);

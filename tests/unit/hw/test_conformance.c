@@ -906,7 +906,7 @@ static void prepare_pci_vga(struct rig *rig)
 
 static struct netport *make_e1000_wire(struct rig *rig) { return rig->extra[EXTRA_FIRST] = fake_net_new(); }
 
-static void unmake_e1000_wire(struct rig *rig)
+static void unmake_e1000(struct rig *rig)
 {
     fake_net_free(rig->extra[EXTRA_FIRST]);
     if (rig->extra[EXTRA_BUS])
@@ -918,7 +918,8 @@ static void copy_e1000(struct rig *to, struct rig *from)
     struct netport *dst = to->extra[EXTRA_FIRST], *src = from->extra[EXTRA_FIRST];
 
     fake_net_set_link(dst, net_link_up(src));
-    fake_net_set_room(dst, fake_net_room(src));
+    fake_net_set_room(src, FAKE_NET_FRAMES);
+    fake_net_set_room(dst, FAKE_NET_FRAMES);
     copy_bridge(to, from);
 }
 
@@ -944,10 +945,13 @@ static void event_e1000_wire(struct rig *rig, struct rng *rng)
     fake_net_clear(port);
 }
 
-/* What is under way in the loop is the wire's, and no state of the card's. */
+/* What the wire has still to take or to bring is no state of the card's. */
 static void settle_e1000(struct rig *rig)
 {
-    fake_net_forget_loop(rig->extra[EXTRA_FIRST]);
+    struct netport *port = rig->extra[EXTRA_FIRST];
+
+    fake_net_set_room(port, FAKE_NET_FRAMES);
+    fake_net_forget_loop(port);
 }
 
 static struct device *make_e1000(struct rig *rig)
