@@ -227,7 +227,6 @@ static void add_windows(struct e1000 *c)
 
 static void init_config_space(struct pci_device *pci)
 {
-    pci->config[PCI_CACHE_LINE] = 0x10;
     pci_set_word(pci->config + PCI_STATUS, PCI_STATUS_FAST_BACK | PCI_STATUS_DEVSEL_MEDIUM);
 }
 
