@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Intel 82540EM Gigabit Ethernet controller (PCI 8086:100e).
- * Intel, "PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual", 317453: sections and
- * registers are named as there. BAR 0: registers in memory, as 32-bit words; BAR 1: IOADDR and IODATA (section 13.1.2).
+ * Intel, "PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual", 317453: sections
+ * and registers are named as there. BAR 0: registers in memory, as 32-bit words; BAR 1: IOADDR and IODATA (section 13.1.2).
  *
  * Differences from the chip, all on purpose:
  *   - Frames that find no receive descriptor wait at the wire (which bounds them) where the chip's FIFO would

@@ -49,7 +49,8 @@ static bool fetch(struct e1000 *c, const struct e1000_ring *r, uint32_t want)
             n = r->size - from;
         if (n > E1000_RX_CACHE - c->rx_cached)
             n = E1000_RX_CACHE - c->rx_cached;
-        if (!dma_read(&c->pci.dma, r->base + (uint64_t)from * DESC_BYTES, c->rx_cache[c->rx_cached], n * DESC_BYTES)) {
+        if (!dma_read(&c->pci.dma, r->base + (uint64_t)from * DESC_BYTES, c->rx_cache[c->rx_cached],
+                      n * DESC_BYTES)) {
             device_guest_error(&c->pci.dev, "the receive ring is not in memory");
             return false;
         }

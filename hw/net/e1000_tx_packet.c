@@ -134,7 +134,8 @@ void e1000_tx_finish(struct e1000 *c)
 
 /* ---- sending ---- */
 
-static enum net_result send_or_loop(struct e1000 *c, const struct iovec *iov, int iovcnt, const struct net_offload *off)
+static enum net_result send_or_loop(struct e1000 *c, const struct iovec *iov, int iovcnt,
+                                    const struct net_offload *off)
 {
     return e1000_loopback(c) ? net_loop(c->port, iov, iovcnt) : net_send(c->port, iov, iovcnt, off);
 }

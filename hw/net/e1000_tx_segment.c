@@ -45,8 +45,8 @@ static bool plain_ip(const struct e1000_tx *tx, const struct e1000_context *x)
 
     if (!(x->tucmd & TUCMD_IPV4))
         return type == TYPE_IPV6 && ip[0] >> 4 == 6 && ip[6] == PROTOCOL_TCP && x->tucss == x->ipcss + IPV6_BYTES;
-    return type == TYPE_IPV4 && ip[0] >> 4 == 4 && (ip[0] & 15) * 4u == x->tucss - x->ipcss && ip[9] == PROTOCOL_TCP &&
-           !(ether_get16(ip + 6) & 0x3fff) && x->ipcso == x->ipcss + 10 && x->ipcse == x->tucss - 1 &&
+    return type == TYPE_IPV4 && ip[0] >> 4 == 4 && (ip[0] & 15) * 4u == x->tucss - x->ipcss &&
+           ip[9] == PROTOCOL_TCP && !(ether_get16(ip + 6) & 0x3fff) && x->ipcso == x->ipcss + 10 && x->ipcse == x->tucss - 1 &&
            tx->popts & POPTS_IXSM;
 }
 

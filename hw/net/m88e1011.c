@@ -249,7 +249,8 @@ static void write_control(struct phy *p, uint16_t value)
     uint16_t changed = p->reg[REG_CONTROL] ^ value;
 
     p->reg[REG_CONTROL] = value & writable(REG_CONTROL);
-    if (value & (CONTROL_RESET | CONTROL_RESTART) || changed & deciding || (!(value & CONTROL_AUTO) && changed & forced))
+    if (value & (CONTROL_RESET | CONTROL_RESTART) || changed & deciding ||
+        (!(value & CONTROL_AUTO) && changed & forced))
         start(p);
 }
 

@@ -37,7 +37,8 @@ enum {
     TPT = 0x40d4, PTC64 = 0x40d8, MPTC = 0x40f0, BPTC = 0x40f4, TSCTC = 0x40f8, TSCTFC = 0x40fc, XONRXC = 0x4048,
     XOFFRXC = 0x4050,
 };
-enum { TXDW = 0x1, TXQE = 0x2, LSC = 0x4, RXDMT0 = 0x10, RXO = 0x40, RXT0 = 0x80, MDAC = 0x200, TXD_LOW = 0x8000, SRPD = 0x10000 };
+enum { TXDW = 0x1, TXQE = 0x2, LSC = 0x4, RXDMT0 = 0x10, RXO = 0x40, RXT0 = 0x80, MDAC = 0x200,
+       TXD_LOW = 0x8000, SRPD = 0x10000 };
 enum { EOP = 0x01000000, IFCS = 0x02000000, IC = 0x04000000, TSE = 0x04000000, RS = 0x08000000, DEXT = 0x20000000,
        VLE = 0x40000000 };
 #define IDE 0x80000000u
@@ -118,7 +119,10 @@ static inline void tx_start(struct bench *b, unsigned size)
     wr(b, TCTL, EN | PSP);
 }
 
-static inline struct desc *tx_desc(struct bench *b, unsigned n) { return (struct desc *)(void *)ram(b, TXRING + n * 16); }
+static inline struct desc *tx_desc(struct bench *b, unsigned n)
+{
+    return (struct desc *)(void *)ram(b, TXRING + n * 16);
+}
 
 /* Puts a descriptor into the ring, without ringing. Returns its number. */
 static inline unsigned tx_put(struct bench *b, uint64_t addr, uint32_t lower, uint32_t upper)
@@ -156,7 +160,11 @@ static inline void tx_context(struct bench *b, unsigned ipcss, unsigned ipcso, u
 
 /* ---- receive ---- */
 
-static inline struct desc *rx_desc(struct bench *b, unsigned n) { return (struct desc *)(void *)ram(b, RXRING + n * 16); }
+static inline struct desc *rx_desc(struct bench *b, unsigned n)
+{
+    return (struct desc *)(void *)ram(b, RXRING + n * 16);
+}
+
 static inline uint8_t *rx_data(struct bench *b, unsigned n) { return ram(b, RXDATA + n * 0x4000); }
 static inline unsigned rx_len(struct bench *b, unsigned n) { return rx_desc(b, n)->lower & 0xffff; }
 static inline unsigned rx_status(struct bench *b, unsigned n) { return rx_desc(b, n)->upper & 0xff; }

@@ -389,6 +389,7 @@ static void test_statistics(void **state)
 {
     static const unsigned sizes[] = {60, 61, 123, 124, 251, 252, 507, 508, 1019, 1020, 1518};
     static const unsigned classes[] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5};
+    static const uint8_t to[2][6] = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, {0x01, 0x00, 0x5e, 0, 0, 1}};
     struct bench *b = bench();
     uint8_t frame[1600];
     unsigned octets = 0;
@@ -397,7 +398,7 @@ static void test_statistics(void **state)
     tx_start(b, 64);
     rx_start(b, 64, 63, EN | BAM | MPE | SECRC);
     for (unsigned n = 0; n < 11; n++) {
-        fill_frame(frame, sizes[n], n == 0 ? (const uint8_t *)"\xff\xff\xff\xff\xff\xff" : n == 1 ? (const uint8_t *)"\x01\0\x5e\0\0\1" : mac, 0x1234);
+        fill_frame(frame, sizes[n], n < 2 ? to[n] : mac, 0x1234);
         tx_frame(b, frame, sizes[n], 0);
         assert_true(fake_net_feed(b->net, frame, sizes[n]));
         octets += sizes[n] + 4;
