@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-In the laboratory: Linux with a network card on the tap tap0, whose cable is pulled by QMP when the guest (net.inner)
-asks for it. Arguments: kernel, initramfs, command line, card; the guest's serial line is left in the file $SERIAL.
+In the laboratory: Linux with a network card on the tap tap0, whose cable is pulled by QMP, and whose
+other end takes longer frames, when the guest (net.inner) asks for it. Arguments: kernel, initramfs, command line, card; the guest's serial line is left in the file $SERIAL.
 """
 import os
 import shutil
+import subprocess
 import sys
 
 from vmtest import Vm, check, done
@@ -18,6 +19,13 @@ def main():
              "-netdev", "tap,id=wire,ifname=tap0,script=no,downscript=no",
              "-device", f"{CARD},netdev=wire,id=net0,mac=52:54:00:01:02:03,romfile="], serial="socket")
     try:
+        if "net.mtu=1500" not in APPEND:
+            vm.wait_serial("lab: ask jumbo", LIMIT)
+            subprocess.run(["ip", "link", "set", "tap0", "mtu", APPEND.split("net.mtu=")[1].split()[0]], check=True)
+            vm.send(b"go\n")
+            vm.wait_serial("lab: ask plain", LIMIT)
+            subprocess.run(["ip", "link", "set", "tap0", "mtu", "1500"], check=True)
+            vm.send(b"go\n")
         vm.wait_serial("lab: ask pull", LIMIT)
         vm.qmp("set_link", name="net0", up=False)
         vm.send(b"go\n")

@@ -18,15 +18,14 @@ prepare_net()
 # In the laboratory: the other end of the wire, in the namespace "wire".
 net_wire()
 {
-    mtu=$1
     ip netns add wire
     on_wire="ip netns exec wire"
     $on_wire ip link set lo up
     $on_wire ip tuntap add tap0 mode tap vnet_hdr
-    $on_wire ip link set tap0 mtu "$mtu" up
+    $on_wire ip link set tap0 up
     $on_wire ip address add 10.9.0.1/24 dev tap0
     $on_wire ip link add link tap0 name tap0.5 type vlan id 5
-    $on_wire ip link set tap0.5 mtu 1500 up
+    $on_wire ip link set tap0.5 up
     $on_wire ip address add 10.9.5.1/24 dev tap0.5
     $on_wire dnsmasq --keep-in-foreground --user=root --conf-file=/dev/null --pid-file= --port=0 --interface=tap0 \
         --bind-interfaces --leasefile-ro --dhcp-range=10.9.0.50,10.9.0.60 --log-facility="$share/net.dnsmasq" &
@@ -43,7 +42,7 @@ net_one()
     card=$1
     driver=$2
     mtu=$3
-    net_wire "$mtu"
+    net_wire
     start=$(cut -d . -f 1 /proc/uptime)
     SERIAL=$share/net.serial KVM_DM=$emulator timeout -k 5 900 $on_wire python3 -B "$share/jobs/net.py" \
         "$share/vmlinuz" "$share/inner.img" "$append lab=net net.driver=$driver net.mtu=$mtu" "$card" \
