@@ -180,8 +180,8 @@ bool e1000_loopback(const struct e1000 *c);
 void e1000_tx_finish(struct e1000 *c);
 /* SENDING: true when all of it has been taken; false: the wire is full, or the run's budget is spent. */
 bool e1000_tx_send(struct e1000 *c, struct e1000_tx_run *run);
-/* One frame to the wire or back: false: the wire is full. tag: a VLAN tag is inserted. */
-bool e1000_tx_put(struct e1000 *c, struct iovec *iov, int iovcnt, const struct net_offload *off, bool tag);
+/* One frame to the wire or back. tag: a VLAN tag is inserted. */
+enum net_result e1000_tx_put(struct e1000 *c, struct iovec *iov, int iovcnt, const struct net_offload *off, bool tag);
 bool e1000_tx_tagged(const struct e1000 *c);
 /* The packet is one that segmentation is asked for, as its context says and its data bears out. */
 bool e1000_tso_possible(const struct e1000 *c);

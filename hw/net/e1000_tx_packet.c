@@ -141,7 +141,7 @@ static enum net_result send_or_loop(struct e1000 *c, const struct iovec *iov, in
 }
 
 /* iov[0] holds at least the two addresses if there is a tag; room for two more pieces behind iovcnt. */
-bool e1000_tx_put(struct e1000 *c, struct iovec *iov, int iovcnt, const struct net_offload *off, bool tag)
+enum net_result e1000_tx_put(struct e1000 *c, struct iovec *iov, int iovcnt, const struct net_offload *off, bool tag)
 {
     uint8_t bytes[ETHER_TAG_BYTES];
     uint8_t *frame = iov[0].iov_base;
@@ -156,7 +156,7 @@ bool e1000_tx_put(struct e1000 *c, struct iovec *iov, int iovcnt, const struct n
         iov[2].iov_len -= ETHER_TAG_AT;
         iovcnt += 2;
     }
-    return send_or_loop(c, iov, iovcnt, off) != NET_BUSY;
+    return send_or_loop(c, iov, iovcnt, off);
 }
 
 static struct net_offload left_to_wire(const struct e1000_tx *tx, bool tag)
@@ -194,11 +194,12 @@ bool e1000_tx_send(struct e1000 *c, struct e1000_tx_run *run)
     bool tag = e1000_tx_tagged(c);
     struct net_offload off = left_to_wire(tx, tag);
     struct iovec iov[3] = {{tx->data, tx->bytes}};
+    enum net_result result;
 
     if (tx->cut)
         return e1000_tso_send(c, run);
-    if (!e1000_tx_put(c, iov, 1, tx->off_csum ? &off : NULL, tag))
-        return false;
-    count_whole(c, tag);
-    return true;
+    result = e1000_tx_put(c, iov, 1, tx->off_csum ? &off : NULL, tag);
+    if (result == NET_SENT)
+        count_whole(c, tag);
+    return result != NET_BUSY;
 }

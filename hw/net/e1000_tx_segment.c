@@ -151,6 +151,7 @@ static bool send_segment(struct e1000 *c, const struct e1000_context *x, unsigne
     bool tag = e1000_tx_tagged(c);
     struct iovec iov[5] = {{header, x->hdrlen}, {data, payload}, {(void *)(uintptr_t)padding, 0}};
     size_t len = x->hdrlen + payload + (tag ? ETHER_TAG_BYTES : 0);
+    enum net_result result;
 
     if (c->reg[E1000_TCTL] & TCTL_PSP && len < ETHER_MIN_BYTES)
         iov[2].iov_len = ETHER_MIN_BYTES - len;
@@ -159,10 +160,10 @@ static bool send_segment(struct e1000 *c, const struct e1000_context *x, unsigne
     fix_transport(header, x, tx->seg_at, payload, last);
     if (tx->popts & POPTS_TXSM)
         fix_sum(header, x, data, payload);
-    if (!e1000_tx_put(c, iov, iov[2].iov_len ? 3 : 2, NULL, tag))
-        return false;
-    e1000_count_sent(c, header, len + iov[2].iov_len, 1, 0);
-    return true;
+    result = e1000_tx_put(c, iov, iov[2].iov_len ? 3 : 2, NULL, tag);
+    if (result == NET_SENT)
+        e1000_count_sent(c, header, len + iov[2].iov_len, 1, 0);
+    return result != NET_BUSY;
 }
 
 bool e1000_tso_send(struct e1000 *c, struct e1000_tx_run *run)

@@ -295,9 +295,11 @@ static void test_enable(void **state)
     assert_int_equal(fake_net_sent(b->net), 0);
     wr(b, TCTL, EN);
     assert_int_equal(fake_net_sent(b->net), 2);
-    fake_net_set_link(b->net, false); /* no cable: gone, and reported as sent */
+    assert_int_equal(rd(b, GPTC), 2);
+    fake_net_set_link(b->net, false); /* no cable: gone, and the descriptor is the guest's again */
     tx_frame(b, frame, 60, RS);
     assert_int_equal(tx_desc(b, 2)->upper, DD);
+    assert_int_equal(rd(b, GPTC), 0);
     bench_free(b);
 }
 
