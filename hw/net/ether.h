@@ -6,6 +6,7 @@
 #ifndef HW_NET_ETHER_H
 #define HW_NET_ETHER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,9 +40,10 @@ static inline uint16_t ether_sum_finish(uint32_t sum)
     return v ? v : 0xffff;
 }
 
-/* Tables for the FCS of a card, which takes eight bytes at a step with them. */
+/* Tables for the FCS of a card, which takes eight bytes at a step with them; processors that can, fold 64 first. */
 struct ether_crc {
     uint32_t table[8][256];
+    bool folds; /* a test may clear it */
 };
 void ether_crc_init(struct ether_crc *crc);
 /* Over a whole frame; its bytes follow the frame lowest first. */

@@ -486,8 +486,8 @@ static void test_wake_up(void **state)
 /* RFC 1071 and IEEE 802.3: known values, every length and start. */
 static void test_sums(void **state)
 {
-    uint8_t data[80];
-    struct ether_crc crc;
+    uint8_t data[80], large[1620];
+    struct ether_crc crc, plain;
 
     (void)state;
     for (unsigned i = 0; i < sizeof(data); i++)
@@ -500,6 +500,13 @@ static void test_sums(void **state)
     assert_int_equal(ether_crc_of(&crc, (const uint8_t *)"123456789", 9), 0xcbf43926);
     assert_int_equal(ether_crc_of(&crc, (const uint8_t *)"The quick brown fox jumps over the lazy dog", 43), 0x414fa339);
     assert_int_equal(ether_crc_of(&crc, data, 0), 0);
+    /* Both ways agree at every length and start. */
+    plain = crc;
+    plain.folds = false;
+    for (unsigned i = 0; i < sizeof(large); i++)
+        large[i] = (uint8_t)(i * i * 31 + i / 256);
+    for (unsigned len = 0; len <= 1600; len++)
+        assert_int_equal(ether_crc_of(&crc, large + len % 17, len), ether_crc_of(&plain, large + len % 17, len));
 }
 
 int main(void)
