@@ -48,6 +48,8 @@ static const struct opt_desc pcnet_props[] = {
     OPT_END,
 };
 
+static const struct opt_desc e1000_props[] = {PROP_PCI_NIC, OPT_END};
+
 static const struct opt_desc isa_serial_props[] = {
     {.name = "chardev", .type = OPT_STRING, .help = "id of the -chardev at its other end"},
     {.name = "index", .type = OPT_NUMBER, .min = 0, .max = 3,
@@ -230,6 +232,7 @@ static const struct opt_desc no_props[] = {OPT_END};
 
 static const struct device_desc devices[] = {
     {"cmd646-ide", "pci-device", "PCI", "CMD PCI-0646, two more IDE channels", true, cmd646_props},
+    {"e1000", "pci-device", "PCI", "Intel 82540EM gigabit Ethernet", true, e1000_props},
     {"floppy", "device", "floppy-bus", "floppy drive", true, floppy_props},
     {"ide-cd", "ide-device", "IDE", "ATAPI CD and DVD drive", true, ide_cd_props},
     {"ide-hd", "ide-device", "IDE", "ATA hard disk", true, ide_hd_props},
@@ -279,7 +282,7 @@ static const struct {
     const char *pattern, *text;
 } refusals[] = {
     {"ide-drive", "use ide-hd"},
-    {"e1000*", "network cards come later"},
+    {"e1000*", "use e1000, which is the 82540EM"},
     {"rtl8139", "network cards come later"},
     {"virtio-net*", "network cards come later"},
     {"virtio-blk*", "virtio comes later; ide-hd works"},

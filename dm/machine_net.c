@@ -7,6 +7,7 @@
 #include "dm/machine_int.h"
 #include "dm/memory.h"
 #include "dm/options.h"
+#include "hw/net/e1000.h"
 #include "hw/net/ne2k_isa.h"
 #include "hw/net/ne2k_pci.h"
 #include "hw/net/pcnet_pci.h"
@@ -74,10 +75,19 @@ static struct device *make_pcnet(struct machine *m, const struct nic *n)
     return pcnet_new(m->bus, n->devfn, m->parts.env, n->id, &cfg, WHY);
 }
 
+static struct device *make_e1000(struct machine *m, const struct nic *nic)
+{
+    struct e1000_config cfg = {.port = nic->port};
+
+    memcpy(cfg.mac, nic->mac, sizeof(cfg.mac));
+    return e1000_new(m->bus, nic->devfn, m->parts.env, nic->id, &cfg, WHY);
+}
+
 static const struct nic_driver drivers[] = {
     {"ne2k_isa", NULL, make_ne2k_isa},
     {"ne2k_pci", "pxe-ne2k_pci.rom", make_ne2k_pci},
     {"pcnet", "pxe-pcnet.rom", make_pcnet},
+    {"e1000", "pxe-e1000.rom", make_e1000},
     {NULL, NULL, NULL}, /* the end */
 };
 

@@ -94,8 +94,12 @@ void device_reset(struct device *dev)
     for (unsigned n = 0; n < dev->cls->field_count; n++) {
         const struct dev_field *f = &dev->cls->fields[n];
 
-        for (uint32_t i = 0; !f->keep && i < f->count; i++)
-            set_element(dev, f, i, f->type == FIELD_BYTES ? 0 : f->reset);
+        if (f->keep)
+            continue;
+        if (f->type == FIELD_BYTES)
+            memset(element(dev, f, 0), 0, f->count);
+        for (uint32_t i = 0; f->type != FIELD_BYTES && i < f->count; i++)
+            set_element(dev, f, i, f->reset);
     }
     if (dev->cls->reset)
         dev->cls->reset(dev);

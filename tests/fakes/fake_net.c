@@ -109,6 +109,8 @@ void fake_net_set_room(struct netport *port, unsigned frames)
     leave(port);
 }
 
+void fake_net_forget_loop(struct netport *port) { forget(&port->loop); }
+
 bool fake_net_feed_offload(struct netport *port, const void *frame, size_t len, const struct net_offload *off)
 {
     bool taken;

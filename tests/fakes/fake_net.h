@@ -22,6 +22,7 @@ const struct fake_frame *fake_net_frame(const struct netport *port, unsigned n);
 void fake_net_clear(struct netport *port);
 /* From now on net_send() takes so many frames, then says NET_BUSY; growing from 0 calls sent(). */
 void fake_net_set_room(struct netport *port, unsigned frames);
+void fake_net_forget_loop(struct netport *port); /* what net_loop() queued */
 /* Offers a frame to the card, as the main loop does; what receive() said, false if nobody is there. */
 bool fake_net_feed(struct netport *port, const void *frame, size_t len);
 bool fake_net_feed_offload(struct netport *port, const void *frame, size_t len, const struct net_offload *off);

@@ -4,14 +4,14 @@
 # Everything is kept in $lab; a kernel package of another name makes all of it anew.
 
 # What the laboratory needs to see the host's files, and its /dev/kvm.
-outer_modules="virtio_pci 9pnet_virtio 9p kvm_amd"
+outer_modules="virtio_pci 9pnet_virtio 9p kvm_amd tun 8021q"
 # What drives a PC's devices and a file system; what the kernel has built in is left out.
 inner_modules="ata_piix pata_cmd64x sd_mod sr_mod isofs crc32c_generic ext4 psmouse evdev i2c_piix4
     button pcspkr bochs"
 
 # pata_legacy is loaded where a guest has ISA channels only, floppy where it has floppies, vga16fb by the job
-# "video"; not every kernel has them.
-optional_modules="pata_legacy floppy vga16fb"
+# "video", the others where it has network cards; not every kernel has them.
+optional_modules="pata_legacy floppy vga16fb af_packet 8021q e1000 8139cp 8139too ne2k-pci pcnet32 virtio_net"
 
 # kernel_package: the name of the package that linux-image-amd64 stands for; nothing if unknown
 kernel_package()
@@ -108,11 +108,22 @@ make_initrds()
     for file in jobs/*.inner; do
         cp "$file" "$lab/inner/tasks/$(basename "$file" .inner)" || exit
     done
+    add_program "$lab/inner" ethtool
     for tool in cdctl inputctl kmsctl; do
         cc -O1 -static -o "$lab/inner/bin/$tool" $tool.c || fail "cannot build $tool"
     done
     make_initrd "$lab/outer" ./outer-init "$lab/outer.img"
     make_initrd "$lab/inner" ./inner-init "$share/inner.img"
+}
+
+# add_program DIR NAME: with the libraries that it needs; without it if there is none here
+add_program()
+{
+    program=$(command -v "$2") || return 0
+    cp -L "$program" "$1/bin/"
+    for lib in $(ldd "$program" | grep -o '/[^ ]*'); do
+        mkdir -p "$1$(dirname "$lib")" && cp -L "$lib" "$1$lib" || fail "cannot copy $lib"
+    done
 }
 
 # make_initrd DIR INIT OUT: DIR with busybox and the script INIT as a cpio archive

@@ -31,6 +31,7 @@
 #include "hw/net/ne2k_isa.h"
 #include "hw/net/ne2k_pci.h"
 #include "hw/net/pcnet_pci.h"
+#include "hw/net/e1000.h"
 #include "hw/pci/i440fx.h"
 #include "hw/pci/piix3.h"
 #include "hw/serial/serial_isa.h"
@@ -39,6 +40,7 @@
 #include "hw/vga/vga.h"
 #include "tests/fakes/conformance.h"
 #include "tests/fakes/fake_block.h"
+#include "tests/fakes/fake_net.h"
 #include "tests/fakes/fake_net.h"
 #include "tests/fakes/fake_surface.h"
 
@@ -1044,6 +1046,93 @@ static void prepare_nic(struct rig *rig)
     config_write(rig, NIC_DEVFN, 0x04, 7);
 }
 
+/* 82540EM: frames come, the wire fills and empties, the cable is pulled, and descriptors are given. */
+
+static struct netport *make_e1000_wire(struct rig *rig) { return rig->extra[EXTRA_FIRST] = fake_net_new(); }
+
+static void unmake_e1000(struct rig *rig)
+{
+    fake_net_free(rig->extra[EXTRA_FIRST]);
+    if (rig->extra[EXTRA_BUS])
+        unmake_pci(rig);
+}
+
+static void copy_e1000(struct rig *to, struct rig *from)
+{
+    struct netport *dst = to->extra[EXTRA_FIRST], *src = from->extra[EXTRA_FIRST];
+
+    fake_net_set_link(dst, net_link_up(src));
+    fake_net_set_room(src, FAKE_NET_FRAMES);
+    fake_net_set_room(dst, FAKE_NET_FRAMES);
+    copy_bridge(to, from);
+}
+
+static void event_e1000_wire(struct rig *rig, struct rng *rng)
+{
+    struct netport *port = rig->extra[EXTRA_FIRST];
+    unsigned what = rng_below(rng, 16), len = rng_below(rng, 1600);
+    uint8_t frame[1600];
+
+    memset(frame, (int)rng_below(rng, 256), sizeof(frame));
+    if (what & 1)
+        memset(frame, 0xff, 6);
+    if (what < 8)
+        fake_net_feed(port, frame, len);
+    else if (what < 12)
+        fake_net_set_room(port, rng_below(rng, 4));
+    else if (what == 12)
+        fake_net_set_link(port, rng_below(rng, 8));
+    else if (what == 13)
+        fake_net_run_loop(port);
+    else if (rig->extra[EXTRA_BUS])
+        event_pci(rig, rng);
+    fake_net_clear(port);
+}
+
+/* What the wire has still to take or to bring is no state of the card's. */
+static void settle_e1000(struct rig *rig)
+{
+    struct netport *port = rig->extra[EXTRA_FIRST];
+
+    fake_net_set_room(port, FAKE_NET_FRAMES);
+    fake_net_forget_loop(port);
+}
+
+static struct device *make_e1000(struct rig *rig)
+{
+    struct e1000_config cfg = {.mac = {2, 0, 0, 0, 0, 1}, .port = make_e1000_wire(rig)};
+
+    return e1000_new(make_bridge(rig), PCI_DEVFN(3, 0), &rig->fe->env, "net0", &cfg, why, sizeof(why));
+}
+
+static void mem_write(struct rig *rig, uint64_t at, uint32_t value) { fake_writemem(rig->fe, at, 4, value); }
+
+/* As a driver leaves it: rings in memory, both directions on. */
+static void prepare_e1000(struct rig *rig)
+{
+    static const uint32_t rings[][2] = {{0x2800, 0x1000}, {0x2808, 0x400},  {0x2818, 0x3f}, {0x3800, 0x2000},
+                                        {0x3808, 0x400},  {0x0100, 0x801a}, {0x0400, 0xa},  {0x00d0, 0x1ffff}};
+
+    config_write(rig, PCI_DEVFN(3, 0), 0x10, 0xe0000000);
+    config_write(rig, PCI_DEVFN(3, 0), 0x14, 0xc001);
+    config_write(rig, PCI_DEVFN(3, 0), 0x04, 7);
+    for (unsigned i = 0; i < sizeof(rings) / sizeof(rings[0]); i++)
+        mem_write(rig, 0xe0000000 + rings[i][0], rings[i][1]);
+}
+
+/* Half of the time something that moves frames, which random accesses seldom find. */
+static void event_e1000(struct rig *rig, struct rng *rng)
+{
+    static const uint16_t hot[] = {0x3818, 0x2818, 0x00c0, 0x00d0, 0x00d8, 0x0100, 0x0400, 0x0020};
+
+    if (rng_below(rng, 2)) {
+        event_e1000_wire(rig, rng);
+        return;
+    }
+    mem_write(rig, 0xe0000000 + hot[rng_below(rng, 8)], (uint32_t)rng_next(rng) & (rng_below(rng, 2) ? 0x3f : 0xffffffff));
+    fake_net_clear(rig->extra[EXTRA_FIRST]);
+}
+
 static const struct conform_row rows[] = {
     {.name = "i8042", .make = make_i8042, .event = event_i8042},
     {.name = "vmmouse", .make = make_vmmouse, .event = event_vmmouse},
@@ -1078,6 +1167,8 @@ static const struct conform_row rows[] = {
      .settle = settle_ide, .copy_outside = copy_fdc},
     {.name = "isa-vga", .make = make_isa_vga, .unmake = unmake_vga, .event = event_vga,
      .copy_outside = copy_vga},
+    {.name = "e1000", .make = make_e1000, .prepare = prepare_e1000, .unmake = unmake_e1000, .event = event_e1000,
+     .settle = settle_e1000, .copy_outside = copy_e1000},
     {.name = "pci-vga", .make = make_pci_vga, .prepare = prepare_pci_vga, .unmake = unmake_vga,
      .event = event_vga, .copy_outside = copy_vga},
     {.name = "ne2k_isa", .make = make_ne2k_isa, .unmake = unmake_nic, .event = event_nic,
