@@ -197,7 +197,7 @@ bool rtl8139_cptx_run(struct rtl8139 *r);
 uint64_t rtl8139_address(const struct rtl8139 *r, uint32_t low, uint32_t high);
 
 /* ---- rtl8139_rx.c, rtl8139_cprx.c ---- */
-enum { RX_MAR = 1, RX_PAM = 2, RX_BAR = 4 }; /* whom a frame is for */
+enum { RX_BAR = 1, RX_PAM = 2, RX_MAR = 4 }; /* whom a frame is for; in the order of the status bits */
 enum rtl8139_rx_result { RTL_RX_TAKEN, RTL_RX_DROPPED, RTL_RX_NO_ROOM };
 void rtl8139_rx_enable(struct rtl8139 *r, bool on);
 bool rtl8139_buffer_empty(const struct rtl8139 *r);
