@@ -277,7 +277,7 @@ static void init_config_space(struct pci_device *pci)
     pci->config_written = config_written;
 }
 
-static void add_windows(struct rtl8139 *r, const struct rtl8139_config *cfg)
+static void add_windows(struct rtl8139 *r)
 {
     r->io = (struct io_region){ .name = "rtl8139.io", .space = IO_PORT, .size = RTL_REG_BYTES, .ops = &r->ops,
                                 .chip = r, .lock = r->pci.dev.lock };
@@ -285,8 +285,6 @@ static void add_windows(struct rtl8139 *r, const struct rtl8139_config *cfg)
                                   .chip = r, .lock = r->pci.dev.lock };
     pci_add_io(&r->pci, 0, &r->io);
     pci_add_mem(&r->pci, 1, &r->mmio, false);
-    if (cfg->rom)
-        pci_add_rom(&r->pci, cfg->rom);
 }
 
 static void init(struct rtl8139 *r, const struct dev_env *env, const char *id, const struct rtl8139_config *cfg)
@@ -306,7 +304,7 @@ static void init(struct rtl8139 *r, const struct dev_env *env, const char *id, c
     rtl8139_regs_init(r);
     rtl8139_crc_init(r);
     rtl8139_eeprom_program(&r->eeprom, cfg->mac);
-    add_windows(r, cfg);
+    add_windows(r);
     vtimer_init(&r->timer, env->clock, r->pci.dev.lock, rtl8139_timer_fired, r);
     vtimer_init(&r->poll, env->clock, r->pci.dev.lock, rtl8139_poll_fired, r);
     r->port = cfg->port;

@@ -20,12 +20,11 @@ struct netport;
 struct rtl8139_config {
     uint8_t mac[6];       /* as its EEPROM has it */
     struct netport *port; /* NULL: no cable */
-    struct ram_block *rom; /* the expansion ROM; NULL: none */
 };
 
 /*
- * A card on the bus at devfn (< 0: the first free slot), reset. The port is attached until the device is freed; bus,
- * port and ROM outlive it. NULL: not made, why[] says why.
+ * A card on the bus at devfn (< 0: the first free slot), reset. The port is attached until the device is freed; bus
+ * and port outlive it. NULL: not made, why[] says why.
  */
 struct device *rtl8139_new(struct pci_bus *bus, int devfn, const struct dev_env *env, const char *id,
                            const struct rtl8139_config *cfg, char *why, size_t why_size);
