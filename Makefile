@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # kvm-dm: one non-recursive Makefile. `make help` lists the targets.
 
+# Not config.mk, whose rule comes first.
+.DEFAULT_GOAL := all
+
 ifeq ($(filter help clean distclean,$(MAKECMDGOALS)),)
 include config.mk
 config.mk:
@@ -14,7 +17,7 @@ ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -
 	-fno-common -fstack-protector-strong -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DKVM_DM_VERSION='"$(VERSION)"' -DKVM_DM_PREFIX='"$(PREFIX)"' \
 	$(if $(filter yes,$(PNG)),-DCONFIG_PNG) $(if $(filter yes,$(NBD)),-DCONFIG_NBD) \
-	$(if $(filter yes,$(ZSTD)),-DCONFIG_ZSTD) $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(CFLAGS)
+	$(if $(filter yes,$(ZSTD)),-DCONFIG_ZSTD) $(if $(filter yes,$(SLIRP)),-DCONFIG_SLIRP) $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(CFLAGS)
 # Layers that may know the host get its libraries' headers; hw/ and ioreq/ do not.
 HOST_CFLAGS = $(GLIB_CFLAGS)
 ALL_LDFLAGS = $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(LDFLAGS) -Wl,--as-needed
@@ -22,20 +25,22 @@ HOST_LIBS = $(GLIB_LIBS) $(PNG_LIBS) $(ZSTD_LIBS) -laio -lz -lutil -lm -lpthread
 
 # ---- layers, each a library ----------------------------------------------------------------
 DEVICE_LAYERS = ioreq hw
-HOST_LAYERS = block chardev ui dm
+HOST_LAYERS = block chardev net ui dm
 ioreq_SRCS := $(wildcard ioreq/*.c)
 hw_SRCS := $(wildcard hw/*.c hw/*/*.c)
 block_NBD = block/nbd.c block/nbd_conn.c block/nbd_lib.c block/nbd_link.c block/nbd_options.c # what needs libnbd
 block_SRCS := $(filter-out $(if $(filter yes,$(NBD)),,$(block_NBD)),$(wildcard block/*.c))
 chardev_SRCS := $(wildcard chardev/*.c)
 ui_SRCS := $(wildcard ui/*.c)
+net_SLIRP = net/slirp_lib.c net/user.c net/user_options.c net/user_forward.c # what needs libslirp
+net_SRCS := $(filter-out $(if $(filter yes,$(SLIRP)),,$(net_SLIRP)),$(wildcard net/*.c))
 dm_SRCS := $(filter-out dm/main.c,$(wildcard dm/*.c))
 dm_OBJS := $(B)/dm/roms.o
 fakes_SRCS := $(wildcard tests/fakes/*.c)
 
-LIBS := $(foreach l,ioreq hw block chardev ui dm fakes,$(B)/lib$(l).a)
+LIBS := $(foreach l,ioreq hw block chardev net ui dm fakes,$(B)/lib$(l).a)
 DEVICE_LIBS := $(B)/libhw.a $(B)/libioreq.a
-HOST_ARCHIVES := $(B)/libdm.a $(B)/libui.a $(B)/libchardev.a $(B)/libblock.a $(DEVICE_LIBS)
+HOST_ARCHIVES := $(B)/libdm.a $(B)/libui.a $(B)/libnet.a $(B)/libchardev.a $(B)/libblock.a $(DEVICE_LIBS)
 
 all: $(B)/kvm-dm ctl guests
 
@@ -47,7 +52,7 @@ $(B)/lib$(1).a: $$($(1)_SRCS:%.c=$(B)/%.o) $$($(1)_OBJS)
 	@rm -f $$@
 	$$(AR) rcs $$@ $$^
 endef
-$(foreach l,ioreq hw block chardev ui dm fakes,$(eval $(call layer,$(l))))
+$(foreach l,ioreq hw block chardev net ui dm fakes,$(eval $(call layer,$(l))))
 
 $(B)/ioreq/%.o $(B)/hw/%.o $(B)/tests/fakes/%.o $(B)/tests/unit/hw/%.o: HOST_CFLAGS =
 

@@ -9,6 +9,7 @@
 #include "block/throttle.h"
 #include "chardev/chardev.h"
 #include "chardev/chardev_backends.h"
+#include "net/netdev.h"
 
 struct named_drive {
     char *id;
@@ -18,6 +19,7 @@ struct named_drive {
 struct backends {
     GPtrArray *chardevs; /* struct chardev *, in order of opening */
     GPtrArray *drives;   /* struct named_drive * */
+    struct net *net;
 };
 
 static void free_drive(void *opaque)
@@ -186,13 +188,35 @@ static bool open_drives(struct backends *b, const struct vm_config *config, GErr
     return true;
 }
 
+static bool open_netdevs(struct backends *b, const struct vm_config *config, GError **error)
+{
+    for (guint i = 0; i < config->netdevs->len; i++) {
+        const struct netdev_config *n = g_ptr_array_index(config->netdevs, i);
+
+        if (!netdev_open(b->net, n->type, n->id, n->opts, error))
+            return false;
+    }
+    for (guint i = 0; i < config->captures->len; i++) {
+        const struct capture_config *c = g_ptr_array_index(config->captures, i);
+        const struct netdev_capture_options options = {c->file, c->maxlen, c->limit, c->to_guest, c->from_guest};
+
+        if (!netdev_add_capture(netdev_find(b->net, c->netdev), &options, error)) {
+            g_prefix_error(error, "-object filter-dump,id=%s: ", c->id);
+            return false;
+        }
+    }
+    return true;
+}
+
 struct backends *backends_open(const struct vm_config *config, GError **error)
 {
     struct backends *b = g_new0(struct backends, 1);
 
     b->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     b->drives = g_ptr_array_new_with_free_func(free_drive);
-    if (add_credentials(config, error) && open_nodes(config, error) && open_drives(b, config, error) && open_chardevs(b, config, error))
+    b->net = net_new();
+    if (add_credentials(config, error) && open_nodes(config, error) && open_drives(b, config, error) &&
+        open_netdevs(b, config, error) && open_chardevs(b, config, error))
         return b;
     backends_close(b);
     return NULL;
@@ -202,6 +226,7 @@ void backends_close(struct backends *b)
 {
     if (!b)
         return;
+    net_free(b->net);
     g_ptr_array_free(b->drives, TRUE);
     close_nodes();
     tls_creds_clear();
@@ -237,6 +262,11 @@ struct block *backends_drive(struct backends *b, const char *id)
             return d->block;
     }
     return NULL;
+}
+
+struct net *backends_net(struct backends *b)
+{
+    return b->net;
 }
 
 void backends_foreach_chardev(struct backends *b, void (*fn)(void *opaque, struct chardev *chr),

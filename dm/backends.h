@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The host side of one VM by name: its character back ends and its disks, opened from the configuration. */
+/* The host side of one VM by name: its character back ends, disks and wires, opened from the configuration. */
 #ifndef DM_BACKENDS_H
 #define DM_BACKENDS_H
 
@@ -10,6 +10,7 @@
 struct backends;
 struct block;
 struct chardev;
+struct net;
 
 /* Opens everything; NULL with error when one fails, and then nothing is left open. */
 struct backends *backends_open(const struct vm_config *config, GError **error);
@@ -21,6 +22,7 @@ void backends_close(struct backends *backends); /* flushes and unlocks the disks
  */
 struct chardev *backends_chardev(struct backends *backends, const char *id);
 struct block *backends_drive(struct backends *backends, const char *id);
+struct net *backends_net(struct backends *backends);
 void backends_foreach_chardev(struct backends *backends,
                               void (*fn)(void *opaque, struct chardev *chr), void *opaque);
 

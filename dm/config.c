@@ -58,6 +58,27 @@ static void free_device(void *opaque)
     g_free(d);
 }
 
+static void free_netdev(void *opaque)
+{
+    struct netdev_config *n = opaque;
+
+    g_free(n->id);
+    g_free(n->type);
+    if (n->opts)
+        g_hash_table_unref(n->opts);
+    g_free(n);
+}
+
+static void free_capture(void *opaque)
+{
+    struct capture_config *c = opaque;
+
+    g_free(c->id);
+    g_free(c->netdev);
+    g_free(c->file);
+    g_free(c);
+}
+
 static void free_monitor(void *opaque)
 {
     struct monitor_config *m = opaque;
@@ -80,6 +101,8 @@ static void config_init(struct vm_config *c)
     c->tls_creds = g_ptr_array_new_with_free_func((GDestroyNotify)tls_creds_free);
     c->drives = g_ptr_array_new_with_free_func(free_drive);
     c->chardevs = g_ptr_array_new_with_free_func(free_chardev);
+    c->netdevs = g_ptr_array_new_with_free_func(free_netdev);
+    c->captures = g_ptr_array_new_with_free_func(free_capture);
     c->devices = g_ptr_array_new_with_free_func(free_device);
     c->globals = g_ptr_array_new_with_free_func(free_device);
     c->monitors = g_ptr_array_new_with_free_func(free_monitor);
@@ -89,7 +112,7 @@ static void config_init(struct vm_config *c)
 void config_clear(struct vm_config *c)
 {
     GPtrArray *const arrays[] = {c->accels, c->cpu_features, c->drives, c->blockdevs, c->tls_creds, c->chardevs,
-                                 c->devices, c->globals, c->monitors, c->serials};
+                                 c->netdevs, c->captures, c->devices, c->globals, c->monitors, c->serials};
     char *const texts[] = {c->machine, c->machine_name, c->cpu_model, c->name, c->process_name,
                            c->uuid, c->bios, c->kernel, c->initrd, c->append, c->boot_order,
                            c->boot_once, c->debugcon, c->qtest, c->qtest_log, c->pidfile};
@@ -202,12 +225,14 @@ bool config_parse(int argc, char **argv, struct vm_config *config, bool *done, G
 
     config_init(config);
     p.objects = g_ptr_array_new_with_free_func(g_free);
+    p.nics = g_ptr_array_new();
     ok = walk(&p, argc, argv, error);
     if (ok && !p.done)
-        ok = finish_machine(&p, error) && finish_devices(&p, error) && finish_drives(&p, error);
+        ok = finish_machine(&p, error) && finish_net(&p, error) && finish_devices(&p, error) && finish_drives(&p, error);
     *done = ok && p.done;
     parser_free_drives(&p);
     g_ptr_array_free(p.objects, TRUE);
+    parser_free_nics(&p);
     if (!ok || p.done)
         config_clear(config);
     return ok;

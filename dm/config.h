@@ -48,6 +48,20 @@ struct chardev_config {
     bool used;        /* a device, port or monitor is its front end */
 };
 
+/* -netdev, or what -nic and -net made of theirs. `opts`: checked against the back end's table. */
+struct netdev_config {
+    char *id, *type;
+    GHashTable *opts; /* char * -> char *; a list's values are joined by newlines */
+};
+
+/* -object filter-dump. */
+struct capture_config {
+    char *id, *netdev, *file;
+    uint32_t maxlen;
+    uint64_t limit;
+    bool to_guest, from_guest;
+};
+
 /* -device DRIVER,prop=value...; props checked against the driver's table. */
 struct device_config {
     char *driver, *id;
@@ -83,6 +97,8 @@ struct vm_config {
     GPtrArray *blockdevs; /* struct blockdev_config, in the order in which they can be opened */
     GPtrArray *tls_creds; /* struct tls_creds (block/tlscreds.h), of -object */
     GPtrArray *chardevs; /* struct chardev_config */
+    GPtrArray *netdevs;  /* struct netdev_config, in the order in which they can be opened */
+    GPtrArray *captures; /* struct capture_config */
     GPtrArray *devices;  /* struct device_config */
     GPtrArray *globals;  /* struct device_config: driver and one property (-global) */
     GPtrArray *monitors; /* struct monitor_config */

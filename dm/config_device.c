@@ -409,17 +409,6 @@ bool apply_vga(struct parser *p, const struct option_use *use, GError **error)
     return true;
 }
 
-bool apply_netdev(struct parser *p, const struct option_use *use, GError **error)
-{
-    g_autofree char *type = opt_pairs_steal(use->pairs, "type");
-
-    (void)p;
-    if (type && !strcmp(type, "none") && strcmp(use->spec->name, "netdev"))
-        return true;
-    return opt_error(error, "%s %s: not supported yet (network comes later); use -nic none",
-                     use->what, type ? type : "");
-}
-
 /* ---- the last step ---- */
 
 static bool use_chardev(struct parser *p, const char *what, const char *id, GError **error)

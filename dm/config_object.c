@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* -object: secrets, which management daemons always define, and TLS credentials of a client. */
+/* -object: secrets, which management daemons always define, TLS credentials of a client, captures. */
 #include <string.h>
 
 #include "block/tlscreds.h"
@@ -27,14 +27,25 @@ static const struct opt_desc psk_props[] = {
     TLS_PROPS, {.name = "username", .type = OPT_STRING}, OPT_END,
 };
 
+static const struct opt_desc filter_dump_props[] = {
+    {.name = "id", .type = OPT_STRING}, {.name = "netdev", .type = OPT_STRING},
+    {.name = "file", .type = OPT_STRING}, {.name = "maxlen", .type = OPT_NUMBER, .min = 1, .max = 262144},
+    {.name = "limit", .type = OPT_SIZE}, {.name = "queue", .type = OPT_ENUM, .values = "all|rx|tx"},
+    {.name = "status", .type = OPT_ENUM, .values = "on"}, {.name = "position", .type = OPT_ENUM, .values = "tail"},
+    {.name = "insert", .type = OPT_STRING, .refusal = "the order of captures makes no difference"}, OPT_END,
+};
+
+enum object_kind { OBJECT_SECRET, OBJECT_TLS, OBJECT_PSK, OBJECT_CAPTURE };
+
 static const struct {
     const char *type, *what;
     const struct opt_desc *props;
-    bool tls, psk;
+    enum object_kind kind;
 } types[] = {
-    {"secret", "-object secret", secret_props, false, false},
-    {"tls-creds-x509", "-object tls-creds-x509", x509_props, true, false},
-    {"tls-creds-psk", "-object tls-creds-psk", psk_props, true, true},
+    {"secret", "-object secret", secret_props, OBJECT_SECRET},
+    {"tls-creds-x509", "-object tls-creds-x509", x509_props, OBJECT_TLS},
+    {"tls-creds-psk", "-object tls-creds-psk", psk_props, OBJECT_PSK},
+    {"filter-dump", "-object filter-dump", filter_dump_props, OBJECT_CAPTURE},
 };
 
 static const char *object_refusal(const char *type)
@@ -45,7 +56,9 @@ static const char *object_refusal(const char *type)
         return "there are no I/O threads to configure";
     if (g_str_has_prefix(type, "rng-"))
         return "virtio comes later";
-    return "only secret, tls-creds-x509 and tls-creds-psk";
+    if (g_str_has_prefix(type, "filter-"))
+        return "only filter-dump; tc of the host can do it to a tap";
+    return "only secret, tls-creds-x509, tls-creds-psk and filter-dump";
 }
 
 static void add_tls(struct vm_config *config, GHashTable *opts, bool psk)
@@ -86,7 +99,9 @@ bool apply_object(struct parser *p, const struct option_use *use, GError **error
     if (g_ptr_array_find_with_equal_func(p->objects, id, g_str_equal, NULL))
         return opt_error(error, "%s,id=%s: the id is taken", types[i].what, id);
     g_ptr_array_add(p->objects, g_strdup(id));
-    if (types[i].tls)
-        add_tls(p->config, opts, types[i].psk);
+    if (types[i].kind == OBJECT_CAPTURE)
+        return apply_filter_dump(p, opts, error);
+    if (types[i].kind != OBJECT_SECRET)
+        add_tls(p->config, opts, types[i].kind == OBJECT_PSK);
     return true;
 }

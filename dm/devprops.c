@@ -12,6 +12,23 @@
     {.name = "rerror", .type = OPT_ENUM, .values = "auto|report|stop|ignore",                      \
      .help = "what a failed read does", .fallback = "auto: as -drive says, else report"}
 
+/* Of every network card; a driver that has "netdev" among its properties is one. */
+#define PROP_NIC                                                                                   \
+    {.name = "netdev", .type = OPT_STRING, .help = "id of the -netdev it is plugged into",         \
+     .fallback = "no cable"},                                                                      \
+    {.name = "mac", .type = OPT_STRING, .help = "its address", .fallback = "52:54:00:12:34:56, and counting on"}
+
+/* Of one on PCI. */
+#define PROP_PCI_NIC                                                                               \
+    PROP_NIC,                                                                                      \
+    {.name = "addr", .type = OPT_STRING, .help = "PCI slot: 0x3", .fallback = "the first free"},   \
+    {.name = "bootindex", .type = OPT_NUMBER, .min = -1, .max = INT32_MAX,                         \
+     .help = "place in the boot order, lowest first; -1: none", .fallback = "-1"},                 \
+    {.name = "romfile", .type = OPT_STRING, .help = "option ROM to boot from the network; empty: none", \
+     .fallback = "iPXE, if Debian's ipxe-qemu is installed"},                                      \
+    {.name = "rombar", .type = OPT_NUMBER, .min = 0, .max = 1, .help = "0: no option ROM", .fallback = "1"}, \
+    PROP_BUS("pci.0")
+
 static const struct opt_desc isa_serial_props[] = {
     {.name = "chardev", .type = OPT_STRING, .help = "id of the -chardev at its other end"},
     {.name = "index", .type = OPT_NUMBER, .min = 0, .max = 3,

@@ -184,7 +184,7 @@ static bool build(struct machine *m, GError **error)
         memory_set_isa(m->parts.memory);
     return build_isa(m) && machine_add_floppies(m, error) && build_instead_of_kvm(m) &&
            (m->pci ? build_pci(m) : build_isa_ide(m)) && machine_add_vga(m, error) &&
-           machine_add_ide(m, error) && machine_add_isa_devices(m, error) &&
+           machine_add_ide(m, error) && machine_add_nics(m, error) && machine_add_isa_devices(m, error) &&
            machine_describe_disks(m, error) && firmware_describe(&m->firmware, error);
 }
 
@@ -220,6 +220,7 @@ void machine_free(struct machine *m)
     if (m->bus)
         pci_bus_free(m->bus);
     machine_free_ide(m);
+    machine_free_nics(m);
     firmware_clear(&m->firmware);
     g_ptr_array_free(m->devices, TRUE);
     g_hash_table_destroy(m->irqs);

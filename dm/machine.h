@@ -51,6 +51,10 @@ void machine_foreach_device(struct machine *machine,
                             void (*fn)(void *opaque, struct device *dev), void *opaque);
 /* The ISA interrupt lines that a device drives, a bit each. */
 uint32_t machine_device_irqs(const struct machine *machine, const struct device *dev);
+/*
+ * The network cards by number, in their order: id, and id of the wire (*netdev NULL: none). False: no such number.
+ */
+bool machine_nic(const struct machine *machine, unsigned n, const char **id, const char **netdev);
 struct pci_bus *machine_pci_bus(struct machine *machine); /* NULL: there is none (isapc) */
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * What the files of the machine share: machine.c has the boards, machine_ide.c the IDE controllers and
  * their buses, machine_drives.c who sits at which IDE place,
- * machine_floppy.c the floppy drives, machine_devices.c what -device adds.
+ * machine_floppy.c the floppy drives, machine_net.c the network cards, machine_devices.c what -device adds.
  */
 #ifndef DM_MACHINE_INT_H
 #define DM_MACHINE_INT_H
@@ -21,6 +21,7 @@ struct machine {
     GHashTable *irqs;   /* struct device * -> mask of ISA lines, for whoever looks at the machine */
     struct pci_bus *bus;
     struct device *pm, *keyboard, *vga, *dma;
+    GPtrArray *nics; /* struct nic *, in the order of -device */
     GPtrArray *ide; /* struct ide_controller *: the machine's own, then -device's in their order */
     struct firmware firmware;
     char why[200]; /* of the constructor that failed */
@@ -91,6 +92,26 @@ bool machine_make_isa_ide(struct machine *m, struct ide_controller *c);
 
 /* The floppy controller with its drives, which the firmware is told of. After the 8237. */
 bool machine_add_floppies(struct machine *m, GError **error);
+
+/* ---- network cards ---- */
+
+struct netport;
+
+/* A -device that is a network card: what its constructor is given. */
+struct nic {
+    const struct device_config *config;
+    const char *driver, *id; /* id: "net0", or without the user's "e1000.0" */
+    const char *netdev;      /* id; NULL: no cable */
+    struct netport *port;    /* NULL: no cable */
+    uint8_t mac[6];
+    int devfn;               /* PCI: -1: the first free */
+    struct device *dev;
+    char *own_id;
+};
+
+/* Cards with an address first; then the firmware is told what can be booted from. */
+bool machine_add_nics(struct machine *m, GError **error);
+void machine_free_nics(struct machine *m);
 
 /* The display adapter, the -serial ports, and what -device and -debugcon add on the ISA bus. */
 bool machine_add_vga(struct machine *m, GError **error);

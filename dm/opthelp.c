@@ -11,7 +11,7 @@
 
 static const char *const section_titles[SECTION_COUNT] = {
     [SECTION_MACHINE] = "Machine", [SECTION_DISK] = "Disks",
-    [SECTION_DISPLAY] = "Display, sound, network", [SECTION_CHAR] = "Ports and monitors",
+    [SECTION_NET] = "Network", [SECTION_DISPLAY] = "Display and sound", [SECTION_CHAR] = "Ports and monitors",
     [SECTION_BOOT] = "Firmware, boot and end", [SECTION_PROCESS] = "Process",
     [SECTION_DEBUG] = "Tests",
 };

@@ -210,8 +210,8 @@ static const struct option_spec specs[] = {
     {"global", SECTION_MACHINE, ARG_WORD, "DRIVER.PROPERTY=VALUE",
      "a default for all devices of a kind", NULL, NULL, "global", apply_global, NULL},
     {"object", SECTION_MACHINE, ARG_JSON, "TYPE,id=ID[,NAME=VALUE...]",
-     "defines an object: secret (nothing uses it yet), tls-creds-x509, tls-creds-psk", "qom-type", NULL, NULL, apply_object,
-     NULL},
+     "defines an object: secret (nothing uses it yet), tls-creds-x509, tls-creds-psk, filter-dump (a capture)",
+     "qom-type", NULL, NULL, apply_object, NULL},
     {"name", SECTION_MACHINE, ARG_LIST, "[guest=]NAME[,NAME=VALUE...]", "names the VM", "guest",
      name_subs, "name", apply_name, NULL},
     {"uuid", SECTION_MACHINE, ARG_WORD, "UUID", "the VM's UUID", NULL, NULL, NULL, apply_uuid,
@@ -258,12 +258,15 @@ static const struct option_spec specs[] = {
      NULL, apply_accepted, NULL},
     {"audiodev", SECTION_DISPLAY, ARG_JSON, "[driver=]none,id=ID", "there is no sound", "driver",
      audio_subs, NULL, apply_accepted, NULL},
-    {"net", SECTION_DISPLAY, ARG_LIST, "none", "network comes later", "type", NULL, NULL,
-     apply_netdev,
-     NULL},
-    {"nic", SECTION_DISPLAY, ARG_LIST, "none", "network comes later", "type", NULL, NULL,
-     apply_netdev,
-     NULL},
+
+    {"netdev", SECTION_NET, ARG_JSON, "TYPE,id=ID[,NAME=VALUE...]",
+     "a wire for a -device's netdev=; -netdev help lists the types, -netdev TYPE,help what one takes", "type", NULL,
+     "netdev", apply_netdev, list_netdevs},
+    {"nic", SECTION_NET, ARG_PAIRS, "TYPE[,model=CARD][,mac=MAC][,NAME=VALUE...]",
+     "a card with its wire, in one; none: no card", "type", NULL, NULL, apply_nic, list_nics},
+    {"net", SECTION_NET, ARG_PAIRS, "nic[,model=CARD][,macaddr=MAC]... | TYPE[,NAME=VALUE...]",
+     "cards and wires apart, all joined by one hub (old form); none: no card", "type", NULL, NULL, apply_net,
+     list_nics},
 
     {"chardev", SECTION_CHAR, ARG_LIST, "BACKEND,id=ID[,NAME=VALUE...]",
      "the host's end of a port; -chardev help lists them, -chardev BACKEND,help what one takes",
@@ -337,8 +340,6 @@ static const struct option_spec specs[] = {
      NULL, NULL, apply_qtest_log, NULL},
     /* For the man page's script; not in help. */
     {"help-man", SECTION_COUNT, ARG_NONE, NULL, NULL, NULL, NULL, NULL, apply_help_man, NULL},
-    /* Refused whatever it says, but read, so that the refusal can name its type. */
-    {"netdev", SECTION_COUNT, ARG_JSON, "TYPE,id=ID", NULL, "type", NULL, NULL, apply_netdev, NULL},
 };
 
 const struct option_spec *option_specs(unsigned *count)

@@ -12,7 +12,7 @@
 #include "dm/optlist.h"
 
 enum option_section {
-    SECTION_MACHINE, SECTION_DISK, SECTION_DISPLAY, SECTION_CHAR, SECTION_BOOT, SECTION_PROCESS,
+    SECTION_MACHINE, SECTION_DISK, SECTION_NET, SECTION_DISPLAY, SECTION_CHAR, SECTION_BOOT, SECTION_PROCESS,
     SECTION_DEBUG, SECTION_COUNT
 };
 
@@ -78,10 +78,11 @@ struct parser {
     bool done;            /* help or version was printed */
     GPtrArray *places;    /* struct drive_place *, beside config->drives */
     GPtrArray *objects;   /* char *: ids */
+    GPtrArray *nics;      /* struct nic_word *, of -nic and -net */
     bool snapshot_all, machine_accel, accel_given, serial_given, parallel_given, monitor_given;
     bool display_given, cdrom_asked;
     unsigned sockets, dies, cores, threads, max_cpus; /* -smp, 0: not given */
-    unsigned monitors, serial_words;
+    unsigned monitors, serial_words, nic_words, hub_ports;
 };
 
 typedef bool option_apply_fn(struct parser *p, const struct option_use *use, GError **error);
@@ -107,8 +108,18 @@ void parser_free_drives(struct parser *p);
 option_apply_fn apply_device, apply_global, apply_chardev, apply_mon, apply_qmp, apply_qmp_pretty;
 option_apply_fn apply_serial, apply_parallel, apply_monitor, apply_debugcon, apply_qtest;
 option_apply_fn apply_qtest_log, apply_display, apply_nographic, apply_vga, apply_vnc;
-option_apply_fn apply_netdev;
 bool finish_devices(struct parser *p, GError **error);
+
+/* config_net.c: wires, and the short forms that make a wire and a card */
+option_apply_fn apply_netdev, apply_nic, apply_net;
+bool finish_net(struct parser *p, GError **error); /* before the devices are looked at */
+void parser_free_nics(struct parser *p);
+bool apply_filter_dump(struct parser *p, GHashTable *opts, GError **error); /* of -object */
+/* Pairs as a back end's options, checked; takes out of them what it knows. NULL with error. */
+GHashTable *netdev_options(const char *what, const char *type, GPtrArray *pairs, GError **error);
+bool net_parse_mac(const char *text, uint8_t mac[6]); /* "52:54:00:12:34:56" */
+void list_netdevs(FILE *out);
+void list_nics(FILE *out);
 
 /* Machine names: pc-i440fx-7.2 and the like give "pc". NULL: unknown. */
 const char *machine_resolve(const char *name);

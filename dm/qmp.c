@@ -242,10 +242,11 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
     return json_node_of_array(array);
 }
 
-/* The events that dm/vm.c, dm/qmp_jobs.c and dm/qmp_input.c send. */
+/* The events that dm/vm.c, dm/qmp_jobs.c, dm/qmp_net.c and dm/qmp_input.c send. */
 static const char *const events[] = {
     "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
-    "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "DEVICE_TRAY_MOVED", "JOB_STATUS_CHANGE", "POWERDOWN",
+    "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "DEVICE_TRAY_MOVED", "JOB_STATUS_CHANGE",
+    "NETDEV_STREAM_CONNECTED", "NETDEV_STREAM_DISCONNECTED", "NIC_RX_FILTER_CHANGED", "POWERDOWN",
     "RESET", "RESUME", "SHUTDOWN", "STOP", "TYPE_COMPLETED", "TYPE_PROGRESS",
 };
 
@@ -354,7 +355,7 @@ const struct qmp_command *qmp_commands(unsigned *count)
     static const struct qmp_table base = {commands, G_N_ELEMENTS(commands)};
     static const struct qmp_table *const tables[] = {&base, &qmp_block_table, &qmp_jobs_table,
                                                     &qmp_backup_table, &qmp_devices_table,
-                                                    &qmp_screen_table, &qmp_input_table};
+                                                    &qmp_screen_table, &qmp_input_table, &qmp_net_table};
     static GArray *all;
 
     if (!all) {

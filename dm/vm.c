@@ -21,10 +21,12 @@
 #include "dm/monitor.h"
 #include "dm/qmp_input.h"
 #include "dm/qmp_jobs.h"
+#include "dm/qmp_net.h"
 #include "dm/qtest.h"
 #include "dm/vcpu.h"
 #include "dm/vm_build.h"
 #include "hw/device.h"
+#include "net/netdev.h"
 #include "ui/screendump.h"
 
 /* What vCPU threads and devices ask of the main loop; bits of vm->requests. */
@@ -95,10 +97,12 @@ static void go(struct vm *vm)
         kvm_clock_restore(vm->kvm, &vm->kvm_clock);
         vcpus_resume(vm->vcpus);
     }
+    net_set_running(backends_net(vm->backends), true);
 }
 
 static void halt(struct vm *vm)
 {
+    net_set_running(backends_net(vm->backends), false);
     if (vm->vcpus) {
         vcpus_pause(vm->vcpus);
         kvm_clock_save(vm->kvm, &vm->kvm_clock);
@@ -547,6 +551,7 @@ struct vm *vm_new(const struct vm_config *config, GError **error)
     block_set_stop_hook(io_error, vm);
     block_set_tray_hook(tray_moved, vm);
     qmp_jobs_follow(vm);
+    qmp_net_follow(vm);
     if (!bare && !build_machine(vm, error))
         goto fail;
     if (!build_vcpus(vm, error) || !build_qtest(vm, error) || !build_monitors(vm, error))

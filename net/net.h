@@ -92,6 +92,8 @@ void net_receive_ready(struct netport *port); /* receive() may take frames again
  * first neither. A wire that has no such frames ignores it.
  */
 void net_accept_offload(struct netport *port, bool csum, bool tso4, bool tso6, bool ecn);
+/* What rx_filter() would tell is something else now; cheap if nobody has asked since the last time. */
+void net_rx_filter_changed(struct netport *port);
 bool net_link_up(const struct netport *port); /* port NULL: false */
 
 /* A back end with several queue pairs: how many, and the others' ports. port NULL: 1. */

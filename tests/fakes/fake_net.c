@@ -208,6 +208,7 @@ void net_accept_offload(struct netport *port, bool csum, bool tso4, bool tso6, b
     (void)port, (void)csum, (void)tso4, (void)tso6, (void)ecn;
 }
 
+void net_rx_filter_changed(struct netport *port) { (void)port; }
 bool net_link_up(const struct netport *port) { return port && port->link_up; }
 unsigned net_queues(const struct netport *port) { (void)port; return 1; }
 struct netport *net_queue(struct netport *port, unsigned n) { (void)n; return port; }

@@ -105,7 +105,7 @@ check_state()
 
 check_lengths()
 {
-    sources "$1" hw ioreq block chardev ui dm ctl | while read -r f; do
+    sources "$1" hw ioreq block chardev net ui dm ctl | while read -r f; do
         awk -v file="${f#"$1"/}" -v max=$max_lines '
             /^[A-Za-z_].*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
             /^{/ { start = NR }

@@ -605,9 +605,6 @@ static void process_words(void **state)
     refuse("-object tls-creds-x509,id=t,priority=NORMAL", "priority|GnuTLS");
     refuse("-object tls-creds-x509,id=t,username=u", "username");
     refuse("-object tls-creds-anon,id=t", "tls-creds-anon|tls-creds-x509");
-    refuse("-netdev tap,fd=29,id=h", "-netdev tap|network");
-    refuse("-netdev '{\"type\":\"user\",\"id\":\"n\"}'", "-netdev user|network");
-    refuse("-nic user", "-nic user|-nic none");
     refuse("-overcommit mem-lock=on", "-overcommit mem-lock=on|off");
     refuse("-sandbox on", "-sandbox|off");
     refuse("-audiodev pa,id=a", "-audiodev driver=pa|none");

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Network cards: which -device makes which chip, its place, address, wire and option ROM. */
+#include <string.h>
+
+#include "dm/backends.h"
+#include "dm/irq.h"
+#include "dm/machine_int.h"
+#include "dm/memory.h"
+#include "dm/options.h"
+#include "hw/pci/pci.h"
+#include "net/netdev.h"
+
+#define MAX_ROM_BYTES (1024 * 1024)
+
+/*
+ * One card: its constructor gets nic->port, nic->mac and its place, and returns NULL with m->why. A PCI card's
+ * ROM and its boot path are added here; an ISA card's constructor notes its line with machine_note_irq().
+ */
+struct nic_driver {
+    const char *name;
+    const char *rom; /* option ROM by default; NULL: an ISA card */
+    struct device *(*make)(struct machine *m, const struct nic *nic);
+};
+
+static const struct nic_driver drivers[] = {
+    {NULL, NULL, NULL}, /* the end */
+};
+
+static const struct nic_driver *find_driver(const char *name)
+{
+    for (const struct nic_driver *d = drivers; d->name; d++) {
+        if (!strcmp(d->name, name))
+            return d;
+    }
+    return NULL;
+}
+
+/* ---- addresses ---- */
+
+static bool mac_taken(const struct machine *m, const uint8_t mac[6])
+{
+    for (guint i = 0; i < m->nics->len; i++) {
+        const struct nic *n = g_ptr_array_index(m->nics, i);
+
+        if (!memcmp(n->mac, mac, 6))
+            return true;
+    }
+    return false;
+}
+
+/* What the user gave has been checked, also for doubles. */
+static void set_given_macs(struct machine *m)
+{
+    for (guint i = 0; i < m->nics->len; i++) {
+        struct nic *n = g_ptr_array_index(m->nics, i);
+        const char *mac = device_prop(m, n->config, "mac");
+
+        if (mac)
+            net_parse_mac(mac, n->mac);
+    }
+}
+
+/* QEMU's first address, counted on; those that a user gave to another card are left out. */
+static void set_other_macs(struct machine *m)
+{
+    uint8_t next[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+
+    for (guint i = 0; i < m->nics->len; i++) {
+        struct nic *n = g_ptr_array_index(m->nics, i);
+
+        if (device_prop(m, n->config, "mac"))
+            continue;
+        while (mac_taken(m, next))
+            next[5]++;
+        memcpy(n->mac, next, 6);
+    }
+}
+
+/* ---- collecting ---- */
+
+static void free_nic(void *opaque)
+{
+    struct nic *n = opaque;
+
+    g_free(n->own_id);
+    g_free(n);
+}
+
+void machine_free_nics(struct machine *m)
+{
+    if (m->nics)
+        g_ptr_array_free(m->nics, TRUE);
+    m->nics = NULL;
+}
+
+static unsigned count_kind(const struct machine *m, const char *driver)
+{
+    unsigned count = 0;
+
+    for (guint i = 0; i < m->nics->len; i++)
+        count += !strcmp(((const struct nic *)g_ptr_array_index(m->nics, i))->driver, driver);
+    return count;
+}
+
+static bool collect_nic(struct machine *m, const struct device_config *d, GError **error)
+{
+    struct nic *n = g_new0(struct nic, 1);
+    g_autoptr(GError) why = NULL;
+    const char *addr;
+
+    n->config = d;
+    n->driver = d->driver;
+    n->own_id = d->id ? NULL : g_strdup_printf("%s.%u", d->driver, count_kind(m, d->driver));
+    n->id = d->id ? d->id : n->own_id;
+    n->netdev = device_prop(m, d, "netdev");
+    n->devfn = -1;
+    g_ptr_array_add(m->nics, n);
+    addr = device_prop(m, d, "addr");
+    if (addr) {
+        n->devfn = machine_parse_devfn(addr);
+        if (n->devfn < 0 || n->devfn % 8)
+            return device_error(d, error, "addr '%s' is not a slot", addr);
+    }
+    if (find_driver(d->driver)->rom && !m->pci)
+        return device_error(d, error, "No PCI buses available; use ne2k_isa");
+    return !n->netdev || netdev_use(backends_net(m->parts.backends), n->netdev, &n->port, &why) ||
+           device_error(d, error, "%s", why->message);
+}
+
+static bool collect(struct machine *m, GError **error)
+{
+    GPtrArray *devices = m->parts.config->devices;
+
+    m->nics = g_ptr_array_new_with_free_func(free_nic);
+    for (guint i = 0; i < devices->len; i++) {
+        const struct device_config *d = g_ptr_array_index(devices, i);
+
+        if (find_driver(d->driver) && !collect_nic(m, d, error))
+            return false;
+    }
+    set_given_macs(m);
+    set_other_macs(m);
+    return true;
+}
+
+/* ---- option ROMs ---- */
+
+/* A ROM says its own vendor and device; SeaBIOS runs it only where they are the card's. */
+static struct ram_block *rom_block(struct machine *m, const struct nic *n, const uint8_t *data, size_t size,
+                                   GError **error)
+{
+    g_autofree char *name = g_strdup_printf("%s.rom", n->id);
+    struct ram_block *block;
+    size_t bytes = 4096;
+
+    while (bytes < size)
+        bytes *= 2; /* a BAR is a power of two */
+    block = memory_block_new(m->parts.memory, name, bytes, true);
+    if (!block)
+        device_error(n->config, error, "out of memory for the option ROM");
+    else
+        memcpy(block->host, data, size);
+    return block;
+}
+
+static bool add_rom(struct machine *m, const struct nic *n, GError **error)
+{
+    const char *given = device_prop(m, n->config, "romfile"), *usual = find_driver(n->driver)->rom;
+    g_autoptr(GError) why = NULL;
+    g_autofree uint8_t *data = NULL;
+    struct ram_block *block;
+    size_t size;
+
+    if ((given && !*given) || !device_number(m, n->config, "rombar", 1))
+        return true;
+    if (!firmware_read_rom("romfile", given ? given : usual, MAX_ROM_BYTES, &data, &size, &why)) {
+        if (given)
+            return device_error(n->config, error, "%s", why->message);
+        g_warning("-device %s: no option ROM (apt-get install ipxe-qemu): it cannot be booted from; romfile= "
+                  "(empty) says that this is meant", n->driver);
+        return true;
+    }
+    block = rom_block(m, n, data, size, error);
+    if (block)
+        pci_add_rom((struct pci_device *)n->dev, block);
+    return block != NULL;
+}
+
+/* ---- making ---- */
+
+static bool add_boot(struct machine *m, const struct nic *n, GError **error)
+{
+    const char *index = device_prop(m, n->config, "bootindex");
+    unsigned devfn = ((const struct pci_device *)n->dev)->devfn;
+    g_autofree char *path = g_strdup_printf("/pci@i0cf8/ethernet@%x/ethernet-phy@0", devfn / 8);
+
+    return !index || *index == '-' || firmware_add_boot(&m->firmware, path, atoi(index), error);
+}
+
+static bool make_nic(struct machine *m, struct nic *n, GError **error)
+{
+    const struct nic_driver *driver = find_driver(n->driver);
+
+    n->dev = driver->make(m, n);
+    if (!machine_keep(m, n->dev))
+        return device_error(n->config, error, "%s", m->why);
+    return !driver->rom || (add_rom(m, n, error) && add_boot(m, n, error));
+}
+
+/* Those that have an address first, so that none of the others takes it. */
+bool machine_add_nics(struct machine *m, GError **error)
+{
+    if (!collect(m, error))
+        return false;
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (guint i = 0; i < m->nics->len; i++) {
+            struct nic *n = g_ptr_array_index(m->nics, i);
+
+            if ((n->devfn >= 0) == (pass == 0) && !make_nic(m, n, error))
+                return false;
+        }
+    }
+    return true;
+}
+
+bool machine_nic(const struct machine *m, unsigned n, const char **id, const char **netdev)
+{
+    const struct nic *nic = m && m->nics && n < m->nics->len ? g_ptr_array_index(m->nics, n) : NULL;
+
+    if (!nic)
+        return false;
+    *id = nic->id;
+    *netdev = nic->netdev;
+    return true;
+}

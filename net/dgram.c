@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "net/dgram.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/core.h"
+
+/*
+ * Nobody listens, or the other's queue is full: the datagram is lost, as datagrams are. For a multicast group there
+ * are two sockets: one gets what is sent to the group, the other sends, so that its own frames can be told by
+ * their sender when they come back.
+ */
+struct dgram {
+    struct netport port;
+    struct net_address remote; /* len 0: the socket is connected */
+    int fd, send_fd;           /* the same but for a multicast group; -1: none */
+    bool own_come_back;
+    struct net_address own;    /* the sender of our frames, if they do */
+    char *made_path;
+};
+
+bool dgram_is_multicast(const struct net_address *a)
+{
+    return a->len && a->any.sa_family == AF_INET && IN_MULTICAST(ntohl(a->in.sin_addr.s_addr));
+}
+
+static enum net_result dgram_send(struct netport *port, const struct iovec *iov, int iovcnt,
+                                  const struct net_offload *off)
+{
+    struct dgram *d = (struct dgram *)port;
+    struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)iovcnt};
+
+    (void)off;
+    if (d->remote.len) {
+        message.msg_name = &d->remote.any;
+        message.msg_namelen = d->remote.len;
+    }
+    return sendmsg(d->send_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? NET_DROPPED : NET_SENT;
+}
+
+static bool is_own(const struct dgram *d, const struct net_address *from)
+{
+    return d->own_come_back && from->any.sa_family == AF_INET && from->in.sin_port == d->own.in.sin_port &&
+           from->in.sin_addr.s_addr == d->own.in.sin_addr.s_addr;
+}
+
+static bool dgram_read(struct netport *port)
+{
+    struct dgram *d = (struct dgram *)port;
+    uint8_t *buffer = port->dev->net->buffer;
+    struct net_address from = {.len = sizeof(from.storage)};
+    ssize_t n = recvfrom(d->fd, buffer, NET_BUFFER_BYTES, MSG_DONTWAIT, &from.any, &from.len);
+
+    if (n < 0)
+        return errno == ECONNREFUSED; /* told about a datagram that we sent; there may be more to read */
+    if (!is_own(d, &from))
+        netport_input(port, buffer, (size_t)n, NULL);
+    return true;
+}
+
+static void dgram_free(struct netport *port)
+{
+    struct dgram *d = (struct dgram *)port;
+
+    if (d->send_fd >= 0 && d->send_fd != d->fd)
+        close(d->send_fd);
+    if (d->fd >= 0)
+        close(d->fd);
+    if (d->made_path)
+        unlink(d->made_path);
+    g_free(d->made_path);
+}
+
+/* ---- sockets ---- */
+
+static int new_socket(struct netdev *dev, int family, GError **error)
+{
+    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        netdev_fail(dev, error, "cannot make a socket: %s", g_strerror(errno));
+    return fd;
+}
+
+static bool bind_to(struct dgram *d, const struct net_address *a, GError **error)
+{
+    g_autofree char *text = net_address_text(a);
+    int one = 1;
+    struct stat st;
+    bool path = a->any.sa_family == AF_UNIX && *a->un.sun_path;
+
+    if (!path)
+        setsockopt(d->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    else if (!stat(a->un.sun_path, &st) && S_ISSOCK(st.st_mode))
+        unlink(a->un.sun_path); /* as QEMU: a datagram socket does not tell whether somebody is behind it */
+    if (bind(d->fd, &a->any, a->len))
+        return netdev_fail(d->port.dev, error, "cannot use the address %s: %s", text, g_strerror(errno));
+    if (path)
+        d->made_path = g_strdup(a->un.sun_path);
+    return true;
+}
+
+/* RFC 1112; ip(7). */
+static bool join_group(struct dgram *d, const struct dgram_config *c, GError **error)
+{
+    struct netdev *dev = d->port.dev;
+    const struct ip_mreq group = {c->remote.in.sin_addr, c->interface};
+    unsigned char loop = 1;
+
+    if (!bind_to(d, &c->remote, error))
+        return false;
+    if (setsockopt(d->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)))
+        return netdev_fail(dev, error, "cannot join the multicast group: %s", g_strerror(errno));
+    d->send_fd = new_socket(dev, AF_INET, error);
+    if (d->send_fd < 0)
+        return false;
+    /* Other VMs on this host are in the group, too. */
+    setsockopt(d->send_fd, IPPROTO_IP, IP_MULTICAST_LOOP, &loop, sizeof(loop));
+    if (c->interface.s_addr && setsockopt(d->send_fd, IPPROTO_IP, IP_MULTICAST_IF, &c->interface, sizeof(c->interface)))
+        return netdev_fail(dev, error, "no interface has that address: %s", g_strerror(errno));
+    d->own.len = sizeof(d->own.storage);
+    if (connect(d->send_fd, &c->remote.any, c->remote.len) || getsockname(d->send_fd, &d->own.any, &d->own.len))
+        return netdev_fail(dev, error, "cannot reach the multicast group: %s", g_strerror(errno));
+    d->own_come_back = true;
+    return true;
+}
+
+static bool make_sockets(struct dgram *d, const struct dgram_config *c, GError **error)
+{
+    if (c->fd >= 0) {
+        d->fd = d->send_fd = c->fd;
+        d->remote = c->remote; /* len 0: whoever it is connected to */
+        return true;
+    }
+    d->fd = new_socket(d->port.dev, c->remote.any.sa_family, error);
+    if (d->fd < 0)
+        return false;
+    if (dgram_is_multicast(&c->remote))
+        return join_group(d, c, error);
+    d->send_fd = d->fd;
+    d->remote = c->remote;
+    return !c->local.len || bind_to(d, &c->local, error);
+}
+
+bool dgram_open(struct netdev *dev, const struct dgram_config *c, GError **error)
+{
+    static const struct net_wire_ops ops = {.send = dgram_send, .read = dgram_read, .free = dgram_free};
+    struct dgram *d = netport_new(dev, sizeof(*d), &ops);
+    g_autofree char *remote = c->remote.len ? net_address_text(&c->remote) : g_strdup("whom it is connected to");
+    g_autofree char *local = c->local.len ? net_address_text(&c->local) : NULL;
+
+    d->fd = d->send_fd = -1;
+    if (!make_sockets(d, c, error))
+        return false;
+    netport_set_fds(&d->port, d->fd, -1);
+    netdev_set_info(dev, "%s%s to %s%s", local ? "from " : "", local ? local : "datagrams", remote,
+                    d->own_come_back ? " (multicast)" : "");
+    return true;
+}
