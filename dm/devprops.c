@@ -160,6 +160,8 @@ static const struct opt_desc isa_fdc_props[] = {
     OPT_END,
 };
 
+static const struct opt_desc rtl8139_props[] = {PROP_PCI_NIC, OPT_END};
+
 static const struct opt_desc vga_props[] = {
     {.name = "vgamem_mb", .type = OPT_NUMBER, .min = 1, .max = 256,
      .help = "video memory in MiB, a power of two", .fallback = "16"},
@@ -219,6 +221,7 @@ static const struct device_desc devices[] = {
     {"isa-ide", "isa-device", "ISA", "one more IDE channel, without DMA", true, isa_ide_props},
     {"isa-serial", "isa-device", "ISA", "serial port, 16550A", true, isa_serial_props},
     {"isa-vga", "isa-device", "ISA", "standard VGA for machine isapc", true, isa_vga_props},
+    {"rtl8139", "pci-device", "PCI", "Realtek RTL8139C+ Fast Ethernet", true, rtl8139_props},
     {"VGA", "pci-device", "PCI", "standard VGA with Bochs extensions", true, vga_props},
     {"PIIX4_PM", "pci-device", "PCI", "power management", false, piix4_pm_props},
     {"kvm-pit", "isa-device", "ISA", "interval timer, in the kernel", false, kvm_pit_props},
@@ -257,7 +260,6 @@ static const struct {
 } refusals[] = {
     {"ide-drive", "use ide-hd"},
     {"e1000*", "network cards come later"},
-    {"rtl8139", "network cards come later"},
     {"ne2k_*", "network cards come later"},
     {"pcnet", "network cards come later"},
     {"virtio-net*", "network cards come later"},

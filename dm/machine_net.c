@@ -7,6 +7,7 @@
 #include "dm/machine_int.h"
 #include "dm/memory.h"
 #include "dm/options.h"
+#include "hw/net/rtl8139.h"
 #include "hw/pci/pci.h"
 #include "net/netdev.h"
 
@@ -22,7 +23,16 @@ struct nic_driver {
     struct device *(*make)(struct machine *m, const struct nic *nic);
 };
 
+static struct device *make_rtl8139(struct machine *m, const struct nic *nic)
+{
+    struct rtl8139_config cfg = {.port = nic->port};
+
+    memcpy(cfg.mac, nic->mac, sizeof(cfg.mac));
+    return rtl8139_new(m->bus, nic->devfn, m->parts.env, nic->id, &cfg, m->why, sizeof(m->why));
+}
+
 static const struct nic_driver drivers[] = {
+    {"rtl8139", "pxe-rtl8139.rom", make_rtl8139},
     {NULL, NULL, NULL}, /* the end */
 };
 

@@ -7,7 +7,10 @@
 
 #include "hw/net/rtl8139_int.h"
 
-enum { REG_LOCKED = 1 }; /* writable only while 9346CR says so */
+enum {
+    REG_LOCKED = 1, /* writable only while 9346CR says so */
+    REG_FILTER = 2, /* may change what is received */
+};
 
 /* A register, or `count` in a row that are alike. */
 struct rtl8139_reg {
@@ -223,23 +226,23 @@ static void write_cpcr(struct rtl8139 *r, unsigned n, uint32_t v)
 #define PLACE(m) offsetof(struct rtl8139, m)
 static const struct rtl8139_reg table[] = {
     { "reserved", 0x00, 1, 0, 0, 0, 0, NULL, NULL }, /* whatever no other row names: 0 */
-    { "IDR", 0x00, 1, 6, 0, PLACE(idr), 0xff, NULL, NULL },
-    { "MAR", 0x08, 1, 8, 0, PLACE(mar), 0xff, NULL, NULL },
+    { "IDR", 0x00, 1, 6, REG_FILTER, PLACE(idr), 0xff, NULL, NULL },
+    { "MAR", 0x08, 1, 8, REG_FILTER, PLACE(mar), 0xff, NULL, NULL },
     { "TSD", 0x10, 4, 4, 0, 0, 0, read_tsd, write_tsd },
     { "TSAD", 0x20, 4, 4, 0, PLACE(tsad), 0, NULL, write_tsad },
     { "RBSTART", 0x30, 4, 1, 0, PLACE(rbstart), UINT32_MAX, NULL, NULL },
     { "ERBCR", 0x34, 2, 1, 0, PLACE(erbcr), 0, NULL, NULL },
     { "ERSR", 0x36, 1, 1, 0, PLACE(ersr), 0, NULL, write_ersr },
-    { "CR", 0x37, 1, 1, 0, 0, 0, read_cr, write_cr },
+    { "CR", 0x37, 1, 1, REG_FILTER, 0, 0, read_cr, write_cr },
     { "CAPR", 0x38, 2, 1, 0, PLACE(capr), 0, NULL, write_capr },
     { "CBR", 0x3a, 2, 1, 0, PLACE(cbr), 0, NULL, NULL },
     { "IMR", 0x3c, 2, 1, 0, PLACE(imr), 0, NULL, write_imr },
     { "ISR", 0x3e, 2, 1, 0, PLACE(isr), 0, NULL, write_isr },
     { "TCR", 0x40, 4, 1, 0, 0, 0, read_tcr, write_tcr },
-    { "RCR", 0x44, 4, 1, 0, PLACE(rcr), RCR_WRITABLE, NULL, NULL },
+    { "RCR", 0x44, 4, 1, REG_FILTER, PLACE(rcr), RCR_WRITABLE, NULL, NULL },
     { "TCTR", 0x48, 4, 1, 0, 0, 0, read_tctr, write_tctr },
     { "MPC", 0x4c, 4, 1, 0, PLACE(mpc), 0, NULL, write_mpc },
-    { "9346CR", 0x50, 1, 1, 0, 0, 0, read_9346cr, write_9346cr },
+    { "9346CR", 0x50, 1, 1, REG_FILTER, 0, 0, read_9346cr, write_9346cr },
     { "CONFIG0", 0x51, 1, 1, 0, 0, 0, read_config0, NULL },
     { "CONFIG1", 0x52, 1, 1, REG_LOCKED, PLACE(config1), 0, NULL, write_config1 },
     { "TimerInt", 0x54, 4, 1, 0, PLACE(timerint), 0, NULL, write_timerint },
@@ -325,6 +328,8 @@ static void reg_write(void *chip, uint64_t off, unsigned size, uint64_t value)
         reg->write(r, n, (uint32_t)value);
     else
         keep(r, reg, n, (uint32_t)value);
+    if (reg->flags & REG_FILTER && r->port)
+        net_rx_filter_changed(r->port);
     rtl8139_rx_look(r);
 }
 
