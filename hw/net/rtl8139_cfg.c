@@ -101,7 +101,7 @@ uint32_t rtl8139_cscr(const struct rtl8139 *r)
 
 void rtl8139_phy_reset(struct rtl8139 *r)
 {
-    r->bmcr = BMCR_ANE | BMCR_SPEED | BMCR_DUPLEX;
+    r->bmcr = BMCR_ANE;
     r->anar = AN_ALL | AN_SELECTOR;
 }
 

@@ -8,8 +8,12 @@ FUZZ_PROGRAMS := $(FUZZ_NAMES:%=$(B)/tests/fuzz/fuzz_%)
 ifneq ($(FUZZING),)
 CC = clang
 ALL_CFLAGS += -fsanitize=fuzzer-no-link
-$(FUZZ_PROGRAMS): %: %.o $(HOST_ARCHIVES)
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(HOST_ARCHIVES) -Wl,--end-group $(HOST_LIBS)
+$(FUZZ_PROGRAMS): FUZZ_LIBS = $(HOST_ARCHIVES)
+# Cards that are alone with the fakes.
+FUZZ_CARDS := $(B)/tests/fuzz/fuzz_rtl8139
+$(FUZZ_CARDS): FUZZ_LIBS = $(DEVICE_LIBS) $(B)/libfakes.a
+$(FUZZ_PROGRAMS): %: %.o $(HOST_ARCHIVES) $(B)/libfakes.a
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(FUZZ_LIBS) -Wl,--end-group $(HOST_LIBS)
 fuzz-run: $(FUZZ_PROGRAMS)
 	@for n in $(FUZZ_NAMES); do \
 		mkdir -p $(B)/corpus/$$n; \
