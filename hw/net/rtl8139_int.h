@@ -209,8 +209,8 @@ void rtl8139_rx_look(struct rtl8139 *r);
 void rtl8139_rx_missed(struct rtl8139 *r);
 /* The frame as it is stored: padding behind it, then its FCS. Pieces used, at most RTL_RX_PIECES. */
 enum { RTL_RX_PIECES = 4 };
-int rtl8139_rx_pieces(const struct rtl8139 *r, const uint8_t *frame, size_t len, bool untag, uint8_t fcs[RTL_FCS_BYTES],
-                      struct iovec pieces[RTL_RX_PIECES]);
+int rtl8139_rx_pieces(const struct rtl8139 *r, const uint8_t *frame, size_t len, bool untag,
+                      uint8_t fcs[RTL_FCS_BYTES], struct iovec pieces[RTL_RX_PIECES]);
 /* *bytes: what it takes, with FCS. */
 enum rtl8139_rx_result rtl8139_cprx_store(struct rtl8139 *r, const uint8_t *frame, size_t len, unsigned whom,
                                           size_t *bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The receiver: its states, the filter, and the ring of bytes of C mode. DS "RCR", "CAPR", "CBR", "Receive packet". */
+/* The receiver: its states, the filter, and the ring of bytes of C mode. DS "RCR", "CAPR", "CBR", "Rx packet". */
 #include <string.h>
 
 #include "hw/net/rtl8139_int.h"
@@ -97,8 +97,8 @@ void rtl8139_rx_filter(void *opaque, struct net_rx_filter *f)
 
 /* ---- the frame as it is stored ---- */
 
-int rtl8139_rx_pieces(const struct rtl8139 *r, const uint8_t *frame, size_t len, bool untag, uint8_t fcs[RTL_FCS_BYTES],
-                      struct iovec pieces[RTL_RX_PIECES])
+int rtl8139_rx_pieces(const struct rtl8139 *r, const uint8_t *frame, size_t len, bool untag,
+                      uint8_t fcs[RTL_FCS_BYTES], struct iovec pieces[RTL_RX_PIECES])
 {
     static const uint8_t zeros[RTL_MIN_FRAME];
     size_t head = untag ? MAC_BYTES : len, skip = untag ? MAC_BYTES + TAG_BYTES : len;
@@ -175,12 +175,12 @@ static bool store(struct rtl8139 *r, uint32_t *pos, const uint8_t *p, size_t len
 /* The header goes last: until then its place is what the guest knows as empty. */
 static bool store_frame(struct rtl8139 *r, const struct iovec *pieces, int n, size_t bytes, unsigned who)
 {
-    uint32_t start = write_pos(r), pos = start;
+    uint32_t start = write_pos(r), pos;
     uint8_t header[HEADER_BYTES];
 
     pci_set_word(header, (uint16_t)(STATUS_ROK | who << STATUS_SHIFT));
     pci_set_word(header + 2, (uint16_t)bytes);
-    pos = (start + HEADER_BYTES);
+    pos = start + HEADER_BYTES;
     for (int i = 0; i < n; i++) {
         if (!store(r, &pos, pieces[i].iov_base, pieces[i].iov_len))
             return false;
