@@ -600,6 +600,15 @@ static void test_sums_received(void **state)
         memset(frame + 24, 0, 2);
         memcpy(frame + 24, (uint16_t[]){ __builtin_bswap16(nic_ip_sum(frame + 14, 20, 0)) }, 2);
         assert_int_equal(status_of(n, frame, len), IP);
+        len = nic_ip_frame(frame, 6, 4, 1);
+        frame[46] = 0xf0; /* a TCP header longer than what is there; the sum is right */
+        memset(frame + 50, 0, 2);
+        {
+            uint32_t pseudo = 6 + 24 + 0x0a00 + 0x0001 + 0x0a00 + 0x0002;
+
+            memcpy(frame + 50, (uint16_t[]){ __builtin_bswap16(nic_ip_sum(frame + 34, 24, pseudo)) }, 2);
+        }
+        assert_int_equal(status_of(n, frame, len), TCP | TCPF);
         frame[14] = 0x44; /* a header of 16 bytes */
         assert_int_equal(status_of(n, frame, len), IP | IPF);
         frame[12] = 0x86; /* IPv6 by its type */
