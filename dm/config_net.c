@@ -51,14 +51,17 @@ static void add_descs(GArray *descs, const struct netdev_option *o)
     }
 }
 
-/* Ends with an empty row. */
-static GArray *netdev_descs(const struct netdev_driver *driver)
+struct opt_desc *netdev_descs(const char *type)
 {
-    GArray *descs = g_array_new(TRUE, TRUE, sizeof(struct opt_desc));
+    const struct netdev_driver *driver = netdev_driver_find(type);
+    GArray *descs;
 
+    if (!driver)
+        return NULL;
+    descs = g_array_new(TRUE, TRUE, sizeof(struct opt_desc));
     add_descs(descs, driver->options);
     add_descs(descs, netdev_common_options);
-    return descs;
+    return (struct opt_desc *)(void *)g_array_free(descs, FALSE);
 }
 
 /* "hostfwd", or JSON's "hostfwd.0.str". */
@@ -105,7 +108,7 @@ GHashTable *netdev_options(const char *what, const char *type, GPtrArray *pairs,
     const struct netdev_driver *driver = netdev_driver_find(type);
     g_autofree char *begin = g_strdup_printf("%s %s", what, type);
     g_autoptr(GHashTable) lists = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    g_autoptr(GArray) descs = NULL;
+    g_autofree struct opt_desc *descs = netdev_descs(type);
     GHashTableIter iter;
     gpointer name, value;
     GHashTable *opts;
@@ -114,9 +117,8 @@ GHashTable *netdev_options(const char *what, const char *type, GPtrArray *pairs,
         opt_error(error, "%s: not supported: %s", begin, why_not(type));
         return NULL;
     }
-    descs = netdev_descs(driver);
     join_lists(driver, pairs, lists);
-    opts = opt_check(begin, pairs, (const struct opt_desc *)(void *)descs->data, error);
+    opts = opt_check(begin, pairs, descs, error);
     g_hash_table_iter_init(&iter, lists);
     while (opts && g_hash_table_iter_next(&iter, &name, &value))
         g_hash_table_replace(opts, g_strdup(name), g_strdup(value));
@@ -154,13 +156,11 @@ static bool add_netdev(struct parser *p, const char *what, const char *id, const
 
 static bool asks_for_help(struct parser *p, const struct option_use *use, const char *type)
 {
-    const struct netdev_driver *driver = netdev_driver_find(type);
-    g_autoptr(GArray) descs = NULL;
+    g_autofree struct opt_desc *descs = netdev_descs(type);
 
-    if (!driver || !opt_pairs_want_help(use->pairs, NULL))
+    if (!descs || !opt_pairs_want_help(use->pairs, NULL))
         return false;
-    descs = netdev_descs(driver);
-    options_print_subs(stdout, type, (const struct opt_desc *)(void *)descs->data);
+    options_print_subs(stdout, type, descs);
     p->done = true;
     return true;
 }

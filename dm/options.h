@@ -115,6 +115,8 @@ option_apply_fn apply_netdev, apply_nic, apply_net;
 bool finish_net(struct parser *p, GError **error); /* before the devices are looked at */
 void parser_free_nics(struct parser *p);
 bool apply_filter_dump(struct parser *p, GHashTable *opts, GError **error); /* of -object */
+/* A -netdev type's sub-options as a table (free with g_free); NULL: unknown. */
+struct opt_desc *netdev_descs(const char *type);
 /* Pairs as a back end's options, checked; takes out of them what it knows. NULL with error. */
 GHashTable *netdev_options(const char *what, const char *type, GPtrArray *pairs, GError **error);
 bool net_parse_mac(const char *text, uint8_t mac[6]); /* "52:54:00:12:34:56" */

@@ -99,6 +99,8 @@ struct netdev {
     unsigned count;
     bool used; /* a card, or a hub, has it */
     struct net_capture *captures;
+    gint64 log_since_us;
+    unsigned log_lines;
 };
 
 struct net {
@@ -138,8 +140,8 @@ void netport_kick(struct netport *port); /* any thread: the main loop looks afte
 /* A stream's peer came (fd: its socket) or went. */
 void net_stream_event(const struct netdev *dev, bool connected, int fd);
 
-/* A line to the user: "netdev ID: ...". */
-void netdev_log(const struct netdev *dev, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A line to the user: "netdev ID: ..."; main loop, at a limited rate. */
+void netdev_log(struct netdev *dev, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "-netdev ID: ..."; returns false. */
 bool netdev_fail(const struct netdev *dev, GError **error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

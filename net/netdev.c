@@ -14,11 +14,22 @@
 
 /* ---- messages and options ---- */
 
-void netdev_log(const struct netdev *dev, const char *format, ...)
+/* A peer can cause such lines as often as it likes: ten a minute are enough to know. */
+#define LOG_LINES 10
+#define LOG_WINDOW_US (60 * G_USEC_PER_SEC)
+
+void netdev_log(struct netdev *dev, const char *format, ...)
 {
     g_autofree char *text = NULL;
+    gint64 now = g_get_monotonic_time();
     va_list args;
 
+    if (now - dev->log_since_us > LOG_WINDOW_US) {
+        dev->log_since_us = now;
+        dev->log_lines = 0;
+    }
+    if (dev->log_lines++ >= LOG_LINES)
+        return;
     va_start(args, format);
     text = g_strdup_vprintf(format, args);
     va_end(args);

@@ -428,11 +428,13 @@ static void want_input(struct netport *port)
     }
     if (port->in_fd >= 0 && !port->in_watch)
         port->in_watch = g_unix_fd_add(port->in_fd, G_IO_IN | G_IO_ERR | G_IO_HUP, readable, port);
-    if (get(&port->held)) {
-        set(&port->held, false);
-        if (port->ops->wanted)
-            port->ops->wanted(port);
-    }
+    if (!get(&port->held))
+        return;
+    set(&port->held, false);
+    if (port->ops->wanted)
+        port->ops->wanted(port);
+    if (!netport_wants_input(port)) /* the card was full again before all of it was given */
+        set(&port->held, true);
 }
 
 static gboolean work(GSource *source, GSourceFunc unused, gpointer unused_data)

@@ -19,6 +19,8 @@
 #define PROGRAM_LIMIT_MS 30000
 #define DEFAULT_HELPER "/usr/lib/qemu/qemu-bridge-helper"
 #define DEFAULT_BRIDGE "br0"
+#define IFUP   "/etc/qemu-ifup"
+#define IFDOWN "/etc/qemu-ifdown"
 
 extern char **environ;
 
@@ -188,11 +190,14 @@ static bool set_sndbuf(struct netdev *dev, GHashTable *opts, int fd, GError **er
     return netdev_fail(dev, error, "sndbuf=%s: %s", given, g_strerror(errno));
 }
 
-static const char *script_of(GHashTable *opts, const char *name)
+/* What the administrator has put there for all VMs, unless the option says something else. */
+static const char *script_of(GHashTable *opts, const char *name, const char *usual)
 {
     const char *script = netdev_opt(opts, name);
 
-    return script && strcmp(script, "no") && *script ? script : NULL;
+    if (!script)
+        return access(usual, X_OK) ? NULL : usual;
+    return strcmp(script, "no") && *script ? script : NULL;
 }
 
 static bool make_queues(struct netdev *dev, GHashTable *opts, unsigned queues, char *ifname, GError **error)
@@ -210,8 +215,8 @@ static bool make_queues(struct netdev *dev, GHashTable *opts, unsigned queues, c
 
 static bool open_own(struct netdev *dev, GHashTable *opts, GError **error)
 {
-    const char *given = netdev_opt(opts, "ifname"), *script = script_of(opts, "script");
-    const char *downscript = script_of(opts, "downscript");
+    const char *given = netdev_opt(opts, "ifname"), *script = script_of(opts, "script", IFUP);
+    const char *downscript = script_of(opts, "downscript", IFDOWN);
     uint64_t queues = netdev_opt_number(opts, "queues", 1);
     char ifname[IFNAMSIZ] = "";
 
@@ -285,8 +290,8 @@ static bool open_tap(struct netdev *dev, GHashTable *opts, GError **error)
 
 static const struct netdev_option tap_options[] = {
     {"ifname", NETDEV_OPT_STRING, "the interface; made if it is not there (default: the kernel's choice)", NULL, NULL},
-    {"script", NETDEV_OPT_STRING, "program that configures it, run with its name (default no)", NULL, NULL},
-    {"downscript", NETDEV_OPT_STRING, "program that is run at the end (default no)", NULL, NULL},
+    {"script", NETDEV_OPT_STRING, "program that configures it, run with its name; no: none (default: " IFUP ", if it is there)", NULL, NULL},
+    {"downscript", NETDEV_OPT_STRING, "program that is run at the end; no: none (default: " IFDOWN ", if it is there)", NULL, NULL},
     {"fd", NETDEV_OPT_STRING, "number of an open tap", NULL, NULL},
     {"fds", NETDEV_OPT_STRING, "X:Y:...: numbers of its queues", NULL, NULL},
     {"queues", NETDEV_OPT_NUMBER, "how many queues it has (1 to 16), for a card that has several (default 1)", NULL, NULL},
