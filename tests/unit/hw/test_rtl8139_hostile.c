@@ -106,6 +106,33 @@ static void test_shortest_right_frames(void **state)
     nic_free(n);
 }
 
+/* From the wire: frames that end anywhere, in memory of their own length (for the sanitizers). */
+static void test_frames_that_end_anywhere(void **state)
+{
+    struct nic *n = nic_new();
+    uint8_t whole[100];
+
+    (void)state;
+    for (unsigned kind = 0; kind < 4; kind++) {
+        for (size_t len = 0; len < 80; len++) {
+            uint8_t *frame = malloc(len ? len : 1);
+
+            nic_ip_frame(whole, kind & 1 ? 6 : 17, 20, 1);
+            if (kind & 2) {
+                memmove(whole + 16, whole + 12, 80);
+                memcpy(whole + 12, "\x81\x00\x00\x01", 4);
+            }
+            memcpy(frame, whole, len);
+            nic_start_cp(n, 0x60);
+            nic_desc(n, NIC_RX_RING, 0, DESC_OWN | 1536, 0, BUFFER);
+            assert_true(nic_feed(n, frame, len));
+            assert_int_equal(nic_get32(n, NIC_RX_RING) & DESC_OWN, len < 14 ? DESC_OWN : 0);
+            free(frame);
+        }
+    }
+    nic_free(n);
+}
+
 /* ---- N-06: frames without an end ---- */
 
 static void test_frame_without_an_end(void **state)
@@ -418,6 +445,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_headers_that_lie),
         cmocka_unit_test(test_shortest_right_frames),
+        cmocka_unit_test(test_frames_that_end_anywhere),
         cmocka_unit_test(test_frame_without_an_end),
         cmocka_unit_test(test_longest_frame),
         cmocka_unit_test(test_last_or_middle_first),
