@@ -160,7 +160,12 @@ static const struct opt_desc isa_fdc_props[] = {
     OPT_END,
 };
 
-static const struct opt_desc rtl8139_props[] = {PROP_PCI_NIC, OPT_END};
+static const struct opt_desc rtl8139_props[] = {
+    PROP_PCI_NIC,
+    {.name = "chip", .type = OPT_ENUM, .values = "rtl8139c+|rtl8139c",
+     .help = "rtl8139c: without C+ mode, for drivers that know no other (8139too)", .fallback = "rtl8139c+"},
+    OPT_END,
+};
 
 static const struct opt_desc vga_props[] = {
     {.name = "vgamem_mb", .type = OPT_NUMBER, .min = 1, .max = 256,

@@ -25,7 +25,8 @@ struct nic_driver {
 
 static struct device *make_rtl8139(struct machine *m, const struct nic *nic)
 {
-    struct rtl8139_config cfg = {.port = nic->port};
+    const char *chip = device_prop(m, nic->config, "chip");
+    struct rtl8139_config cfg = {.port = nic->port, .c_only = chip && !strcmp(chip, "rtl8139c")};
 
     memcpy(cfg.mac, nic->mac, sizeof(cfg.mac));
     return rtl8139_new(m->bus, nic->devfn, m->parts.env, nic->id, &cfg, m->why, sizeof(m->why));

@@ -196,6 +196,8 @@ static const char *check_registers(const struct rtl8139 *r)
     if (r->cr & ~(CR_TE | CR_RE) || r->imr & ~INT_ALL || r->isr & ~INT_ALL || r->cpcr & ~CPCR_WRITABLE ||
         r->cr9346 & ~0xce || r->tx_poll & ~(TPPOLL_HPQ | TPPOLL_NPQ))
         return "a register has bits that are not there";
+    if (r->c_only && (r->cpcr || r->tx_poll || r->etthr))
+        return "an RTL8139C has registers of C+ mode";
     if (r->cr9346 >> CR9346_EEM_SHIFT == EEM_AUTOLOAD)
         return "the EEPROM is being loaded, which takes no time here";
     if (r->pci.intx_level != ((r->isr & r->imr) != 0))
@@ -289,12 +291,12 @@ static void add_windows(struct rtl8139 *r)
 
 static void init(struct rtl8139 *r, const struct dev_env *env, const char *id, const struct rtl8139_config *cfg)
 {
-    static const struct pci_ids ids = {
+    const struct pci_ids ids = {
         .vendor = RTL_VENDOR,
         .device = RTL_DEVICE,
         .subsystem_vendor = RTL_SUBSYSTEM_VENDOR,
         .subsystem = RTL_SUBSYSTEM,
-        .revision = RTL_REVISION, /* from here on drivers take it for a C+ */
+        .revision = cfg->c_only ? RTL_REVISION_C : RTL_REVISION_CPLUS,
         .class_code = 0x020000,
         .interrupt_pin = 1,
     };
@@ -308,6 +310,7 @@ static void init(struct rtl8139 *r, const struct dev_env *env, const char *id, c
     vtimer_init(&r->timer, env->clock, r->pci.dev.lock, rtl8139_timer_fired, r);
     vtimer_init(&r->poll, env->clock, r->pci.dev.lock, rtl8139_poll_fired, r);
     r->port = cfg->port;
+    r->c_only = cfg->c_only;
     r->poll_ns = -1;
 }
 

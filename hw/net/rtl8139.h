@@ -20,6 +20,7 @@ struct netport;
 struct rtl8139_config {
     uint8_t mac[6];       /* as its EEPROM has it */
     struct netport *port; /* NULL: no cable */
+    bool c_only;          /* an RTL8139C (revision 10h), which has no C+ mode: for drivers that refuse a C+ */
 };
 
 /*

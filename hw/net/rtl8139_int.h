@@ -40,7 +40,10 @@
 #define RTL_TX_REGS 4
 
 enum { RTL_VENDOR = 0x10ec, RTL_DEVICE = 0x8139, RTL_SUBSYSTEM_VENDOR = 0x1af4, RTL_SUBSYSTEM = 0x1100 };
-enum { RTL_REVISION = 0x20, RTL_MIN_GRANT = 32, RTL_MAX_LATENCY = 64, RTL_PMC = 0x0602, RTL_PM_CAP = 0x50 };
+enum {
+    RTL_REVISION_C = 0x10, RTL_REVISION_CPLUS = 0x20, RTL_MIN_GRANT = 32, RTL_MAX_LATENCY = 64, RTL_PMC = 0x0602,
+    RTL_PM_CAP = 0x50,
+};
 enum { CONFIG0_RESET = 0x00, CONFIG1_RESET = 0x0d, CONFIG3_RESET = 0x01, CONFIG4_RESET = 0x00, CONFIG5_RESET = 0x00 };
 enum { PHY2_PARM_RESET = 0x00 };
 #define PHY1_PARM_RESET 0x78fa8388u /* as 8139too knows them */
@@ -65,7 +68,8 @@ enum { /* TSD */
 #define TSD_CRS  0x80000000u
 #define TSD_BITS (TSD_CRS | TSD_TABT | TSD_TOK | TSD_TUN | TSD_WRITABLE)
 enum {
-    TCR_CRC = 0x00010000, TCR_LBK = 0x00060000, TCR_WRITABLE = 0x030f07f0, TCR_VERSION = 0x74800000,
+    TCR_CRC = 0x00010000, TCR_LBK = 0x00060000, TCR_WRITABLE = 0x030f07f0,
+    TCR_VERSION_C = 0x74000000, TCR_VERSION_CPLUS = 0x74800000,
 };
 enum {
     RCR_AAP = 0x01, RCR_APM = 0x02, RCR_AM = 0x04, RCR_AB = 0x08, RCR_AR = 0x10, RCR_AER = 0x20, RCR_WRAP = 0x80,
@@ -109,6 +113,7 @@ struct rtl8139_reg;
 struct rtl8139 {
     struct pci_device pci; /* first */
     struct netport *port;
+    bool c_only; /* the configuration's */
     struct rtl8139_eeprom eeprom;
 
     uint8_t idr[6], mar[8];

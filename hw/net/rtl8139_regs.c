@@ -10,6 +10,7 @@
 enum {
     REG_LOCKED = 1, /* writable only while 9346CR says so */
     REG_FILTER = 2, /* may change what is received */
+    REG_CPLUS = 4,  /* not there in an RTL8139C */
 };
 
 /* A register, or `count` in a row that are alike. */
@@ -98,7 +99,7 @@ static void write_isr(struct rtl8139 *r, unsigned n, uint32_t v)
 static uint32_t read_tcr(struct rtl8139 *r, unsigned n)
 {
     (void)n;
-    return r->tcr | TCR_VERSION;
+    return r->tcr | (r->c_only ? TCR_VERSION_C : TCR_VERSION_CPLUS);
 }
 
 /* "This register can only be changed after having set TE." CLRABT has nothing to send again. */
@@ -177,8 +178,8 @@ static void write_hltclk(struct rtl8139 *r, unsigned n, uint32_t v)
 
 static uint32_t read_revision(struct rtl8139 *r, unsigned n)
 {
-    (void)r, (void)n;
-    return RTL_REVISION;
+    (void)n;
+    return r->c_only ? RTL_REVISION_C : RTL_REVISION_CPLUS;
 }
 
 #define PHY_READ(name)                                                                              \
@@ -269,10 +270,10 @@ static const struct rtl8139_reg table[] = {
     { "Wakeup", 0x8c, 1, 64, 0, PLACE(wake_mask), 0xff, NULL, NULL },
     { "LSBCRC", 0xcc, 1, 8, 0, PLACE(wake_lsb), 0xff, NULL, NULL },
     { "CONFIG5", 0xd8, 1, 1, 0, PLACE(config5), 0x7f, NULL, NULL },
-    { "TPPoll", 0xd9, 1, 1, 0, 0, 0, NULL, write_tppoll },
-    { "CPCR", 0xe0, 2, 1, 0, PLACE(cpcr), 0, NULL, write_cpcr },
-    { "RDSAR", 0xe4, 4, 2, 0, PLACE(rdsar), 0, NULL, write_rdsar },
-    { "ETThR", 0xec, 1, 1, 0, PLACE(etthr), 0x3f, NULL, NULL },
+    { "TPPoll", 0xd9, 1, 1, REG_CPLUS, 0, 0, NULL, write_tppoll },
+    { "CPCR", 0xe0, 2, 1, REG_CPLUS, PLACE(cpcr), 0, NULL, write_cpcr },
+    { "RDSAR", 0xe4, 4, 2, REG_CPLUS, PLACE(rdsar), 0, NULL, write_rdsar },
+    { "ETThR", 0xec, 1, 1, REG_CPLUS, PLACE(etthr), 0x3f, NULL, NULL },
 };
 #define ROWS (sizeof(table) / sizeof(table[0]))
 
@@ -305,10 +306,17 @@ static void keep(struct rtl8139 *r, const struct rtl8139_reg *reg, unsigned n, u
     }
 }
 
+static const struct rtl8139_reg *reg_at(const struct rtl8139 *r, uint64_t off)
+{
+    const struct rtl8139_reg *reg = &table[r->reg_at[off]];
+
+    return r->c_only && reg->flags & REG_CPLUS ? &table[0] : reg;
+}
+
 static uint64_t reg_read(void *chip, uint64_t off, unsigned size)
 {
     struct rtl8139 *r = chip;
-    const struct rtl8139_reg *reg = &table[r->reg_at[off]];
+    const struct rtl8139_reg *reg = reg_at(r, off);
     unsigned n = reg->count ? (unsigned)(off - reg->at) / reg->bytes : 0;
 
     (void)size;
@@ -318,7 +326,7 @@ static uint64_t reg_read(void *chip, uint64_t off, unsigned size)
 static void reg_write(void *chip, uint64_t off, unsigned size, uint64_t value)
 {
     struct rtl8139 *r = chip;
-    const struct rtl8139_reg *reg = &table[r->reg_at[off]];
+    const struct rtl8139_reg *reg = reg_at(r, off);
     unsigned n = reg->count ? (unsigned)(off - reg->at) / reg->bytes : 0;
 
     (void)size;

@@ -13,9 +13,9 @@ static void fail(const char *what)
     abort();
 }
 
-static struct nic *make(bool cable)
+static struct nic *make(bool cable, bool c_only)
 {
-    struct rtl8139_config cfg = { .port = NULL };
+    struct rtl8139_config cfg = { .c_only = c_only };
     struct nic *n = calloc(1, sizeof(*n));
     struct irq_pin intx[4];
     char why[200];
@@ -37,8 +37,9 @@ static struct nic *make(bool cable)
     return n;
 }
 
-struct nic *nic_new(void) { return make(true); }
-struct nic *nic_new_without_cable(void) { return make(false); }
+struct nic *nic_new(void) { return make(true, false); }
+struct nic *nic_new_without_cable(void) { return make(false, false); }
+struct nic *nic_new_c_only(void) { return make(true, true); }
 
 void nic_free(struct nic *n)
 {

@@ -45,6 +45,7 @@ extern const uint8_t nic_mac[6];
 
 struct nic *nic_new(void);
 struct nic *nic_new_without_cable(void);
+struct nic *nic_new_c_only(void); /* an RTL8139C */
 void nic_free(struct nic *n);
 void nic_check(struct nic *n);
 

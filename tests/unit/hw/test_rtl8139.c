@@ -215,6 +215,33 @@ static void test_soft_reset(void **state)
     nic_free(n);
 }
 
+/* The older chip: told from the other by its revisions; nothing of C+ mode is there. */
+static void test_without_cplus(void **state)
+{
+    struct nic *n = nic_new_c_only();
+    uint8_t frame[100];
+
+    (void)state;
+    assert_int_equal(nic_config(n, 0x08, 1), 0x10);
+    assert_int_equal(nic_in(n, RERID, 1), 0x10);
+    assert_int_equal(nic_in(n, TCR, 4), 0x74000000);
+    nic_out(n, CPCR, 2, 0x7b); /* how iPXE and others look for it */
+    assert_int_equal(nic_in(n, CPCR, 2), 0);
+    nic_out(n, RDSAR, 4, 0x1000);
+    nic_out(n, 0xec, 1, 0x3f);
+    assert_int_equal(nic_in(n, RDSAR, 4) | nic_in(n, 0xec, 1), 0);
+    nic_out(n, TPPOLL, 1, 1);
+    assert_int_equal(nic_in(n, ISR, 2), 0);
+    nic_start_c(n, 0, APM);
+    nic_out(n, TSAD, 4, 0x8000);
+    nic_out(n, TSD, 4, 60);
+    assert_int_equal(fake_net_sent(n->port), 1);
+    nic_frame(frame, sizeof(frame), nic_mac, 1);
+    assert_true(nic_feed(n, frame, sizeof(frame)));
+    assert_int_equal(nic_in(n, CBR, 2), 108);
+    nic_free(n);
+}
+
 /* ---- EEPROM, by its wires ---- */
 
 static bool ee_bit(struct nic *n, unsigned pins)
@@ -573,6 +600,7 @@ int main(void)
         cmocka_unit_test(test_tcr_needs_te),
         cmocka_unit_test(test_narrow_writes_do_nothing),
         cmocka_unit_test(test_soft_reset),
+        cmocka_unit_test(test_without_cplus),
         cmocka_unit_test(test_eeprom_contents),
         cmocka_unit_test(test_eeprom_reads_on),
         cmocka_unit_test(test_eeprom_writes),
