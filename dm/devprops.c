@@ -181,6 +181,13 @@ static const struct opt_desc isa_fdc_props[] = {
     OPT_END,
 };
 
+static const struct opt_desc rtl8139_props[] = {
+    PROP_PCI_NIC,
+    {.name = "chip", .type = OPT_ENUM, .values = "rtl8139c+|rtl8139c",
+     .help = "rtl8139c: without C+ mode, for drivers that know no other (8139too)", .fallback = "rtl8139c+"},
+    OPT_END,
+};
+
 static const struct opt_desc vga_props[] = {
     {.name = "vgamem_mb", .type = OPT_NUMBER, .min = 1, .max = 512,
      .help = "video memory in MiB, a power of two", .fallback = "16"},
@@ -244,6 +251,7 @@ static const struct device_desc devices[] = {
     {"ne2k_isa", "isa-device", "ISA", "network card, NE2000", true, ne2k_isa_props},
     {"ne2k_pci", "pci-device", "PCI", "network card, Realtek RTL8029AS", true, pci_nic_props},
     {"pcnet", "pci-device", "PCI", "network card, AMD PCnet", true, pcnet_props},
+    {"rtl8139", "pci-device", "PCI", "Realtek RTL8139C+ Fast Ethernet", true, rtl8139_props},
     {"VGA", "pci-device", "PCI", "standard VGA with Bochs extensions", true, vga_props},
     {"PIIX4_PM", "pci-device", "PCI", "power management", false, piix4_pm_props},
     {"kvm-pit", "isa-device", "ISA", "interval timer, in the kernel", false, kvm_pit_props},
@@ -283,7 +291,6 @@ static const struct {
 } refusals[] = {
     {"ide-drive", "use ide-hd"},
     {"e1000*", "use e1000, which is the 82540EM"},
-    {"rtl8139", "network cards come later"},
     {"virtio-net*", "network cards come later"},
     {"virtio-blk*", "virtio comes later; ide-hd works"},
     {"virtio-vga*", "use VGA"},

@@ -11,6 +11,7 @@
 #include "hw/net/ne2k_isa.h"
 #include "hw/net/ne2k_pci.h"
 #include "hw/net/pcnet_pci.h"
+#include "hw/net/rtl8139.h"
 #include "hw/pci/pci.h"
 #include "net/netdev.h"
 
@@ -83,11 +84,21 @@ static struct device *make_e1000(struct machine *m, const struct nic *nic)
     return e1000_new(m->bus, nic->devfn, m->parts.env, nic->id, &cfg, WHY);
 }
 
+static struct device *make_rtl8139(struct machine *m, const struct nic *nic)
+{
+    const char *chip = device_prop(m, nic->config, "chip");
+    struct rtl8139_config cfg = {.port = nic->port, .c_only = chip && !strcmp(chip, "rtl8139c")};
+
+    memcpy(cfg.mac, nic->mac, sizeof(cfg.mac));
+    return rtl8139_new(m->bus, nic->devfn, m->parts.env, nic->id, &cfg, m->why, sizeof(m->why));
+}
+
 static const struct nic_driver drivers[] = {
     {"ne2k_isa", NULL, make_ne2k_isa},
     {"ne2k_pci", "pxe-ne2k_pci.rom", make_ne2k_pci},
     {"pcnet", "pxe-pcnet.rom", make_pcnet},
     {"e1000", "pxe-e1000.rom", make_e1000},
+    {"rtl8139", "pxe-rtl8139.rom", make_rtl8139},
     {NULL, NULL, NULL}, /* the end */
 };
 

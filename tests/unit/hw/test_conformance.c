@@ -32,6 +32,7 @@
 #include "hw/net/ne2k_pci.h"
 #include "hw/net/pcnet_pci.h"
 #include "hw/net/e1000.h"
+#include "hw/net/rtl8139.h"
 #include "hw/pci/i440fx.h"
 #include "hw/pci/piix3.h"
 #include "hw/serial/serial_isa.h"
@@ -40,6 +41,7 @@
 #include "hw/vga/vga.h"
 #include "tests/fakes/conformance.h"
 #include "tests/fakes/fake_block.h"
+#include "tests/fakes/fake_net.h"
 #include "tests/fakes/fake_net.h"
 #include "tests/fakes/fake_net.h"
 #include "tests/fakes/fake_surface.h"
@@ -1133,6 +1135,97 @@ static void event_e1000(struct rig *rig, struct rng *rng)
     fake_net_clear(rig->extra[EXTRA_FIRST]);
 }
 
+/* RTL8139C+, on a wire that brings frames, is full at times, and loses its link. */
+
+#define RTL8139_DEVFN PCI_DEVFN(4, 0)
+
+static struct device *make_rtl8139(struct rig *rig)
+{
+    struct rtl8139_config cfg = {.mac = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56}};
+
+    cfg.port = rig->extra[EXTRA_FIRST] = fake_net_new();
+    return rtl8139_new(make_bridge(rig), RTL8139_DEVFN, &rig->fe->env, "nic", &cfg, why, sizeof(why));
+}
+
+static void prepare_rtl8139(struct rig *rig)
+{
+    config_write(rig, RTL8139_DEVFN, 0x10, 0xc101);
+    config_write(rig, RTL8139_DEVFN, 0x14, 0xe9000000);
+    config_write(rig, RTL8139_DEVFN, 0x04, 7);
+}
+
+static void unmake_rtl8139(struct rig *rig)
+{
+    fake_net_free(rig->extra[EXTRA_FIRST]);
+    unmake_pci(rig);
+}
+
+static void check_rtl8139(struct rig *rig)
+{
+    const char *fault;
+
+    device_enter(rig->dev);
+    fault = rtl8139_check(rig->dev);
+    device_leave(rig->dev);
+    if (fault)
+        fail_msg("%s", fault);
+}
+
+/* What a driver does, so that the random accesses in between meet a card at work. */
+static void drive_rtl8139(struct rig *rig, struct rng *rng)
+{
+    unsigned cplus = rng_below(rng, 4), i = rng_below(rng, 4);
+
+    prepare_rtl8139(rig);
+    fake_out(rig->fe, 0xc150, 1, 0);
+    fake_out(rig->fe, 0xc1e0, 2, cplus | 0x60);
+    fake_out(rig->fe, 0xc137, 1, 0x0c);
+    fake_out(rig->fe, 0xc144, 4, 0x0f | rng_below(rng, 4) << 11);
+    fake_out(rig->fe, 0xc130, 4, 0x20000);
+    fake_out(rig->fe, 0xc140, 4, rng_below(rng, 3) ? 0 : 0x60000);
+    fake_out(rig->fe, 0xc1e4, 4, rng_below(rng, 16) << 8);
+    fake_out(rig->fe, (uint16_t)(0xc120 + 4 * i), 4, rng_below(rng, 16) << 8);
+    fake_out(rig->fe, (uint16_t)(0xc110 + 4 * i), 4, rng_below(rng, 0x1fff));
+    fake_out(rig->fe, 0xc1d9, 1, 0xc0);
+}
+
+static void event_rtl8139(struct rig *rig, struct rng *rng)
+{
+    struct netport *port = rig->extra[EXTRA_FIRST];
+    unsigned what = rng_below(rng, 32), len = rng_below(rng, what == 0 ? 66000 : 1600);
+    static uint8_t frame[66000];
+
+    memset(frame, what & 1 ? 0xff : (int)rng_below(rng, 256), sizeof(frame));
+    if (what == 1)
+        fake_net_set_link(port, rng_below(rng, 2));
+    else if (what < 4)
+        fake_net_set_room(port, rng_below(rng, 2) ? FAKE_NET_FRAMES : 0);
+    else if (what < 8)
+        event_pci(rig, rng);
+    else if (what < 16)
+        drive_rtl8139(rig, rng);
+    else
+        fake_net_feed(port, frame, len);
+    fake_net_run_loop(port);
+    fake_net_clear(port);
+    check_rtl8139(rig);
+}
+
+static void settle_rtl8139(struct rig *rig)
+{
+    fake_net_set_room(rig->extra[EXTRA_FIRST], FAKE_NET_FRAMES);
+    while (fake_net_run_loop(rig->extra[EXTRA_FIRST]))
+        ;
+    fake_net_clear(rig->extra[EXTRA_FIRST]);
+    check_rtl8139(rig);
+}
+
+static void copy_rtl8139(struct rig *to, struct rig *from)
+{
+    fake_net_set_link(to->extra[EXTRA_FIRST], net_link_up(from->extra[EXTRA_FIRST]));
+    copy_bridge(to, from);
+}
+
 static const struct conform_row rows[] = {
     {.name = "i8042", .make = make_i8042, .event = event_i8042},
     {.name = "vmmouse", .make = make_vmmouse, .event = event_vmmouse},
@@ -1163,6 +1256,8 @@ static const struct conform_row rows[] = {
     {.name = "cmd646-ide", .make = make_cmd646, .prepare = prepare_cmd646,
      .unmake = unmake_piix_ide, .event = event_ide, .settle = settle_ide,
      .copy_outside = copy_disks},
+    {.name = "rtl8139", .make = make_rtl8139, .prepare = prepare_rtl8139, .unmake = unmake_rtl8139,
+     .event = event_rtl8139, .settle = settle_rtl8139, .copy_outside = copy_rtl8139},
     {.name = "isa-fdc", .make = make_fdc, .unmake = unmake_fdc, .event = event_fdc,
      .settle = settle_ide, .copy_outside = copy_fdc},
     {.name = "isa-vga", .make = make_isa_vga, .unmake = unmake_vga, .event = event_vga,
