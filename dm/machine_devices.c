@@ -129,7 +129,7 @@ bool machine_add_vga(struct machine *m, GError **error)
     uint64_t mib = d ? device_number(m, d, "vgamem_mb", 16) : DEFAULT_VRAM_BYTES >> 20;
     const char *addr = d ? device_prop(m, d, "addr") : NULL;
     int devfn = addr ? machine_parse_devfn(addr) : (int)PCI_DEVFN(2, 0);
-    struct vga_config c = {0};
+    struct vga_config c = {.several_vcpus = m->parts.config->cpus > 1};
     bool isa = !m->pci || (d && !strcmp(d->driver, "isa-vga"));
 
     if (!d && (m->parts.config->vga == VGA_NONE))

@@ -380,8 +380,10 @@ static void remove_regions(struct vga *v)
     iomap_begin(map);
     for (i = 0; i < VGA_PORT_RANGES; i++)
         iomap_remove(map, &v->ports[i]);
-    iomap_remove(map, &v->seq_ports);
-    iomap_remove(map, &v->gr_ports);
+    for (i = 0; i < 2; i++) {
+        iomap_remove(map, &v->seq_ports[i]);
+        iomap_remove(map, &v->gr_ports[i]);
+    }
     iomap_remove(map, &v->dispi);
     iomap_remove(map, &v->window);
     iomap_commit(map);
@@ -389,12 +391,16 @@ static void remove_regions(struct vga *v)
 
 static void init_regions(struct vga *v)
 {
+    unsigned i;
+
     /* 0x3bc-0x3bf is a printer port's. */
     region_init(v, &v->ports[VGA_PORTS_MONO], "vga.mono", IO_PORT, 0x3b0, 12, &mono_ops);
     region_init(v, &v->ports[VGA_PORTS_ATTR], "vga.attr", IO_PORT, 0x3c0, 4, &attr_ops);
-    region_init(v, &v->seq_ports, "vga.seq", IO_PORT, 0x3c4, 2, NULL);
+    for (i = 0; i < 2; i++) {
+        region_init(v, &v->seq_ports[i], "vga.seq", IO_PORT, 0x3c4, 2, NULL);
+        region_init(v, &v->gr_ports[i], "vga.gr", IO_PORT, 0x3ce, 2, NULL);
+    }
     region_init(v, &v->ports[VGA_PORTS_DAC], "vga.dac", IO_PORT, 0x3c6, 8, &dac_ops);
-    region_init(v, &v->gr_ports, "vga.gr", IO_PORT, 0x3ce, 2, NULL);
     region_init(v, &v->ports[VGA_PORTS_COLOUR], "vga.colour", IO_PORT, 0x3d0, 16, &colour_ops);
     region_init(v, &v->dispi, "vga.dispi", IO_PORT, 0x1ce, 4, &dispi_ops);
     region_init(v, &v->window, "vga.window", IO_MEM, VGA_WINDOW_BASE, VGA_WINDOW_BYTES, NULL);
@@ -410,7 +416,8 @@ static bool add_regions(struct vga *v, char *why, size_t size)
     iomap_begin(map);
     for (i = 0; ok && i < VGA_PORT_RANGES; i++)
         ok = iomap_add(map, &v->ports[i], why, size);
-    ok = ok && iomap_add(map, &v->seq_ports, why, size) && iomap_add(map, &v->gr_ports, why, size) &&
+    ok = ok && iomap_add(map, &v->seq_ports[v->several_vcpus], why, size) &&
+         iomap_add(map, &v->gr_ports[v->several_vcpus], why, size) &&
          iomap_add(map, &v->dispi, why, size) && iomap_add(map, &v->window, why, size);
     iomap_commit(map);
     return ok;
@@ -420,6 +427,7 @@ bool vga_init(struct vga *v, const struct vga_config *cfg, char *why, size_t siz
 {
     v->vram = cfg->vram;
     v->text = cfg->text;
+    v->several_vcpus = cfg->several_vcpus;
     v->vbe.vram_bytes = cfg->vram->size;
     v->mem = (struct vga_mem){.regs = &v->regs, .vbe = &v->vbe, .vram = cfg->vram->host,
                               .vram_bytes = cfg->vram->size};

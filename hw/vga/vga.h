@@ -25,6 +25,7 @@
 struct vga_config {
     struct ram_block *vram; /* a power of two of bytes, 256 KiB .. 512 MiB; the machine's */
     struct ram_block *rom;  /* PCI only, may be NULL: the option ROM */
+    bool several_vcpus;     /* fewer writes can be posted: see window.h */
     struct ram_block *text; /* VGA_TEXT_BYTES for text modes' window as memory; NULL: it stays trapped */
 };
 
@@ -55,7 +56,8 @@ struct vga {
     uint64_t changed_stamp; /* of the last changed(), and the blink phases then */
     unsigned shown_phase;
     struct display_source display;
-    struct io_region ports[VGA_PORT_RANGES], seq_ports, gr_ports, dispi, window;
+    struct io_region ports[VGA_PORT_RANGES], dispi, window;
+    struct io_region seq_ports[2], gr_ports[2]; /* [1]: data is not posted; one of the two is there */
     struct io_region mmio; /* PCI: BAR 2 */
     uint8_t edid[EDID_BYTES];
     /* The window as memory (window.h): what it is, what of it is mapped since when. */
@@ -65,6 +67,7 @@ struct vga {
     uint32_t trapped;    /* accesses to the window that were carried out in this state */
     uint8_t view_credit; /* above 0: the next state that can be mapped is */
     bool view_refused;   /* by the machine */
+    bool several_vcpus;
 };
 
 #define VGA_FIELDS                                                                                 \

@@ -134,10 +134,19 @@ static uint64_t seq_read(void *chip, uint64_t off, unsigned size)
     return vga_port_read(chip, 0x3c4 + off);
 }
 
+/* An index may have been collected in any case. */
+static void write_indexed(struct vga *v, unsigned base, uint64_t off, uint8_t value)
+{
+    if (off == 1 && v->several_vcpus)
+        vga_port_write(v, base + off, value);
+    else
+        vga_port_write_posted(v, base + off, value);
+}
+
 static void seq_write(void *chip, uint64_t off, unsigned size, uint64_t value)
 {
     (void)size;
-    vga_port_write_posted(chip, 0x3c4 + off, value);
+    write_indexed(chip, 0x3c4, off, value);
 }
 
 static uint64_t gr_read(void *chip, uint64_t off, unsigned size)
@@ -149,7 +158,7 @@ static uint64_t gr_read(void *chip, uint64_t off, unsigned size)
 static void gr_write(void *chip, uint64_t off, unsigned size, uint64_t value)
 {
     (void)size;
-    vga_port_write_posted(chip, 0x3ce + off, value);
+    write_indexed(chip, 0x3ce, off, value);
 }
 
 /*
@@ -165,21 +174,20 @@ static const struct io_ops gr_ops[2] = {
     {.read = gr_read, .write = gr_write, .widths = IO_W1, .posted = &index_and_data, .posted_count = 1},
     {.read = gr_read, .write = gr_write, .widths = IO_W1, .posted = &index_only, .posted_count = 1}};
 
+/* One of the two regions at each place is in the tables. */
 static void post_ports(struct vga *v)
 {
     struct iomap *map = v->dev.env->iomap;
-    bool mapped = v->mapped.kind != VGA_VIEW_NONE;
+    bool at_once = v->several_vcpus || v->mapped.kind != VGA_VIEW_NONE;
     char why[128];
 
-    if (v->seq_ports.ops == &seq_ops[mapped] || !v->seq_ports.mapped)
+    if (!v->seq_ports[!at_once].mapped)
         return;
     iomap_begin(map);
-    iomap_remove(map, &v->seq_ports);
-    iomap_remove(map, &v->gr_ports);
-    v->seq_ports.ops = &seq_ops[mapped];
-    v->gr_ports.ops = &gr_ops[mapped];
-    iomap_add(map, &v->seq_ports, why, sizeof(why)); /* their place was theirs */
-    iomap_add(map, &v->gr_ports, why, sizeof(why));
+    iomap_remove(map, &v->seq_ports[!at_once]);
+    iomap_remove(map, &v->gr_ports[!at_once]);
+    iomap_add(map, &v->seq_ports[at_once], why, sizeof(why)); /* their place is free now */
+    iomap_add(map, &v->gr_ports[at_once], why, sizeof(why));
     iomap_commit(map);
 }
 
@@ -231,22 +239,27 @@ static const struct io_ops window_ops = {
 
 void vga_window_init(struct vga *v)
 {
+    unsigned at_once;
+
     v->window.ops = &window_ops;
-    v->seq_ports.ops = &seq_ops[0];
-    v->gr_ports.ops = &gr_ops[0];
+    for (at_once = 0; at_once < 2; at_once++) {
+        v->seq_ports[at_once].ops = &seq_ops[at_once];
+        v->gr_ports[at_once].ops = &gr_ops[at_once];
+    }
 }
 
 void vga_window_follow(struct vga *v, bool synchronous)
 {
     struct vga_view view = vga_mem_view(&v->mem);
+    bool begins = !same_view(&view, &v->view);
 
-    if (!same_view(&view, &v->view)) {
+    if (begins) {
         judge(v);
         leave(v);
         v->view = view;
         v->trapped = 0;
     }
-    if (synchronous)
+    if (synchronous && (begins || !v->several_vcpus))
         map_if_earned(v);
     post_ports(v);
 }

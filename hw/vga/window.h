@@ -19,6 +19,8 @@
  * What KVM collects (posted writes) must not come after what the guest wrote through a mapping later. So the
  * window is mapped only in accesses that are never posted: then nothing is in the ring. And while it is
  * mapped, the sequencer's and graphics controller's data registers are not posted, since they unmap it.
+ * With several vCPUs another one may be posting meanwhile: so the window is mapped only by the register write
+ * that begins the state (who draws across that has no order on hardware either), and these are never posted.
  */
 #ifndef HW_VGA_WINDOW_H
 #define HW_VGA_WINDOW_H
