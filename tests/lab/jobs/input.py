@@ -3,7 +3,7 @@
 Job "input", in the laboratory: Linux with atkbd, psmouse and vmmouse. 10,000 characters typed by type-text come
 out of a raw terminal one for one; movement, wheel, five buttons and absolute places come out of evdev.
 
-  input.py KERNEL INITRD APPEND COUNT [mice]
+  input.py KERNEL INITRD APPEND COUNT psmouse|vmmouse
 """
 import os
 import random
@@ -16,8 +16,7 @@ import zlib
 from vmtest import Vm, check, done, fail
 
 LIMIT = 300
-KERNEL, INITRD, APPEND, COUNT = sys.argv[1:5]
-MICE = sys.argv[5:] == ["mice"]
+KERNEL, INITRD, APPEND, COUNT, MOUSE = sys.argv[1:]
 
 
 def text_of(count):
@@ -74,23 +73,28 @@ def event(kind, **data):
 
 
 class Pointer:
-    """Sends events; each must come out as a line of its own, in order."""
+    """Sends events; each must come out as a report of its own, in order."""
 
     def __init__(self, vm):
         self.vm = vm
-        vm.serial_from = len(vm.serial())
+        self.seen = 0  # reports that have been taken
 
-    def does(self, line, *events):
+    def reports(self):
+        lines = self.vm.serial().split("\n")[:-1]
+        return [l.split(":", 2)[2].strip() for l in lines if l.startswith("lab: mouse")][self.seen:]
+
+    def does(self, report, *events):
+        """Sends them and waits for the report; returns those before it."""
         self.vm.qmp("input-send-event", events=list(events))
         end = time.monotonic() + LIMIT
-        while time.monotonic() < end:
-            lines = [l.split(":", 2)[2].strip() for l in self.vm.serial()[self.vm.serial_from:].splitlines()
-                     if l.startswith("lab: mouse")]
-            if line in lines:
-                print("ok:", line, flush=True)
-                return
+        while report not in self.reports():
+            if time.monotonic() > end:
+                fail(f"{events} did not come out as '{report}', but: {self.reports()[-3:]}")
             time.sleep(0.05)
-        fail(f"{events} did not come out as '{line}', but: {lines[-3:]}")
+        before = self.reports()[:self.reports().index(report)]
+        self.seen += len(before) + 1
+        print("ok:", report, flush=True)
+        return before
 
 
 def axis(kind, x, y):
@@ -101,8 +105,21 @@ def button(name, down):
     return event("btn", button=name, down=down)
 
 
+def many_movements(vm, p):
+    want, got, moves = [0, 0], None, []
+    for i in range(300):
+        x, y = (i * 37) % 61 - 30, (i * 53) % 41 - 20
+        want = [want[0] + x, want[1] + y]
+        vm.qmp("input-send-event", events=list(axis("rel", x, y)))
+    end = time.monotonic() + 30
+    while got != want and time.monotonic() < end:
+        moves = [r.split() for r in p.reports()]
+        got = [sum(int(m[1 + i]) for m in moves) for i in range(2)]
+        time.sleep(0.1)
+    check(got == want, f"300 movements add up to {got}, in {len(moves)} reports")
+
+
 def psmouse(vm):
-    vm.wait_serial("lab: ready with ", LIMIT)
     check('"ImExPS/2 Generic Explorer Mouse"' in vm.serial(), "psmouse finds the mouse with five buttons")
     p = Pointer(vm)
     p.does("rel 10 20 wheel 0 buttons 00", *axis("rel", 10, 20))
@@ -113,25 +130,12 @@ def psmouse(vm):
         p.does("buttons 00", button(name, False))
     p.does("rel 0 0 wheel 1 buttons 00", button("wheel-up", True), button("wheel-up", False))
     p.does("rel 0 0 wheel -1 buttons 00", button("wheel-down", True), button("wheel-down", False))
-    sums = [0, 0]
-    vm.serial_from = len(vm.serial())
-    for i in range(300):
-        x, y = (i * 37) % 61 - 30, (i * 53) % 41 - 20
-        sums[0] += x
-        sums[1] += y
-        vm.qmp("input-send-event", events=list(axis("rel", x, y)))
+    many_movements(vm, p)
     p.does("buttons 02", button("right", True))
-    lines = [l.split() for l in vm.serial()[vm.serial_from:].splitlines() if " rel " in l]
-    got = [sum(int(l[l.index("rel") + 1 + i]) for l in lines) for i in range(2)]
-    check(got == sums, f"300 movements add up to {got}, in {len(lines)} reports")
     p.does("buttons 00", button("right", False))
 
 
 def vmmouse(vm):
-    vm.wait_serial("lab: vmmouse:", LIMIT)
-    end = time.monotonic() + LIMIT
-    while vm.serial().count("lab: ready with ") < 2 and time.monotonic() < end:
-        time.sleep(0.1)
     check('"VirtualPS/2 VMware VMMouse"' in vm.serial(), "Linux finds the vmmouse")
     mice = {m["name"]: m for m in vm.qmp("query-mice")}
     check(mice["vmmouse"]["current"] and mice["vmmouse"]["absolute"], "query-mice says that it is used")
@@ -139,7 +143,7 @@ def vmmouse(vm):
     p.does("abs 32769 16384 buttons 00", *axis("abs", 0x4000, 0x2000))
     p.does("abs 65535 65535 buttons 00", *axis("abs", 0x7FFF, 0x7FFF))
     p.does("abs 0 0 buttons 00", *axis("abs", 0, 0))
-    p.does("abs 2469 44273 buttons 00", *axis("abs", 0x4D2, 0x5678))
+    p.does("abs 2468 44273 buttons 00", *axis("abs", 0x4D2, 0x5678))
     p.does("buttons 01", button("left", True))
     p.does("abs 2 4 buttons 01", *axis("abs", 1, 2))
     p.does("buttons 00", button("left", False))
@@ -153,19 +157,16 @@ def vmmouse(vm):
 
 
 def main():
-    vm = Vm(["-no-reboot", "-m", "256", "-vga", "std", "-kernel", KERNEL, "-initrd", INITRD, "-append", APPEND],
-            serial="socket")
+    vm = Vm(["-no-reboot", "-m", "256", "-vga", "std", "-kernel", KERNEL, "-initrd", INITRD, "-append", APPEND,
+             "-machine", "vmport=" + ("on" if MOUSE == "vmmouse" else "off")], serial="socket")
     try:
         keys(vm)
         leds(vm)
-        vm.send(b"mice\n" if MICE else b"go\n")
-        if MICE:
-            psmouse(vm)
-            vm.wait_serial("lab: ask after exps", LIMIT)
-            vm.send(b"go\n")
-            vmmouse(vm)
-            vm.wait_serial("lab: ask after vmmouse", LIMIT)
-            vm.send(b"go\n")
+        vm.send(b"go\n")
+        vm.wait_serial("lab: ready with ", LIMIT)
+        {"psmouse": psmouse, "vmmouse": vmmouse}[MOUSE](vm)
+        vm.wait_serial("lab: ask after pointer", LIMIT)
+        vm.send(b"go\n")
         code = vm.wait_exit(LIMIT)
     finally:
         if os.path.exists(vm.serial_path):
