@@ -117,7 +117,7 @@ help:
 	@echo 'make install      to PREFIX (DESTDIR is honoured)'
 	@echo 'make clean distclean'
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/lab -prune -o -name '*.d' -type f -print 2>/dev/null)
 
 .PHONY: all guests unit-tests check check-unit check-asan check-tsan install clean distclean help
 .DELETE_ON_ERROR:
