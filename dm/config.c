@@ -100,8 +100,8 @@ void config_clear(struct vm_config *c)
     }
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
-    memset(c, 0, sizeof(*c));
     vnc_config_free(c->vnc);
+    memset(c, 0, sizeof(*c));
 }
 
 /* ---- one option ---- */
@@ -203,12 +203,16 @@ bool config_parse(int argc, char **argv, struct vm_config *config, bool *done, G
 
     config_init(config);
     p.objects = g_ptr_array_new_with_free_func(g_free);
+    p.audiodevs = g_ptr_array_new_with_free_func(g_free);
     ok = walk(&p, argc, argv, error);
     if (ok && !p.done)
-        ok = finish_machine(&p, error) && finish_devices(&p, error) && finish_drives(&p, error);
+        ok = finish_machine(&p, error) && finish_devices(&p, error) && finish_drives(&p, error) &&
+             finish_vnc(&p, error);
     *done = ok && p.done;
     parser_free_drives(&p);
     g_ptr_array_free(p.objects, TRUE);
+    g_ptr_array_free(p.audiodevs, TRUE);
+    g_free(p.vnc_audiodev);
     if (!ok || p.done)
         config_clear(config);
     return ok;

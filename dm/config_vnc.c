@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* -vnc: where viewers may connect, and on what terms. */
+/* -vnc: where viewers may connect, and on what terms. -k: the keyboard layout. */
 #include <string.h>
 
 #include "dm/options.h"
+#include "ui/layout.h"
 #include "ui/vnc.h"
 
 #define PORT_MAX 65535u
@@ -30,7 +31,7 @@ const struct opt_desc vnc_subs[] = {
     {.name = "key-delay-ms", .type = OPT_NUMBER, .max = 10000,
      .help = "any: a key goes when the guest has read the last"},
     {.name = "id", .type = OPT_STRING, .help = "its name", .fallback = "default"},
-    {.name = "audiodev", .type = OPT_STRING, .help = "any: there is no sound"},
+    {.name = "audiodev", .type = OPT_STRING, .help = "the id of an -audiodev; there is no sound"},
     {.name = "power-control", .type = OPT_ENUM, .values = "off",
      .help = "viewers cannot switch the machine off"},
     {.name = "reverse", .type = OPT_BOOL, .refusal = "viewers connect to us; there is no other way"},
@@ -132,6 +133,7 @@ static bool add(struct parser *p, const char *what, GHashTable *opts, GError **e
     if (!strcmp(address, "none")) {
         vnc_config_free(p->config->vnc);
         p->config->vnc = NULL;
+        g_clear_pointer(&p->vnc_audiodev, g_free);
         return true;
     }
 #ifndef CONFIG_VNC
@@ -146,6 +148,7 @@ static bool add(struct parser *p, const char *what, GHashTable *opts, GError **e
         return false;
     }
     p->config->vnc = c;
+    p->vnc_audiodev = g_strdup(opts_get(opts, "audiodev"));
     return true;
 }
 
@@ -167,4 +170,38 @@ bool apply_display_vnc(struct parser *p, const struct option_use *use, GError **
     if (pairs)
         g_ptr_array_unref(pairs);
     return ok;
+}
+
+bool apply_layout(struct parser *p, const struct option_use *use, GError **error)
+{
+    p->config->layout = layout_by_name(use->arg);
+    if (p->config->layout)
+        return true;
+    return opt_error(error, "%s %s: no such keyboard layout; there are %s", use->what, use->arg,
+                     layout_names());
+}
+
+static bool has_audiodev(const struct parser *p, const char *id)
+{
+    return g_ptr_array_find_with_equal_func(p->audiodevs, id, g_str_equal, NULL);
+}
+
+bool apply_audiodev(struct parser *p, const struct option_use *use, GError **error)
+{
+    const char *id = opts_get(use->opts, "id");
+
+    if (!id || !*id)
+        return opt_error(error, "%s: id= is missing", use->what);
+    if (has_audiodev(p, id))
+        return opt_error(error, "%s id=%s: taken", use->what, id);
+    g_ptr_array_add(p->audiodevs, g_strdup(id));
+    return true;
+}
+
+/* The option that it names may come after -vnc. */
+bool finish_vnc(struct parser *p, GError **error)
+{
+    if (!p->vnc_audiodev || has_audiodev(p, p->vnc_audiodev))
+        return true;
+    return opt_error(error, "-vnc audiodev=%s: no -audiodev has this id; leave it out", p->vnc_audiodev);
 }

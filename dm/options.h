@@ -82,6 +82,8 @@ struct parser {
     bool display_given, cdrom_asked;
     unsigned sockets, dies, cores, threads, max_cpus; /* -smp, 0: not given */
     unsigned monitors, serial_words;
+    GPtrArray *audiodevs; /* char *: ids of -audiodev */
+    char *vnc_audiodev;   /* what -vnc says; NULL: nothing */
 };
 
 typedef bool option_apply_fn(struct parser *p, const struct option_use *use, GError **error);
@@ -111,7 +113,8 @@ option_apply_fn apply_netdev;
 bool finish_devices(struct parser *p, GError **error);
 
 /* config_vnc.c */
-option_apply_fn apply_vnc, apply_display_vnc;
+option_apply_fn apply_vnc, apply_display_vnc, apply_layout, apply_audiodev;
+bool finish_vnc(struct parser *p, GError **error);
 extern const struct opt_desc vnc_subs[];
 void vnc_config_free(struct vnc_config *config); /* NULL: nothing */
 

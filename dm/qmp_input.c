@@ -469,11 +469,18 @@ static bool begin_typing(struct typing *t, GArray *events, JsonObject *args, uin
     return true;
 }
 
+static const struct layout *default_layout(struct vm *vm)
+{
+    const struct layout *given = vm_config(vm)->layout;
+
+    return given ? given : layout_by_name("us");
+}
+
 static JsonNode *start_typing(struct typing *t, JsonObject *args, GError **error)
 {
     const char *text = qmp_string(args, "text");
-    const char *name = json_object_get_string_member_with_default(args, "layout", "us");
-    const struct layout *layout = layout_by_name(name);
+    const char *name = qmp_string(args, "layout");
+    const struct layout *layout = name ? layout_by_name(name) : default_layout(t->vm);
     uint64_t hold_ms = 0, interval_ms = INTERVAL_MS, patience_ms = PATIENCE_MS;
     GArray *events;
 
@@ -491,6 +498,8 @@ static JsonNode *start_typing(struct typing *t, JsonObject *args, GError **error
     events = strokes_of(t, layout, text, hold_ms, interval_ms);
     if (t->no_key->len && !qmp_bool(args, "skip", false)) {
         g_array_unref(events);
+        if (!name)
+            return qmp_fail(error, "the guest's layout has no key for: %s", t->no_key->str);
         return qmp_fail(error, "layout '%s' has no key for: %s", name, t->no_key->str);
     }
     return begin_typing(t, events, args, MIN(patience_ms, G_MAXINT32), error) ? qmp_nothing() : NULL;

@@ -11,6 +11,14 @@
 
 #ifdef CONFIG_VNC
 
+/* That of -vnc; NULL: there is none, or it is for the web console alone. */
+static struct vnc *listening(void)
+{
+    struct vnc *vnc = vnc_display();
+
+    return vnc && vnc_server_count(vnc) ? vnc : NULL;
+}
+
 static JsonObject *address_object(const struct vnc_address *a)
 {
     JsonObject *o = json_object_new();
@@ -37,7 +45,7 @@ static JsonArray *client_array(struct vnc *vnc)
 
 static JsonNode *query_vnc(struct vm *vm, JsonObject *args, GError **error)
 {
-    struct vnc *vnc = vnc_display();
+    struct vnc *vnc = listening();
     JsonObject *o;
 
     (void)vm, (void)args, (void)error;
@@ -53,7 +61,7 @@ static JsonNode *query_vnc(struct vm *vm, JsonObject *args, GError **error)
 
 static JsonNode *query_vnc_servers(struct vm *vm, JsonObject *args, GError **error)
 {
-    struct vnc *vnc = vnc_display();
+    struct vnc *vnc = listening();
     JsonArray *array = json_array_new(), *servers = json_array_new();
     JsonObject *o;
 
@@ -89,9 +97,9 @@ static struct vnc *named_server(JsonObject *args, GError **error)
                         protocol);
     if (display && strcmp(display, "default"))
         return qmp_fail(error, "There is no VNC display '%.60s'; it is called default", display);
-    if (!vnc_display())
+    if (!listening())
         return qmp_fail(error, "There is no VNC server (-vnc was not given)");
-    return vnc_display();
+    return listening();
 }
 
 static JsonNode *set_password(struct vm *vm, JsonObject *args, GError **error)

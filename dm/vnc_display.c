@@ -30,9 +30,10 @@ static unsigned leds(void *vm)
     return machine_keyboard_leds(vm_machine(vm));
 }
 
-static void mouse(void *vm, int dx, int dy, int dz, unsigned buttons)
+/* A PS/2 mouse knows movements only. */
+static void pointer(void *vm, const struct vnc_pointer *p)
 {
-    machine_mouse(vm_machine(vm), dx, dy, dz, buttons);
+    machine_mouse(vm_machine(vm), p->dx, p->dy, p->dz, p->buttons);
 }
 
 static JsonObject *address_object(const struct vnc_address *a)
@@ -72,18 +73,37 @@ static void say_where(const struct vm_config *config)
                     config->vnc->port - VNC_PORT_BASE);
 }
 
+static bool start(struct vm *vm, const struct vnc_config *where, GError **error)
+{
+    const struct vnc_hooks hooks = {.key = key, .key_ready = key_ready, .leds = leds,
+                                    .pointer = pointer, .event = event, .opaque = vm};
+    const char *guest = vm_config(vm)->name;
+    g_autofree char *name = guest ? g_strdup_printf("kvm-dm (%s)", guest) : g_strdup("kvm-dm");
+
+    the_vnc = vnc_new(where, vm_display(vm), &hooks, name, error);
+    if (the_vnc && vm_config(vm)->layout)
+        vnc_set_layout(the_vnc, vm_config(vm)->layout);
+    return the_vnc != NULL;
+}
+
 bool vnc_display_start(struct vm *vm, GError **error)
 {
     const struct vm_config *config = vm_config(vm);
-    const struct vnc_hooks hooks = {key, key_ready, leds, mouse, event, vm};
-    g_autofree char *name = g_strdup_printf("kvm-dm (%s)", config->name ? config->name : "guest");
 
     if (!config->vnc || !vm_machine(vm))
         return true;
-    the_vnc = vnc_new(config->vnc, vm_display(vm), &hooks, config->name ? name : "kvm-dm", error);
-    if (the_vnc)
-        say_where(config);
-    return the_vnc != NULL;
+    if (!start(vm, config->vnc, error))
+        return false;
+    say_where(config);
+    return true;
+}
+
+struct vnc *vnc_display_for_others(struct vm *vm, GError **error)
+{
+    static const struct vnc_config no_sockets = {.no_sockets = true, .connections = VNC_MAX_VIEWERS,
+                                                 .share = VNC_SHARE_IGNORE};
+
+    return the_vnc || start(vm, &no_sockets, error) ? the_vnc : NULL;
 }
 
 void vnc_display_stop(void)
@@ -98,6 +118,13 @@ bool vnc_display_start(struct vm *vm, GError **error)
 {
     (void)vm, (void)error;
     return true;
+}
+
+struct vnc *vnc_display_for_others(struct vm *vm, GError **error)
+{
+    (void)vm;
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSYS, "this build has no libvncserver");
+    return NULL;
 }
 
 void vnc_display_stop(void)

@@ -13,5 +13,10 @@ struct vnc;
 bool vnc_display_start(struct vm *vm, GError **error);
 void vnc_display_stop(void); /* before the machine is freed */
 struct vnc *vnc_display(void); /* NULL: there is none */
+/*
+ * The same, or one that listens nowhere if -vnc was not given: for viewers that come another way
+ * (vnc_add_viewer_fd()). After vnc_display_start(); NULL with error.
+ */
+struct vnc *vnc_display_for_others(struct vm *vm, GError **error);
 
 #endif

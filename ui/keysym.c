@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ui/keysym.h"
 
-#include <stddef.h>
-#include <string.h>
-
-/* Characters in the order of the keys: three rows of runs of adjacent scan codes. */
-static const struct {
-    uint8_t first; /* scan code of the first character */
-    const char *plain, *shifted;
-} runs[] = {
-    {0x02, "1234567890-=", "!@#$%^&*()_+"},
-    {0x10, "qwertyuiop[]", "QWERTYUIOP{}"},
-    {0x1e, "asdfghjkl;'`", "ASDFGHJKL:\"~"},
-    {0x2b, "\\zxcvbnm,./", "|ZXCVBNM<>?"},
-    {0x39, " ", ""},
-};
+#define XT_SPACE 0x39
+#define UNICODE  0x01000000u
 
 static const struct {
     uint16_t keysym;
@@ -43,31 +31,61 @@ static const struct {
     {0xffeb, 0xdb}, {0xffec, 0xdc}, {0xfe03, 0xb8}, {0xff7e, 0xb8}, /* super, AltGr, mode switch */
 };
 
-static struct keysym_key character(uint32_t c)
-{
-    for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
-        const char *plain = strchr(runs[i].plain, (int)c), *shifted = strchr(runs[i].shifted, (int)c);
-        uint8_t letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+/* Dead keys: the combining character, and the accent by itself. */
+static const struct {
+    uint16_t keysym, mark, spacing;
+} dead_keys[] = {
+    {0xfe50, 0x300, '`'}, {0xfe51, 0x301, 0xb4}, {0xfe52, 0x302, '^'},
+    {0xfe53, 0x303, '~'}, {0xfe57, 0x308, 0xa8},
+};
 
-        if (plain && c == ' ')
-            return (struct keysym_key){runs[i].first, KEYSYM_ANY, 0};
-        if (plain)
-            return (struct keysym_key){(uint8_t)(runs[i].first + (plain - runs[i].plain)),
-                                       KEYSYM_PLAIN, letter};
-        if (shifted)
-            return (struct keysym_key){(uint8_t)(runs[i].first + (shifted - runs[i].shifted)),
-                                       KEYSYM_SHIFTED, letter};
-    }
-    return (struct keysym_key){0};
+static struct keysym_key plain_key(uint8_t xt)
+{
+    return (struct keysym_key){.strokes = {{xt, 0}}, .count = 1};
 }
 
-struct keysym_key keysym_to_key(uint32_t keysym)
+/* Latin-1 has its own numbers, the rest of Unicode an offset. 0: it is no character. */
+static gunichar character_of(uint32_t keysym)
 {
-    if (keysym >= 0x20 && keysym < 0x7f)
-        return character(keysym);
-    for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+    if ((keysym > ' ' && keysym < 0x7f) || (keysym > 0xa0 && keysym < 0x100))
+        return keysym;
+    if (keysym == 0x20ac)
+        return keysym;
+    return keysym > UNICODE && keysym <= UNICODE + 0x10ffff ? keysym - UNICODE : 0;
+}
+
+static struct keysym_key character(const struct layout *layout, gunichar c)
+{
+    struct keysym_key key = {.character = true};
+
+    key.count = (uint8_t)layout_find(layout, c, key.strokes);
+    key.letter = key.count == 1 && !(key.strokes[0].modifiers & LAYOUT_ALTGR) &&
+                 g_unichar_tolower(c) != g_unichar_toupper(c);
+    return key;
+}
+
+static struct keysym_key dead_key(const struct layout *layout, gunichar mark, gunichar spacing)
+{
+    struct keysym_key key = {.character = true, .count = 1};
+
+    return layout_find_dead(layout, mark, &key.strokes[0]) ? key : character(layout, spacing);
+}
+
+struct keysym_key keysym_to_key(const struct layout *layout, uint32_t keysym)
+{
+    gunichar c = character_of(keysym);
+
+    if (keysym == ' ' || keysym == 0xa0)
+        return plain_key(XT_SPACE);
+    if (c)
+        return character(layout, c);
+    for (size_t i = 0; i < G_N_ELEMENTS(dead_keys); i++) {
+        if (dead_keys[i].keysym == keysym)
+            return dead_key(layout, dead_keys[i].mark, dead_keys[i].spacing);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(functions); i++) {
         if (functions[i].keysym == keysym)
-            return (struct keysym_key){functions[i].xt, KEYSYM_ANY, 0};
+            return plain_key(functions[i].xt);
     }
     return (struct keysym_key){0};
 }

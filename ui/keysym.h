@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* X11 key symbols, as RFB sends them (RFC 6143 section 7.5.4), to the keys of a US keyboard. */
+/*
+ * X11 key symbols, as RFB sends them (RFC 6143 section 7.5.4), to the keys of the guest's keyboard.
+ * Sources: X11's keysymdef.h for the numbers.
+ */
 #ifndef UI_KEYSYM_H
 #define UI_KEYSYM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum keysym_shift {
-    KEYSYM_ANY,    /* a key that is the same with and without shift */
-    KEYSYM_PLAIN,  /* the character that the key types without shift */
-    KEYSYM_SHIFTED,
-};
+#include "ui/layout.h"
 
 struct keysym_key {
-    uint8_t xt; /* set-1 scan code, bit 7 for the prefix e0; 0: no key has it */
-    uint8_t shift;  /* enum keysym_shift */
-    uint8_t letter; /* caps lock acts as shift */
+    /* In the order in which they are pressed; the last stays down until the keysym goes up. */
+    struct layout_stroke strokes[LAYOUT_STROKES];
+    uint8_t count;  /* 0: no key has it */
+    bool character; /* the modifiers must be just those; else it is the key, whatever is held */
+    bool letter;    /* caps lock acts as shift */
 };
 
-struct keysym_key keysym_to_key(uint32_t keysym);
+struct keysym_key keysym_to_key(const struct layout *layout, uint32_t keysym);
 
 #endif

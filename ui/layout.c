@@ -126,3 +126,8 @@ unsigned layout_find(const struct layout *layout, gunichar c,
         return 0;
     return find_key(layout, mark, &strokes[0]) && find_key(layout, base, &strokes[1]) ? 2 : 0;
 }
+
+bool layout_find_dead(const struct layout *layout, gunichar mark, struct layout_stroke *stroke)
+{
+    return g_unichar_ismark(mark) && find_key(layout, mark, stroke);
+}

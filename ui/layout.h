@@ -31,4 +31,7 @@ const char *layout_names(void); /* "us, de, ..." */
 unsigned layout_find(const struct layout *layout, gunichar c,
                      struct layout_stroke strokes[LAYOUT_STROKES]);
 
+/* The dead key that adds this combining character; false: the layout has none. */
+bool layout_find_dead(const struct layout *layout, gunichar mark, struct layout_stroke *stroke);
+
 #endif

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct display_source;
+struct layout;
 struct vnc;
 
 #define VNC_MAX_VIEWERS 32
@@ -38,6 +39,7 @@ struct vnc_config { /* made by dm/config_vnc.c; strings g_free()d there */
     unsigned connections; /* at most, 1 .. VNC_MAX_VIEWERS */
     bool password;      /* nobody is let in before vnc_set_password() */
     bool lossy;         /* a viewer that asks for JPEG gets it */
+    bool no_sockets;    /* listens nowhere: viewers come by vnc_add_viewer_fd() only */
     enum vnc_share share;
 };
 
@@ -50,13 +52,24 @@ struct vnc_address {
 
 enum vnc_event { VNC_EVENT_CONNECTED, VNC_EVENT_INITIALIZED, VNC_EVENT_DISCONNECTED };
 
+#define VNC_POINTER_MAX 0x7fff
+
+/* What a viewer's pointer did. */
+struct vnc_pointer {
+    bool absolute;   /* x and y are known: not from a viewer that sends movements only */
+    uint16_t x, y;   /* 0 .. VNC_POINTER_MAX, from the left and the top edge of the picture */
+    int dx, dy, dz;  /* pixels to the right and down, wheel steps towards the user, since the last */
+    unsigned buttons; /* held: bit 0 left, 1 right, 2 middle, 3 and 4 the side ones */
+};
+
 struct vnc_hooks {
     /* Set-1 scan codes, bit 7 for those with the prefix e0. */
     void (*key)(void *opaque, unsigned xt, bool down);
     bool (*key_ready)(void *opaque); /* the guest has read all keys so far */
     unsigned (*leds)(void *opaque);  /* bit 2: caps lock */
-    /* Right, down, wheel towards the user; bit 0 left, 1 right, 2 middle, 3 and 4 the side ones. */
-    void (*mouse)(void *opaque, int dx, int dy, int dz, unsigned buttons);
+    void (*pointer)(void *opaque, const struct vnc_pointer *pointer);
+    /* Whether the guest follows positions rather than movements now; NULL: it never does. */
+    bool (*absolute)(void *opaque);
     void (*event)(void *opaque, enum vnc_event event, const struct vnc_address *server,
                   const struct vnc_address *client);
     void *opaque;
@@ -70,6 +83,18 @@ struct vnc *vnc_new(const struct vnc_config *config, struct display_source *src,
                     const struct vnc_hooks *hooks, const char *name, GError **error);
 /* Disconnects all; before the display's device is freed. No event any more. */
 void vnc_free(struct vnc *vnc);
+
+/*
+ * A viewer on a stream socket that is connected already (one end of a socketpair, say): plain RFB, and
+ * it is let in without a password, since whoever calls this has let it in. The addresses, copied, are
+ * what events and vnc_foreach_client() say of it; NULL: the socket's own. Takes fd over: it is closed
+ * when the viewer has gone, or here if false is returned (there are `connections` viewers already).
+ */
+bool vnc_add_viewer_fd(struct vnc *vnc, int fd, const struct vnc_address *server,
+                       const struct vnc_address *client);
+
+/* The guest's keyboard layout, for viewers that send characters and not keys; at first that is us. */
+void vnc_set_layout(struct vnc *vnc, const struct layout *layout);
 
 /* False: it was made without password=on. NULL or "": nobody is let in. Viewers stay. */
 bool vnc_set_password(struct vnc *vnc, const char *password);

@@ -16,7 +16,8 @@
 #define INPUT_EVENTS    1024
 #define INPUT_RESERVED  128 /* of them for what must not be lost: keys that go up, viewers that go */
 #define INPUT_STUCK_MS  300
-#define INPUT_STEPS     8   /* keys that one key of a viewer can become */
+#define INPUT_BATCH     64  /* events that one call of input_deliver() takes */
+#define INPUT_STEPS     18  /* keys that one key of a viewer can become: two strokes, each with modifiers */
 
 enum input_kind { INPUT_XT, INPUT_KEYSYM, INPUT_POINTER, INPUT_GONE };
 
@@ -25,8 +26,7 @@ struct input_event {
     bool down;
     uint32_t viewer; /* its number, from 1 */
     uint32_t code;   /* INPUT_XT: scan code; INPUT_KEYSYM */
-    int32_t dx, dy, dz;
-    uint8_t buttons;
+    struct vnc_pointer pointer; /* INPUT_POINTER */
 };
 
 struct vnc_input { /* all zero at first, but for lock and hooks */
@@ -37,6 +37,7 @@ struct vnc_input { /* all zero at first, but for lock and hooks */
 
     /* the main loop's */
     const struct vnc_hooks *hooks;
+    const struct layout *layout;
     uint32_t holder[256]; /* scan code: the viewer that holds it down, 0: up */
     struct { uint8_t xt; bool down; } steps[INPUT_STEPS];
     unsigned step, step_count;
@@ -46,8 +47,11 @@ struct vnc_input { /* all zero at first, but for lock and hooks */
 void input_init(struct vnc_input *in, const struct vnc_hooks *hooks);
 void input_clear(struct vnc_input *in);
 
-/* Any thread. A movement joins the one before it; what finds no room is dropped. */
-void input_push(struct vnc_input *in, const struct input_event *event);
+/*
+ * Any thread. A movement joins the one before it; what finds no room is dropped. True: nothing waited
+ * before it, so input_deliver() has to be called.
+ */
+bool input_push(struct vnc_input *in, const struct input_event *event);
 
 /* Main loop: hands over what the guest can take now. True: more waits, call again in a while. */
 bool input_deliver(struct vnc_input *in, int64_t now_us);

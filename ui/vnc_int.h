@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Between ui/vnc.c (sockets, rendering, life), vnc_listen.c and vnc_viewer.c (a viewer's thread). */
+/* Between ui/vnc.c (rendering, life), vnc_listen.c, vnc_connect.c, vnc_access.c and vnc_viewer.c (a viewer's thread). */
 #ifndef UI_VNC_INT_H
 #define UI_VNC_INT_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "ui/layout.h"
 #include "ui/vnc.h"
 #include "ui/vnc_input.h"
 #include "ui/vnc_lib.h"
@@ -37,6 +38,8 @@ struct vnc_viewer {
     int fd;         /* ours, to shut the connection down; the library has a duplicate */
     int wake_fd;    /* an eventfd: there may be news for the thread */
     struct vnc_address server, client;
+    bool websocket; /* RFB comes in WebSocket frames */
+    bool granted;   /* asked for no password */
     int64_t since_us;
     rfbScreenInfoPtr screen; /* from the pool */
 
@@ -54,8 +57,9 @@ struct vnc_viewer {
     int64_t sent_us;
     int last_x, last_y, last_buttons;
     bool have_position;
-    bool ext_key, relative;                 /* the viewer knows these extensions */
-    bool tell_ext_key, tell_relative;       /* and is to be told that we do */
+    bool ext_key, pointer_mode;             /* the viewer knows these extensions */
+    bool tell_ext_key, tell_pointer_mode;   /* and is to be told that we do */
+    bool told_absolute;
 
     /* the main loop's */
     bool told_initialized;
@@ -87,13 +91,17 @@ struct vnc {
     int64_t drawn_us;
     unsigned still_frames;
     guint tick, input_tick, watchdog;
+    bool left; /* somebody, since the watchdog looked last */
     struct vnc_input input;
+    atomic_bool absolute; /* the guest follows positions; read by the viewers' threads */
     int wake_fd; /* an eventfd: there may be news for the main loop */
     guint wake_watch;
 };
 
-/* vnc_listen.c: fills vnc->listeners; accept_ready is called with one when somebody connects. */
-bool vnc_listen(struct vnc *vnc, GIOFunc accept_ready, GError **error);
+/* vnc_listen.c: fills vnc->listeners; vnc_accept() is called with one when somebody connects. */
+bool vnc_listen(struct vnc *vnc, GError **error);
+/* From vnc_accept(), which cannot now, and returns this: called again in a second. */
+gboolean vnc_listen_later(struct vnc_listener *listener);
 void vnc_unlisten(struct vnc *vnc);
 /* The two ends of a connected socket. */
 void vnc_socket_addresses(int fd, bool websocket, struct vnc_address *server,
@@ -105,7 +113,16 @@ void *vnc_viewer_run(void *viewer); /* the thread */
 bool vnc_viewer_prepare(GError **error); /* once: what the library needs before the first */
 void vnc_screen_setup(rfbScreenInfoPtr screen, struct vnc *vnc);
 
-/* vnc.c, any thread: may this one stay beside the others? Disconnects them if they must go. */
+/* vnc_connect.c, main loop */
+gboolean vnc_accept(gint fd, GIOCondition condition, gpointer listener);
+void vnc_reap(struct vnc *vnc); /* tells of those who came in, frees those who left */
+void vnc_free_viewer(struct vnc *vnc, struct vnc_viewer *v); /* its connection is shut: waits for its thread */
+
+/* vnc.c, main loop */
+void vnc_draw(struct vnc *vnc); /* looks at the display; viewers hear of what is new */
+void vnc_look_at_pointer_mode(struct vnc *vnc);
+
+/* vnc_access.c, any thread: may this one stay beside the others? Disconnects them if they must go. */
 bool vnc_admit(struct vnc_viewer *v, bool exclusive);
 bool vnc_password_matches(struct vnc *vnc, const uint8_t *challenge, const uint8_t *response);
 

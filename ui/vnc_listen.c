@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The sockets on which viewers are awaited. */
 #include <errno.h>
+#include <glib-unix.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -12,7 +13,8 @@
 
 #include "ui/vnc_int.h"
 
-#define BACKLOG 16
+#define BACKLOG         16
+#define ACCEPT_AGAIN_MS 1000
 
 static void describe(const struct sockaddr_storage *a, socklen_t len, struct vnc_address *out)
 {
@@ -181,20 +183,35 @@ static bool listen_unix(struct vnc *vnc, GError **error)
     return false;
 }
 
-bool vnc_listen(struct vnc *vnc, GIOFunc accept_ready, GError **error)
+static gboolean listen_again(gpointer opaque)
+{
+    struct vnc_listener *l = opaque;
+
+    l->watch = g_unix_fd_add(l->fd, G_IO_IN, vnc_accept, l);
+    return G_SOURCE_REMOVE;
+}
+
+/* Out of descriptors or memory: whoever waits to be accepted would wake the main loop for ever. */
+gboolean vnc_listen_later(struct vnc_listener *l)
+{
+    l->watch = g_timeout_add(ACCEPT_AGAIN_MS, listen_again, l);
+    return G_SOURCE_REMOVE;
+}
+
+bool vnc_listen(struct vnc *vnc, GError **error)
 {
     const struct vnc_config *c = vnc->config;
 
+    if (c->no_sockets)
+        return true;
     if (c->path ? !listen_unix(vnc, error) : !listen_tcp(vnc, c->port, c->port_last, false, error))
         return false;
     if (c->websocket && !listen_tcp(vnc, c->websocket, c->websocket, true, error))
         return false;
     for (unsigned i = 0; i < vnc->listener_count; i++) {
         struct vnc_listener *l = &vnc->listeners[i];
-        GIOChannel *channel = g_io_channel_unix_new(l->fd);
 
-        l->watch = g_io_add_watch(channel, G_IO_IN, accept_ready, l);
-        g_io_channel_unref(channel);
+        l->watch = g_unix_fd_add(l->fd, G_IO_IN, vnc_accept, l);
     }
     return true;
 }

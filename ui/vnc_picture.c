@@ -171,6 +171,8 @@ enum picture_news picture_fetch(struct vnc_picture *p, struct picture_copy *copy
     unsigned height, x1, x2;
 
     pthread_mutex_lock(&p->lock);
+    copy->whole_width = p->surface.width;
+    copy->whole_height = p->surface.height;
     height = MIN2(to->height, p->surface.height);
     if (p->size_version > copy->seen && copy->fixed) {
         memset(to->pixels, 0, pixel_count(to) * sizeof(uint32_t));

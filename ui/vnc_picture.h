@@ -38,6 +38,7 @@ struct picture_copy {
     struct surface surface;
     uint64_t seen;  /* version */
     bool fixed;     /* its size stays: the picture is cut off, or stands in black */
+    uint32_t whole_width, whole_height; /* the picture's own size */
 };
 
 enum picture_news { PICTURE_SAME, PICTURE_TILES, PICTURE_RESIZED, PICTURE_NO_MEMORY };

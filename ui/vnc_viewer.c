@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* QEMU's extensions of RFB, as its documentation and the RFB registry have them. */
-#define ENCODING_RELATIVE_POINTER (-257)
+#define ENCODING_POINTER_MODE (-257)
 #define ENCODING_EXT_KEY          (-258)
 #define MESSAGE_QEMU              255
 #define QEMU_EXT_KEY              0 /* submessage */
@@ -36,8 +36,8 @@ static struct vnc_viewer *viewer_of(rfbClientPtr cl)
 static void push(struct vnc_viewer *v, struct input_event event)
 {
     event.viewer = v->number;
-    input_push(&v->vnc->input, &event);
-    vnc_wake(v->vnc->wake_fd);
+    if (input_push(&v->vnc->input, &event))
+        vnc_wake(v->vnc->wake_fd);
 }
 
 /* ---- keyboard and pointer ---- */
@@ -60,26 +60,38 @@ static int wheel_steps(int mask, int before)
     return (pressed & 16 ? 1 : 0) - (pressed & 8 ? 1 : 0);
 }
 
+static uint16_t scale(int at, uint32_t size)
+{
+    uint32_t last = size > 1 ? size - 1 : 1, n = at < 0 ? 0 : (uint32_t)at;
+
+    return (uint16_t)((n < last ? n : last) * VNC_POINTER_MAX / last);
+}
+
 static void on_pointer(int mask, int x, int y, rfbClientPtr cl)
 {
     struct vnc_viewer *v = viewer_of(cl);
-    struct input_event e = {.kind = INPUT_POINTER, .buttons = machine_buttons(mask)};
+    struct input_event e = {.kind = INPUT_POINTER};
+    struct vnc_pointer *p = &e.pointer;
 
     /* What was sent before the viewer knew is still absolute; no screen reaches that far. */
-    if (v->relative && (x >= RELATIVE_ZERO / 2 || y >= RELATIVE_ZERO / 2)) {
-        e.dx = x - RELATIVE_ZERO;
-        e.dy = y - RELATIVE_ZERO;
-    } else if (v->have_position) {
-        e.dx = x - v->last_x;
-        e.dy = y - v->last_y;
+    if (v->pointer_mode && (x >= RELATIVE_ZERO / 2 || y >= RELATIVE_ZERO / 2)) {
+        p->dx = x - RELATIVE_ZERO;
+        p->dy = y - RELATIVE_ZERO;
+    } else {
+        p->absolute = true;
+        p->x = scale(x, v->copy.whole_width);
+        p->y = scale(y, v->copy.whole_height);
+        p->dx = v->have_position ? x - v->last_x : 0;
+        p->dy = v->have_position ? y - v->last_y : 0;
+        v->last_x = x;
+        v->last_y = y;
     }
-    e.dz = wheel_steps(mask, v->last_buttons);
-    if (e.dx || e.dy || e.dz || mask != v->last_buttons)
+    p->buttons = machine_buttons(mask);
+    p->dz = wheel_steps(mask, v->last_buttons);
+    if (p->dx || p->dy || p->dz || mask != v->last_buttons || !v->have_position)
         push(v, e);
-    v->last_x = x;
-    v->last_y = y;
     v->last_buttons = mask;
-    v->have_position = true;
+    v->have_position = v->have_position || p->absolute;
 }
 
 static void ignore_text(char *text, int len, rfbClientPtr cl)
@@ -103,8 +115,8 @@ static rfbBool ext_enable(rfbClientPtr cl, void **data, int encoding)
     (void)data;
     if (encoding == ENCODING_EXT_KEY)
         v->tell_ext_key = !v->ext_key;
-    else if (encoding == ENCODING_RELATIVE_POINTER)
-        v->tell_relative = !v->relative;
+    else if (encoding == ENCODING_POINTER_MODE)
+        v->tell_pointer_mode = !v->pointer_mode;
     else
         return FALSE;
     return TRUE;
@@ -148,15 +160,18 @@ static bool tell(struct vnc_viewer *v, uint16_t x, int32_t encoding)
 
 static bool tell_extensions(struct vnc_viewer *v)
 {
-    bool ok = true;
+    bool ok = true, absolute = atomic_load(&v->vnc->absolute);
 
     if (v->tell_ext_key)
         ok = tell(v, 0, ENCODING_EXT_KEY);
-    if (ok && v->tell_relative)
-        ok = tell(v, 0, ENCODING_RELATIVE_POINTER);
     v->ext_key |= v->tell_ext_key;
-    v->relative |= v->tell_relative;
-    v->tell_ext_key = v->tell_relative = false;
+    v->tell_ext_key = false;
+    if (ok && (v->tell_pointer_mode || (v->pointer_mode && v->told_absolute != absolute))) {
+        ok = tell(v, absolute, ENCODING_POINTER_MODE);
+        v->told_absolute = absolute;
+        v->pointer_mode = true;
+        v->tell_pointer_mode = false;
+    }
     return ok;
 }
 
@@ -243,7 +258,6 @@ void vnc_screen_setup(rfbScreenInfoPtr screen, struct vnc *vnc)
     screen->deferUpdateTime = 0;
     screen->deferPtrUpdateTime = 0;
     screen->maxClientWait = VNC_WRITE_MS;
-    screen->authPasswdData = vnc->config->password ? vnc : NULL;
     screen->passwordCheck = check_password;
     screen->kbdAddEvent = on_keysym;
     screen->ptrAddEvent = on_pointer;
@@ -281,7 +295,7 @@ static bool settle(struct vnc_viewer *v)
         return false;
     if (cl->state == RFB_NORMAL && !atomic_exchange(&v->initialized, true))
         vnc_wake(v->vnc->wake_fd);
-    return tell_extensions(v);
+    return true;
 }
 
 static bool read_message(struct vnc_viewer *v)
@@ -325,7 +339,7 @@ static bool fetch(struct vnc_viewer *v)
 static bool update(struct vnc_viewer *v, int *wait_ms)
 {
     int64_t now_us = g_get_monotonic_time();
-    bool resized;
+    bool resized, said_before;
 
     *wait_ms = -1;
     if (v->cl->state != RFB_NORMAL || sraRgnEmpty(v->cl->requestedRegion))
@@ -335,7 +349,7 @@ static bool update(struct vnc_viewer *v, int *wait_ms)
         return true;
     }
     /* Said before looking, so that what changes in between wakes us. */
-    atomic_store(&v->waiting, true);
+    said_before = atomic_exchange(&v->waiting, true);
     if (!fetch(v))
         return false;
     resized = v->cl->newFBSizePending;
@@ -345,7 +359,7 @@ static bool update(struct vnc_viewer *v, int *wait_ms)
         *wait_ms = VNC_UPDATE_MS; /* the new size goes alone, the picture after it */
     if (sraRgnEmpty(v->cl->requestedRegion))
         atomic_store(&v->waiting, false);
-    else
+    else if (!said_before)
         vnc_wake(v->vnc->wake_fd); /* the display is to be looked at */
     return v->cl->sock != RFB_INVALID_SOCKET;
 }
@@ -384,7 +398,7 @@ static void serve(struct vnc_viewer *v)
         set_busy(v, true);
         if (readable)
             ok = read_message(v);
-        ok = ok && update(v, &wait_ms);
+        ok = ok && tell_extensions(v) && update(v, &wait_ms);
         set_busy(v, false);
     }
 }
@@ -414,6 +428,7 @@ static bool start_picture(struct vnc_viewer *v)
     v->screen->paddedWidthInBytes = (int)s->width * 4;
     v->screen->frameBuffer = (char *)s->pixels;
     v->screen->screenData = v;
+    v->screen->authPasswdData = v->vnc->config->password && !v->granted ? v->vnc : NULL;
     return true;
 }
 
@@ -478,7 +493,7 @@ static bool start(struct vnc_viewer *v)
     if (!start_picture(v))
         return false;
     set_server_format(v->screen);
-    return v->server.websocket ? start_websocket(v) : start_plain(v);
+    return v->websocket ? start_websocket(v) : start_plain(v);
 }
 
 /* A scaled copy of the screen, from the message that made us disconnect. */
@@ -500,8 +515,9 @@ static void end(struct vnc_viewer *v)
 
         if (v->cl->sock != RFB_INVALID_SOCKET)
             rfbCloseClient(v->cl);
+        v->cl->wsctx = NULL;
         rfbClientConnectionGone(v->cl);
-        free(websocket); /* the library forgets it */
+        free(websocket); /* up to 0.9.14 the library forgets it */
         v->cl = NULL;
     }
     free_scaled(v->screen);
