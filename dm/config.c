@@ -101,6 +101,7 @@ void config_clear(struct vm_config *c)
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     vnc_config_free(c->vnc);
+    web_config_free(c->web);
     memset(c, 0, sizeof(*c));
 }
 

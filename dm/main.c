@@ -15,6 +15,7 @@
 #include "dm/log.h"
 #include "dm/vm_build.h"
 #include "dm/vnc_display.h"
+#include "dm/web_display.h"
 
 static int signal_fd = -1;
 
@@ -77,7 +78,9 @@ static int run(struct vm_config *config)
         return fail(error);
     }
     if ((config->pidfile && !pidfile_write(config->pidfile, &error)) ||
-        !vnc_display_start(vm, &error) || !console_show(console, vm, &error)) {
+        !vnc_display_start(vm, &error) || !web_display_start(vm, console, &error) ||
+        !console_show(console, vm, &error)) {
+        web_display_stop();
         vnc_display_stop();
         vm_free(vm);
         console_free(console);
@@ -87,6 +90,7 @@ static int run(struct vm_config *config)
     daemon_ready();
     code = vm_run(vm);
     console_hide(console);
+    web_display_stop();
     vnc_display_stop();
     vm_free(vm);
     console_free(console);

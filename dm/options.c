@@ -244,7 +244,7 @@ static const struct option_spec specs[] = {
     {"snapshot", SECTION_DISK, ARG_NONE, NULL, "snapshot=on for every -drive", NULL, NULL, NULL,
      apply_snapshot, NULL},
 
-    {"display", SECTION_DISPLAY, ARG_WORD, "text|vnc=ADDRESS|none", "where the guest's screen is shown", NULL,
+    {"display", SECTION_DISPLAY, ARG_WORD, "text|vnc=ADDRESS|web=[HOST:]PORT|none", "where the guest's screen is shown", NULL,
      NULL, NULL, apply_display, NULL},
     {"nographic", SECTION_DISPLAY, ARG_NONE, NULL,
      "no screen; the serial port is on this terminal (Ctrl-A x ends, Ctrl-A h helps)", NULL, NULL,

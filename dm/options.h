@@ -118,6 +118,11 @@ bool finish_vnc(struct parser *p, GError **error);
 extern const struct opt_desc vnc_subs[];
 void vnc_config_free(struct vnc_config *config); /* NULL: nothing */
 
+/* config_web.c */
+option_apply_fn apply_display_web;
+extern const struct opt_desc web_subs[];
+void web_config_free(struct web_config *config); /* NULL: nothing */
+
 /* Machine names: pc-i440fx-7.2 and the like give "pc". NULL: unknown. */
 const char *machine_resolve(const char *name);
 #define MACHINE_PC_NAME "pc-i440fx-7.2"

@@ -41,7 +41,7 @@ struct web_config { /* made by dm/config_web.c; strings g_free()d there */
 
 struct web_hooks {
     /* One end of a socket pair whose other end a new viewer of the VNC server has; -1: none can be had. */
-    int (*viewer)(void *opaque);
+    int (*viewer)(void *opaque, int page_fd); /* page_fd: for the addresses of both ends */
     /* A page's command, JSON. The answer, JSON, g_free()d; NULL: that was no command. */
     char *(*command)(void *opaque, const char *text, size_t len);
     /* The machine's state, JSON, g_free()d; asked for often, told to pages when it is another one. */

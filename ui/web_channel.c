@@ -245,7 +245,7 @@ void channel_start(struct web *web, const struct channel_name *name, int fd, con
         return;
     }
     if (name->kind == CHANNEL_VNC) {
-        c->fd = web->hooks.viewer(web->hooks.opaque);
+        c->fd = web->hooks.viewer(web->hooks.opaque, fd);
         if (c->fd < 0)
             vnc_gone(c);
     }
