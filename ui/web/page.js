@@ -20,6 +20,8 @@ function takeToken() {
     return given || sessionStorage.getItem(TOKEN_ITEM) || '';
 }
 
+addEventListener('hashchange', () => location.reload()); // another address was pasted here
+
 const protocols = ['kvm-dm', 'token.' + takeToken()];
 const socketUrl = (path) => (location.protocol === 'https:' ? 'wss://' : 'ws://') + location.host + path;
 const rawSocket = (path) => {
@@ -44,14 +46,17 @@ function connectScreen() {
     rfb.scaleViewport = $('fit').checked;
     rfb.showDotCursor = true;
     rfb.focusOnClick = true;
-    rfb.addEventListener('connect', () => { if (shownView === 'screen') rfb.focus(); });
+    rfb.addEventListener('connect', focusView);
     rfb.addEventListener('disconnect', () => {
         rfb = null;
         setTimeout(() => { if (control.open) connectScreen(); }, AGAIN_MS);
     });
 }
 
-$('fit').addEventListener('change', () => { if (rfb) rfb.scaleViewport = $('fit').checked; });
+$('fit').addEventListener('change', () => { 
+    if (rfb) rfb.scaleViewport = $('fit').checked;
+    focusView();
+});
 $('cad').addEventListener('click', () => { if (rfb) { rfb.sendCtrlAltDel(); rfb.focus(); } });
 
 // ---- control ----
@@ -117,6 +122,7 @@ for (const button of document.querySelectorAll('[data-do]')) {
         if (button.dataset.ask && !confirm(button.dataset.ask)) return;
         const answer = await control.ask({do: button.dataset.do});
         say(answer.error);
+        focusView(); // a blank that is typed next is the guest's, not the button's
     });
 }
 
@@ -124,14 +130,18 @@ for (const button of document.querySelectorAll('[data-do]')) {
 
 let shownView = 'screen';
 
+function focusView() {
+    if (shownView === 'screen' && rfb) rfb.focus();
+    if (serial.has(shownView)) serial.get(shownView).console.focus();
+}
+
 function show(name) {
     shownView = name;
     for (const view of document.querySelectorAll('.view')) view.hidden = view.id !== name;
     for (const button of document.querySelectorAll('[data-view]'))
         button.setAttribute('aria-pressed', String(button.dataset.view === name));
-    if (name === 'screen' && rfb) rfb.focus();
     if (name === 'text') readText();
-    if (serial.has(name)) serial.get(name).shown();
+    focusView();
 }
 
 $('views').addEventListener('click', (event) => {
@@ -183,7 +193,7 @@ $('copy').addEventListener('click', async () => {
 const serial = new Map();
 
 class SerialPort {
-    constructor(port) {
+    constructor(port, label) {
         this.port = port;
         this.encoder = new TextEncoder();
         this.view = document.createElement('section');
@@ -194,7 +204,7 @@ class SerialPort {
         this.button = document.createElement('button');
         this.button.type = 'button';
         this.button.dataset.view = this.view.id;
-        this.button.textContent = 'Serial ' + port;
+        this.button.textContent = label;
         this.button.setAttribute('aria-pressed', 'false');
         $('views').append(this.button);
         this.console = new SerialConsole(this.view, (text) => this.type(text));
@@ -222,13 +232,11 @@ class SerialPort {
         if (control.open) this.connect();
         else setTimeout(() => this.again(), AGAIN_MS);
     }
-
-    shown() { this.console.focus(); }
 }
 
 function showSerialPorts(ports) {
-    for (const port of ports) {
-        if (!serial.has('serial' + port)) serial.set('serial' + port, new SerialPort(port));
+    for (const {port, label} of ports) {
+        if (!serial.has('serial' + port)) serial.set('serial' + port, new SerialPort(port, label));
     }
 }
 
