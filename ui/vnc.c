@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <glib-unix.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -196,6 +197,8 @@ struct vnc *vnc_new(const struct vnc_config *config, struct display_source *src,
 
     if (!vnc_viewer_prepare(error))
         return NULL;
+    /* Said once, it stays: else malloc() keeps big blocks too, after the first that was freed. */
+    mallopt(M_MMAP_THRESHOLD, VNC_MMAP_BYTES);
     vnc = g_new0(struct vnc, 1);
     vnc->config = config;
     vnc->src = src;

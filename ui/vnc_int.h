@@ -22,6 +22,7 @@
 #define VNC_HANDSHAKE_S   30          /* from connect to the end of the handshake */
 #define VNC_REQUEST_MS    5000        /* for the first bytes of a WebSocket's request */
 #define VNC_REQUEST_STEP_MS 10
+#define VNC_MMAP_BYTES      (1 << 20)   /* pictures go back to the system when they are freed */
 #define VNC_PASSWORD_MAX  8           /* what RFB's DES uses of it */
 
 struct vnc_listener {

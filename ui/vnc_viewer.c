@@ -285,6 +285,10 @@ static bool settle(struct vnc_viewer *v)
         return false;
     if (!encoding_ok((uint32_t)cl->preferredEncoding))
         cl->preferredEncoding = rfbEncodingRaw;
+    cl->enableLastRectEncoding = FALSE; /* vncsnapshot asks for it, and then waits for more behind it */
+    /* The pointer is in the guest's picture; there is no shape to send. */
+    cl->enableCursorShapeUpdates = cl->enableCursorPosUpdates = FALSE;
+    cl->cursorWasChanged = cl->cursorWasMoved = FALSE;
     if (!v->vnc->config->lossy)
         cl->tightQualityLevel = cl->turboQualityLevel = -1;
     if (v->copy.fixed && cl->useNewFBSize)
@@ -462,7 +466,7 @@ static bool start_plain(struct vnc_viewer *v)
 /* The same for a WebSocket: it begins with a request, and with no TLS. */
 static bool begins_with_get(struct vnc_viewer *v)
 {
-    struct pollfd p = {v->fd, POLLIN, 0};
+    struct pollfd p = {v->fd, POLLRDHUP, 0};
     char b[4];
 
     for (unsigned i = 0; i < VNC_REQUEST_MS / VNC_REQUEST_STEP_MS; i++) {
@@ -470,12 +474,10 @@ static bool begins_with_get(struct vnc_viewer *v)
 
         if (n == sizeof(b))
             return memcmp(b, "GET ", sizeof(b)) == 0;
-        if (n == 0)
+        /* What came before an end stays to be peeked at, so the end has to be asked for. */
+        p.events = n > 0 ? POLLRDHUP : POLLRDHUP | POLLIN;
+        if (n == 0 || (poll(&p, 1, VNC_REQUEST_STEP_MS) > 0 && p.revents & (POLLRDHUP | POLLHUP | POLLERR)))
             return false;
-        if (n > 0)
-            g_usleep(VNC_REQUEST_STEP_MS * 1000);
-        else
-            poll(&p, 1, VNC_REQUEST_STEP_MS);
     }
     return false;
 }

@@ -3,6 +3,7 @@
 """The VNC server: pictures against screendump, keys to the i8042, passwords, sharing, hostile peers (HAZARDS R)."""
 import os
 import random
+import select
 import shutil
 import socket
 import struct
@@ -13,8 +14,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 import rfb
-from kvmdm import KVM_DM, Machine, run
-from oracles import SixOrs
+from kvmdm import KVM_DM, LIMIT_S, Machine, run
+from oracles import SLOW, SixOrs
 from rfb import Client, Closed
 
 VGA = 2 << 3
@@ -579,8 +580,7 @@ def test_flood_of_changes():
     with Screen() as m:
         m.mode(800, 600)
         deaf = m.client()
-        for _ in range(200):
-            deaf.request(False)
+        deaf.sock.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, 800, 600) * 200)  # at once: small pieces fill a socket
         with SixOrs(m, "flood", cpu_s=20, grow_kib=48 * 1024):
             for i in range(300):
                 m.mode(320 + 8 * (i % 60), 200)
@@ -610,12 +610,76 @@ def test_connect_storm():
             for c in many:
                 c.close()
             settled(m)
-        # ending with viewers connected in every state
-        keep = [m.client() for _ in range(5)] + [rfb.connect(m.path) for _ in range(5)]
-        keep[0].request(False)
-        keep[-1].sendall(b"RF")
-        start = time.monotonic()
-    assert time.monotonic() - start < 3, "the end waits for viewers"
+
+
+def in_every_state(plain, web, seed):
+    """Viewers who stopped somewhere in the handshake, in a message, in a frame, or take nothing."""
+    rng, keep = random.Random(seed), []
+    request = b"GET / HTTP/1.1\r\nHost: x\r\nOrigin: x\r\nSec-WebSocket-Key: AAAA\r\n"
+    for length in range(0, 13, 3):
+        keep.append(rfb.connect(plain))
+        keep[-1].sendall(b"RFB 003.008\n"[:length])
+    for length in 0, 1, 2, 3, 4, 5, rng.randrange(6, len(request)):
+        keep.append(rfb.connect(web))
+        keep[-1].sendall(request[:length])
+    for websocket in False, True:
+        deaf, half = (Client(web if websocket else plain, websocket=websocket) for _ in range(2))
+        deaf.request(False)
+        (half.sock.sock.sendall if websocket else half.sock.sendall)(b"\x82\xff" if websocket else b"\3\1\0")
+        keep += [deaf, half]
+    return keep
+
+
+def test_end():
+    for seed in range(8):
+        with websocket_machine() as m:
+            plain, web = [("127.0.0.1", int(s["service"])) for s in m.execute("query-vnc-servers")[0]["server"]]
+            m.mode(1024, 768)
+            m.write(LFB, noise(seed, 1024 * 100))
+            keep = in_every_state(plain, web, seed)
+            time.sleep(0.05 * seed)
+            start = time.monotonic()
+        assert time.monotonic() - start < 2 * SLOW, "the end waits for viewers"
+        for k in keep:
+            k.close()
+
+
+def drain(clients, quiet=1.0):
+    """Takes what comes to all of them until nothing does; how many bytes each got."""
+    taken = {c.sock: 0 for c in clients}
+    while (ready := select.select(list(taken), [], [], quiet if min(taken.values()) else LIMIT_S)[0]):
+        for sock in ready:
+            taken[sock] += len(sock.recv(1 << 20))
+    return list(taken.values())
+
+
+def test_memory_goes_back():
+    """What viewers used is the system's again when they have left, and when most of them have."""
+    with Screen() as m:
+        m.mode(1600, 1200)
+        m.write(LFB, noise(4, 1600 * 600))
+        first = m.client(encodings=(rfb.ZRLE, rfb.NEW_SIZE))
+        assert first.update(False)
+        first.catch_up()
+        before = m.rss_kib()
+        for stays in True, False:
+            many = [m.client(encodings=(e, rfb.NEW_SIZE)) for e in (rfb.RAW, rfb.ZRLE, rfb.HEXTILE, rfb.RAW) * 5]
+            for c in many:
+                c.request(False)
+            taken = drain(many)
+            assert all(n > 100000 for n in taken), taken
+            peak = m.rss_kib()
+            assert peak - before > 20 * 7000, "each has a copy of the picture"
+            for c in many:
+                c.close()
+            if not stays:
+                first.close()
+            limit = before + 16 * 1024 * SLOW
+            end = time.monotonic() + 5 * SLOW
+            while m.rss_kib() > limit:
+                assert time.monotonic() < end, "%d KiB more than before, of %d" % (m.rss_kib() - before, peak - before)
+                time.sleep(0.1)
+            print("(%d KiB more with 21, %d after)" % (peak - before, m.rss_kib() - before), end=" ")
 
 
 def test_hostile_websockets():
