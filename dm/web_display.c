@@ -221,6 +221,7 @@ static void take_ports(struct console *console)
 
         *port = (struct web_port){the.port_count, chr};
         the.port_count++;
+        web_serial_open(the.web, port->number);
         chardev_vc_add_sink(chr, serial_output, serial_more, port);
     }
 }

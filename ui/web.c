@@ -183,6 +183,11 @@ void web_begin_state(struct web *web)
 
 /* ---- serial ports ---- */
 
+void web_serial_open(struct web *web, unsigned port)
+{
+    web->serial[port].open = true;
+}
+
 void web_serial_output(struct web *web, unsigned port, const uint8_t *buf, size_t len)
 {
     struct serial_log *log = &web->serial[port];

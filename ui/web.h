@@ -27,7 +27,7 @@
 #define WEB_CONNECTIONS  64
 #define WEB_SOCKETS      24 /* among them */
 #define WEB_SERIAL_PORTS 4
-#define WEB_SERIAL_BYTES (256u * 1024) /* of a port's output, kept for pages that come later */
+#define WEB_SERIAL_BYTES (128u * 1024) /* of a port's output, kept for pages that come later */
 #define WEB_REQUEST_S    30 /* from connect to the end of the last request: then the page connects anew */
 
 struct web;
@@ -61,6 +61,8 @@ unsigned web_page_count(const struct web *web); /* that are connected */
 /* The state may be another one: pages hear it at once. */
 void web_state_changed(struct web *web);
 
+/* There is such a serial port; before the others about it. */
+void web_serial_open(struct web *web, unsigned port);
 /* Output of a serial port, 0 to WEB_SERIAL_PORTS - 1. Any thread; never blocks, keeps WEB_SERIAL_BYTES. */
 void web_serial_output(struct web *web, unsigned port, const uint8_t *buf, size_t len);
 void web_serial_more(struct web *web, unsigned port); /* it takes input again */

@@ -12,7 +12,8 @@
 #include "ui/web_int.h"
 
 #define HEAD_BYTES     8192 /* of a request, and what answers it */
-#define IDLE_TIMEOUT_S 20
+#define IDLE_TIMEOUT_S 10
+#define SEND_BYTES     (256 * 1024) /* of a WebSocket, in the kernel: what is sent late is stale */
 
 /* For every answer. noVNC sets styles of elements; all else comes from here and nowhere else. */
 static const struct {
@@ -125,17 +126,22 @@ static void upgraded(void *opaque, struct MHD_Connection *connection, void *requ
                      const char *early, size_t early_len, MHD_socket fd,
                      struct MHD_UpgradeResponseHandle *upgrade)
 {
+    int room = SEND_BYTES;
+
     (void)connection;
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     channel_start(opaque, request, fd, early, early_len, upgrade);
 }
 
 static enum MHD_Result handshake(struct web *web, struct MHD_Connection *connection,
-                                 const struct headers *h)
+                                 const struct channel_name *channel, const struct headers *h)
 {
     g_autofree char *accept = web_accept_key(h->key);
     struct MHD_Response *response;
 
+    if (channel->kind == CHANNEL_SERIAL && !web->serial[channel->port].open)
+        return refuse(connection, MHD_HTTP_NOT_FOUND, "there is no such serial port\n");
     if (!web_header_has(h->upgrade, "websocket") || !web_header_has(h->connection, "upgrade") || !accept)
         return refuse(connection, MHD_HTTP_BAD_REQUEST, "this is a WebSocket\n");
     if (g_strcmp0(h->version, "13"))
@@ -176,7 +182,7 @@ static enum MHD_Result handle(void *opaque, struct MHD_Connection *connection, c
     if (strcmp(method, "GET") && (channel || strcmp(method, "HEAD")))
         return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "there is GET only\n");
     if (channel)
-        return handshake(web, connection, &h);
+        return handshake(web, connection, channel, &h);
     return file ? send_file(connection, file)
                 : refuse(connection, MHD_HTTP_NOT_FOUND, "there is no such page\n");
 }
@@ -196,6 +202,7 @@ static void connection_moved(void *opaque, struct MHD_Connection *connection, vo
         return;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         g_hash_table_remove(web->started_us, GINT_TO_POINTER(info->connect_fd));
+        web_http_run_soon(web); /* at the limit, the library accepts again only when it is called again */
         return;
     }
     started_us = g_new(gint64, 1);
@@ -271,7 +278,7 @@ static gboolean run_now(gpointer opaque)
 
 void web_http_run_soon(struct web *web)
 {
-    if (!web->soon)
+    if (!web->soon && web->epoll_watch)
         web->soon = g_idle_add(run_now, web);
 }
 

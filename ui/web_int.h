@@ -22,6 +22,7 @@ struct channel_name {
 
 /* What a serial port has said: the last WEB_SERIAL_BYTES of `end` bytes. */
 struct serial_log {
+    bool open;     /* there is such a port */
     uint8_t *ring; /* NULL: it has said nothing yet */
     uint64_t end;
 };
