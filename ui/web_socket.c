@@ -23,7 +23,7 @@ struct web_socket {
     size_t early_used, read_left;
     guint watch, kick;
     GIOCondition watched;
-    int64_t stalled_us; /* output waits for the peer since then; 0: it does not */
+    int64_t stalled_us; /* since then the peer has not taken all that it was sent; 0: it has */
     bool closing, over, told;
 };
 
@@ -80,13 +80,9 @@ static ssize_t on_send(wslay_event_context_ptr ctx, const uint8_t *data, size_t 
     ssize_t n = send(ws->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     (void)flags;
-    if (n >= 0) {
-        ws->stalled_us = 0;
+    if (n >= 0)
         return n;
-    }
     if (errno == EAGAIN || errno == EINTR) {
-        if (!ws->stalled_us)
-            ws->stalled_us = g_get_monotonic_time();
         wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
     } else {
         ws->over = true;
@@ -139,6 +135,10 @@ static bool write_some(struct web_socket *ws)
     do {
         if (wslay_event_want_write(ws->ctx) && wslay_event_send(ws->ctx) != 0)
             ws->over = true;
+        if (!wslay_event_want_write(ws->ctx))
+            ws->stalled_us = 0;
+        else if (!ws->stalled_us)
+            ws->stalled_us = g_get_monotonic_time();
     } while (!ws->over && !wslay_event_want_write(ws->ctx) && queue_next(ws, &budget));
     return !budget;
 }
