@@ -7,6 +7,7 @@
 #include "chardev/chardev_backends.h"
 #include "chardev/vc.h"
 #include "dm/machine.h"
+#include "dm/screen.h"
 #include "dm/vm_build.h"
 #include "ui/terminal.h"
 
@@ -86,7 +87,8 @@ static void show_serial(void *opaque, const uint8_t *buf, size_t len)
 
 bool console_show(struct console *console, struct vm *vm, GError **error)
 {
-    const struct terminal_hooks hooks = {STDIN_FILENO, STDOUT_FILENO, key, quit, console};
+    const struct terminal_hooks hooks = {.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO, .key = key,
+                                         .quit = quit, .glyphs = screen_glyphs, .opaque = console};
 
     console->vm = vm;
     if (!console->text || !vm_machine(vm))

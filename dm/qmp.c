@@ -358,7 +358,8 @@ const struct qmp_command *qmp_commands(unsigned *count)
     static const struct qmp_table *const tables[] = {&base, &qmp_block_table, &qmp_jobs_table,
                                                     &qmp_backup_table, &qmp_devices_table,
                                                     &qmp_screen_table, &qmp_input_table,
-                                                    &qmp_vnc_table, &qmp_web_table};
+                                                    &qmp_vnc_table, &qmp_web_table,
+                                                    &qmp_record_table};
     static GArray *all;
 
     if (!all) {

@@ -65,6 +65,7 @@ extern const struct qmp_table qmp_devices_table; /* qmp_devices.c */
 extern const struct qmp_table qmp_screen_table, qmp_input_table;
 extern const struct qmp_table qmp_vnc_table; /* qmp_vnc.c */
 extern const struct qmp_table qmp_web_table; /* qmp_web.c */
+extern const struct qmp_table qmp_record_table; /* qmp_record.c */
 
 /* All rows of all tables. */
 const struct qmp_command *qmp_commands(unsigned *count);

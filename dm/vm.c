@@ -21,6 +21,7 @@
 #include "dm/monitor.h"
 #include "dm/qmp_input.h"
 #include "dm/qmp_jobs.h"
+#include "dm/qmp_record.h"
 #include "dm/qtest.h"
 #include "dm/vcpu.h"
 #include "dm/vm_build.h"
@@ -564,6 +565,8 @@ void vm_free(struct vm *vm)
     if (vm->vcpus)
         vcpus_free(vm->vcpus);
     vm->vcpus = NULL;
+    if (vm->machine)
+        qmp_record_close(vm);
     g_ptr_array_free(vm->monitors, TRUE);
     qmp_input_close(vm);
     qtest_free(vm->qtest);
