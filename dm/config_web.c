@@ -15,7 +15,6 @@ const struct opt_desc web_subs[] = {
      .help = "HOST may be an address that other hosts reach; there is no TLS", .fallback = "off"},
     {.name = "token-file", .type = OPT_STRING,
      .help = "a file with the token, which is not printed then; else there is a new one at each start"},
-    {.name = "gl", .type = OPT_ENUM, .values = "off", .help = "there is no OpenGL"},
     OPT_END,
 };
 
