@@ -2,8 +2,8 @@
 /*
  * One WebSocket (RFC 6455) of the web console, after its handshake. Nothing piles up for a slow peer: the next
  * message is fetched from its owner when the last has gone into the socket, and nothing is read from the peer
- * while the owner is not ready for it. Who has not
- * taken a message after WEB_SOCKET_STALL_S is disconnected. Main loop's thread.
+ * while the owner is not ready for it. Who has not taken a message after WEB_SOCKET_STALL_S is disconnected.
+ * Main loop's thread.
  */
 #ifndef UI_WEB_SOCKET_H
 #define UI_WEB_SOCKET_H
