@@ -16,7 +16,7 @@ const struct opt_desc vnc_subs[] = {
      .help = "nobody gets in before QMP's set_password has set one", .fallback = "off"},
     {.name = "share", .type = OPT_ENUM, .values = "allow-exclusive|force-shared|ignore",
      .help = "what becomes of a viewer that asks to be alone", .fallback = "allow-exclusive"},
-    {.name = "websocket", .type = OPT_STRING,
+    {.name = "websocket", .type = OPT_STRING, .values = "on|off",
      .help = "on (port 5700 + DISPLAY) or a port: for viewers in browsers", .fallback = "off"},
     {.name = "connections", .type = OPT_NUMBER, .min = 1, .max = VNC_MAX_VIEWERS,
      .help = "viewers at once", .fallback = "32"},

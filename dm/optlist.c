@@ -421,7 +421,7 @@ static const struct opt_desc *find_bare(const struct opt_desc *descs, const char
     if (!d || d->refusal || d->type == OPT_BOOL)
         return d;
     /* "usb": a word list that has on and off is as good as a boolean. */
-    return d->type == OPT_ENUM && opt_word_among(d->values, *value) ? d : NULL;
+    return d->values && opt_word_among(d->values, *value) ? d : NULL;
 }
 
 static void unknown_name(const char *what, const struct opt_pair *pair,

@@ -19,7 +19,8 @@ struct opt_desc {
     const char *name;
     enum opt_type type;
     const char *help;
-    const char *values;   /* the words of OPT_ENUM: "on|off|auto"; one: only that works */
+    const char *values;   /* the words of OPT_ENUM: "on|off|auto"; one: only that works. OPT_STRING: that
+                             may stand without a value; others are fine too */
     /* OPT_NUMBER, OPT_SIZE (bytes): both 0: any from 0. OPT_STRING: max characters, or 0. */
     int64_t min, max;
     const char *fallback; /* what holds if not given, for help; NULL: nothing to say */

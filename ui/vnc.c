@@ -50,22 +50,19 @@ static void wake_waiting(struct vnc *vnc)
 void vnc_draw(struct vnc *vnc)
 {
     struct display_source *src = vnc->src;
-    bool changed, lit = false;
-    uint64_t seen;
+    bool lit, changed;
 
     vnc->drawn_us = g_get_monotonic_time();
     if (!src)
         return;
     display_enter(src);
-    seen = display_changes(src);
-    changed = seen != vnc->display_seen || !vnc->drawn;
-    if (changed)
-        lit = src->render(src->chip, &vnc->surface);
+    lit = src->update(src->chip, &vnc->surface, &vnc->seen);
     display_leave(src);
-    vnc->display_seen = seen;
-    vnc->drawn = true;
-    if (changed)
-        changed = lit ? picture_update(&vnc->picture, &vnc->surface) : picture_blank(&vnc->picture);
+    if (lit)
+        changed = picture_update(&vnc->picture, &vnc->surface, vnc->seen.lines);
+    else
+        changed = vnc->lit && picture_blank(&vnc->picture);
+    vnc->lit = lit;
     vnc->still_frames = changed ? 0 : vnc->still_frames + 1;
     if (changed)
         wake_waiting(vnc);

@@ -87,8 +87,8 @@ struct vnc {
 
     struct vnc_picture picture;
     struct surface surface; /* drawn into */
-    uint64_t display_seen;
-    bool drawn;
+    struct display_seen seen;
+    bool lit; /* it was not blanked when we looked last */
     int64_t drawn_us;
     unsigned still_frames;
     guint tick, input_tick, watchdog;

@@ -71,7 +71,15 @@ static bool copy_block(struct surface *to, const struct surface *from, unsigned 
     return differs;
 }
 
-static bool update_tiles(struct vnc_picture *p, const struct surface *s)
+static bool row_in(const uint64_t *lines, unsigned y)
+{
+    _Static_assert(64 % PICTURE_TILE_HEIGHT == 0, "a row of tiles is within one word");
+
+    return lines[y / 64] >> y % 64 & ((1ull << PICTURE_TILE_HEIGHT) - 1);
+}
+
+/* lines: NULL: all. */
+static bool update_tiles(struct vnc_picture *p, const struct surface *s, const uint64_t *lines)
 {
     uint64_t next = p->version + 1;
     bool any = false;
@@ -79,6 +87,8 @@ static bool update_tiles(struct vnc_picture *p, const struct surface *s)
     for (unsigned row = 0; row < p->rows; row++) {
         unsigned y = row * PICTURE_TILE_HEIGHT, y_end = MIN2(y + PICTURE_TILE_HEIGHT, s->height);
 
+        if (lines && !row_in(lines, y))
+            continue;
         for (unsigned column = 0; column < p->columns; column++) {
             unsigned x = column * PICTURE_TILE_WIDTH;
 
@@ -93,14 +103,14 @@ static bool update_tiles(struct vnc_picture *p, const struct surface *s)
     return any;
 }
 
-bool picture_update(struct vnc_picture *p, const struct surface *s)
+bool picture_update(struct vnc_picture *p, const struct surface *s, const uint64_t *lines)
 {
     bool any = false, ok = true;
 
     pthread_mutex_lock(&p->lock);
     if (s->width != p->surface.width || s->height != p->surface.height)
         any = ok = resize(p, s->width, s->height);
-    if (ok && update_tiles(p, s))
+    if (ok && update_tiles(p, s, any ? NULL : lines))
         any = true;
     pthread_mutex_unlock(&p->lock);
     return any;

@@ -28,8 +28,11 @@ struct vnc_picture {
 bool picture_init(struct vnc_picture *p, uint32_t width, uint32_t height); /* black */
 void picture_clear(struct vnc_picture *p);
 
-/* Takes over what has changed; true if anything has. Out of memory: nothing changes. */
-bool picture_update(struct vnc_picture *p, const struct surface *s);
+/*
+ * Takes over what has changed; true if anything has. Out of memory: nothing changes. lines: those that
+ * may be other than at the last update (struct display_seen).
+ */
+bool picture_update(struct vnc_picture *p, const struct surface *s, const uint64_t *lines);
 /* The screen went dark: the same size, black. */
 bool picture_blank(struct vnc_picture *p);
 

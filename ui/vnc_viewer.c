@@ -510,6 +510,17 @@ static void free_scaled(rfbScreenInfoPtr screen)
     }
 }
 
+/* The library's list of our extensions: it has no other use for it now, and forgets it. */
+static void free_extensions(rfbClientPtr cl)
+{
+    while (cl->extensions) {
+        rfbExtensionData *first = cl->extensions;
+
+        cl->extensions = first->next;
+        free(first);
+    }
+}
+
 static void end(struct vnc_viewer *v)
 {
     if (v->cl) {
@@ -518,6 +529,7 @@ static void end(struct vnc_viewer *v)
         if (v->cl->sock != RFB_INVALID_SOCKET)
             rfbCloseClient(v->cl);
         v->cl->wsctx = NULL;
+        free_extensions(v->cl);
         rfbClientConnectionGone(v->cl);
         free(websocket); /* up to 0.9.14 the library forgets it */
         v->cl = NULL;

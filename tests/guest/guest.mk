@@ -52,7 +52,7 @@ $(RESETS:%=$(G)/rom/reset-%.o): $(G)/rom/reset-%.o: tests/guest/rom/reset.S
 GUEST_ROMS := $(RESETS:%=$(G)/rom/reset-%.bin) $(G)/rom/idle.bin $(G)/rom/piowrite.bin
 $(GUEST_ROMS:.bin=.elf): %.elf: %.o tests/guest/rom/rom.ld
 	$(GUEST_LD) -T tests/guest/rom/rom.ld -o $@ $<
-BOOT_SECTORS := $(G)/rom/bootsect.bin $(G)/rom/disks.bin $(G)/rom/video.bin $(G)/rom/web.bin
+BOOT_SECTORS := $(G)/rom/bootsect.bin $(G)/rom/disks.bin $(G)/rom/echo.bin $(G)/rom/video.bin $(G)/rom/web.bin
 $(BOOT_SECTORS:.bin=.elf): %.elf: %.o
 	$(GUEST_LD) -Ttext=0x7c00 -o $@ $<
 guests: $(GUEST_ROMS) $(BOOT_SECTORS)

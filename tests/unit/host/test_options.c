@@ -14,6 +14,8 @@
 #include "dm/devprops.h"
 #include "dm/json.h"
 #include "dm/options.h"
+#include "ui/layout.h"
+#include "ui/vnc.h"
 
 static struct vm_config c;
 static char *message; /* of the last failure */
@@ -615,6 +617,69 @@ static void process_words(void **state)
     refuse("-display text -daemonize", "-display text|-daemonize");
 }
 
+/* What libvirt and packer send, and the rest. */
+static void vnc_words(void **state)
+{
+    (void)state;
+#ifdef CONFIG_VNC
+    accept("-audiodev '{\"id\":\"audio1\",\"driver\":\"none\"}' -vnc 127.0.0.1:0,audiodev=audio1");
+    assert_string_equal(c.vnc->host, "127.0.0.1");
+    assert_int_equal(c.vnc->port, 5900);
+    assert_int_equal(c.vnc->port_last, 5900);
+    assert_false(c.vnc->password || c.vnc->lossy || c.vnc->websocket);
+    assert_int_equal(c.vnc->share, VNC_SHARE_ALLOW_EXCLUSIVE);
+    finish();
+    accept("-vnc 127.0.0.1:1,audiodev=a -audiodev none,id=a");
+    finish();
+    accept("-vnc vnc=unix:/run/x,,y -k de");
+    assert_string_equal(c.vnc->path, "/run/x,y");
+    assert_ptr_equal(c.layout, layout_by_name("de"));
+    finish();
+    accept("-vnc 127.0.0.1:0,share=force-shared,password=on -k en-us");
+    assert_true(c.vnc->password);
+    assert_int_equal(c.vnc->share, VNC_SHARE_FORCE_SHARED);
+    finish();
+    accept("-vnc 127.0.0.1:32,password -display none");
+    assert_true(c.vnc->password);
+    finish();
+    accept("-vnc [::1]:3,to=9,websocket,share=ignore,connections=2,lossy=on,ipv6=on");
+    assert_string_equal(c.vnc->host, "::1");
+    assert_int_equal(c.vnc->port, 5903);
+    assert_int_equal(c.vnc->port_last, 5909);
+    assert_int_equal(c.vnc->websocket, 5703);
+    assert_int_equal(c.vnc->connections, 2);
+    assert_int_equal(c.vnc->share, VNC_SHARE_IGNORE);
+    assert_true(c.vnc->lossy && c.vnc->ipv6 && !c.vnc->ipv4);
+    finish();
+    accept("-display vnc=:4,websocket=8080 -nodefaults");
+    assert_int_equal(c.vnc->websocket, 8080);
+    finish();
+    accept("-vnc :1 -vnc none");
+    assert_null(c.vnc);
+    finish();
+    refuse("-vnc :0,audiodev=other -audiodev none,id=a", "audiodev=other|-audiodev");
+    refuse("-vnc :0 -vnc :1", "-vnc :1|one VNC server");
+    refuse("-vnc :0,share=maybe", "share=maybe|force-shared");
+    refuse("-vnc :0,tls-creds=t", "tls-creds|TLS");
+    refuse("-vnc :0,sasl=on", "sasl|password=on");
+    refuse("-vnc :0,lock-key-sync=off", "lock-key-sync=off");
+    refuse("-vnc unix:", "path");
+    refuse("-vnc 5900", "-vnc 5900|HOST:DISPLAY");
+    refuse("-vnc :60000", ":60000");
+    refuse("-vnc :x", ":x|HOST:DISPLAY");
+    refuse("-vnc :0,websocket=70000", "websocket=70000");
+    refuse("-display vnc=:0,frames=1", "-display vnc|frames");
+#else
+    refuse("-vnc :0", "-vnc :0|-display");
+#endif
+    accept("-k fr");
+    assert_ptr_equal(c.layout, layout_by_name("fr"));
+    finish();
+    refuse("-k sv", "-k sv|us, de");
+    refuse("-audiodev none", "-audiodev|id=");
+    refuse("-audiodev none,id=a -audiodev none,id=a", "id=a|taken");
+}
+
 /* Every option of QEMU's 7.2 that is not here is refused by its name, never taken for a file. */
 static void refused_by_name(void **state)
 {
@@ -962,7 +1027,7 @@ int main(void)
         cmocka_unit_test(topology), cmocka_unit_test(drive_places), cmocka_unit_test(drive_flags),
         cmocka_unit_test(floppies), cmocka_unit_test(blockdevs), cmocka_unit_test(devices), cmocka_unit_test(ports),
         cmocka_unit_test(machine_words), cmocka_unit_test(boot_words),
-        cmocka_unit_test(process_words), cmocka_unit_test(refused_by_name),
+        cmocka_unit_test(process_words), cmocka_unit_test(vnc_words), cmocka_unit_test(refused_by_name),
         cmocka_unit_test(libvirt_probe), cmocka_unit_test(libvirt_run),
         cmocka_unit_test(other_tools), cmocka_unit_test(hostile), cmocka_unit_test(random_lines),
         cmocka_unit_test(help_is_complete), cmocka_unit_test(help_words),
