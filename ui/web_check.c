@@ -46,8 +46,7 @@ char *web_token_read(const char *path, GError **error)
         g_prefix_error(error, "-display web: token-file: ");
         return NULL;
     }
-    g_strchomp(text);
-    if (is_token(text) && strlen(text) + 2 >= length)
+    if (strlen(text) == length && is_token(g_strchomp(text)))
         return g_steal_pointer(&text);
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                 "-display web: token-file=%s: it has to hold %d to %d letters, digits, - and _", path,
