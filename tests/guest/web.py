@@ -37,10 +37,10 @@ def playwright():
     os.makedirs(into)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(os.path.join(WEB, name), into)
-    done_ = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=into, timeout=300,
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done_.returncode:
-        print(done_.stdout.decode(errors="replace"))
+    npm = subprocess.run(["timeout", "-k", "5", "300", "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                         cwd=into, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if npm.returncode:
+        print(npm.stdout.decode(errors="replace"))
         skip("npm ci could not install playwright-core: the npm registry cannot be reached")
     open(os.path.join(into, "installed"), "w").close()
     return into

@@ -139,7 +139,7 @@ def test_sixty_rows():
     for index, value in ((0x09, 0x47), (0x12, 0xdf), (0x07, 0x3e), (0x06, 0x0b), (0x15, 0xea), (0x16, 0x04)):
         screen.set(0x3d4, index, value)
     screen.put(59, 110, "the-sixtieth-row")
-    c.wait(r"\x1b\[60;111H\x1b\[0;37;40mthe-sixtieth-row", "row 60, column 111")
+    c.wait(r"\x1b\[60;111H(\x1b\[0;37;40m)?the-sixtieth-row", "row 60, column 111")
     c.type("\x01x")
     c.close()
 
