@@ -18,6 +18,7 @@ ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -
 	-DKVM_DM_VERSION='"$(VERSION)"' -DKVM_DM_PREFIX='"$(PREFIX)"' \
 	$(if $(filter yes,$(PNG)),-DCONFIG_PNG) $(if $(filter yes,$(NBD)),-DCONFIG_NBD) \
 	$(if $(filter yes,$(VNC)),-DCONFIG_VNC) $(if $(filter yes,$(SLIRP)),-DCONFIG_SLIRP) \
+	$(if $(filter yes,$(WEB)),-DCONFIG_WEB) \
 	$(if $(filter yes,$(ZSTD)),-DCONFIG_ZSTD) $(SANITIZE_FLAGS) $(COVERAGE_FLAGS) $(CFLAGS)
 # Layers that may know the host get its libraries' headers; hw/ and ioreq/ do not.
 HOST_CFLAGS = $(GLIB_CFLAGS)
@@ -34,7 +35,9 @@ block_NBD = block/nbd.c block/nbd_conn.c block/nbd_lib.c block/nbd_link.c block/
 block_SRCS := $(filter-out $(if $(filter yes,$(NBD)),,$(block_NBD)),$(wildcard block/*.c))
 chardev_SRCS := $(wildcard chardev/*.c)
 ui_VNC = ui/vnc.c ui/vnc_access.c ui/vnc_connect.c ui/vnc_lib.c ui/vnc_listen.c ui/vnc_viewer.c # what needs libvncserver
-ui_SRCS := $(filter-out $(if $(filter yes,$(VNC)),,$(ui_VNC)),$(wildcard ui/*.c))
+ui_WEB = ui/web.c ui/web_channel.c ui/web_files.c ui/web_http.c ui/web_lib.c ui/web_socket.c # what needs its libraries
+ui_SRCS := $(filter-out $(if $(filter yes,$(VNC)),,$(ui_VNC)) $(if $(filter yes,$(WEB)),,$(ui_WEB)),$(wildcard ui/*.c))
+ui_OBJS := $(if $(filter yes,$(WEB)),$(B)/ui/web_page.o)
 net_SLIRP = net/slirp_lib.c net/user.c net/user_options.c net/user_forward.c # what needs libslirp
 net_SRCS := $(filter-out $(if $(filter yes,$(SLIRP)),,$(net_SLIRP)),$(wildcard net/*.c))
 dm_SRCS := $(filter-out dm/main.c,$(wildcard dm/*.c))
@@ -72,6 +75,11 @@ $(B)/rom/%.bin: rom/%.S rom/fwcfg.inc config.mk
 $(B)/dm/roms.o: dm/roms.S $(ROMS:%=$(B)/rom/%.bin)
 	@mkdir -p $(@D)
 	$(CC) -I$(B)/rom -c -o $@ $<
+
+# ---- the web console's page, linked in as bytes -----------------------------------------------
+$(B)/ui/web_page.o: ui/web_page.S $(wildcard ui/web/*)
+	@mkdir -p $(@D)
+	$(CC) -c -o $@ $<
 
 # ---- unit tests ----------------------------------------------------------------------------
 # tests/unit/hw: devices, ioreq and the fakes, nothing else: a stray call is a link error.

@@ -121,6 +121,8 @@ bool cmd_quit(struct ctl *ctl, GError **error);
 bool cmd_events(struct ctl *ctl, GError **error);
 bool cmd_qmp(struct ctl *ctl, GError **error);
 bool cmd_screen(struct ctl *ctl, GError **error);
+bool cmd_record(struct ctl *ctl, GError **error);
+bool cmd_web(struct ctl *ctl, GError **error);
 bool cmd_screenshot(struct ctl *ctl, GError **error);
 bool cmd_wait(struct ctl *ctl, GError **error);
 bool cmd_type(struct ctl *ctl, GError **error);

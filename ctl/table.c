@@ -21,6 +21,10 @@ static const struct ctl_option powerdown_options[] = {
     {0}};
 static const struct ctl_option screenshot_options[] = {
     {"format", "FORMAT", "png|ppm", "the picture's format [png if FILE ends in .png, else ppm]"}, {0}};
+static const struct ctl_option record_options[] = {
+    {"stop", NULL, NULL, "end the recording, and print how long it is"},
+    {"max", "BYTES", NULL, "end by itself before the file is longer, with k, M, G [64M]"},
+    {0}};
 static const struct ctl_option wait_options[] = {
     {"text", "REGEX", NULL, "a regular expression that is to match the screen's text"},
     {"hash", "HASH", NULL, "wait for the picture with that hash instead, as wait-screen tells it"},
@@ -84,6 +88,10 @@ static const struct ctl_command commands[] = {
      cmd_screen},
     {"screenshot", "FILE", 1, 1, "file", screenshot_options, "write the guest's screen into a picture",
      "The VM's process writes the file, with its own rights.", cmd_screenshot},
+    {"record", "[FILE]", 0, 1, "file", record_options, "record the guest's text screen, or see how far that is",
+     "FILE is in the format of asciinema (asciicast v2): asciinema play FILE. The VM's process writes it, until "
+     "record --stop or the end of the VM; it can be played at any time.", cmd_record},
+    {"web", "", 0, 0, "", NULL, "print the address of the web console, with its token", NULL, cmd_web},
     {"wait", "", 0, 0, "", wait_options, "wait until words are on the guest's screen",
      "Returns 0 as soon as the regular expression matches, which may be at once, and prints the line. If it "
      "does not in time, the screen is printed to standard error and the exit code is 4. Lines of the "

@@ -129,6 +129,7 @@ void config_clear(struct vm_config *c)
     if (c->smbios)
         g_byte_array_unref(c->smbios);
     vnc_config_free(c->vnc);
+    web_config_free(c->web);
     memset(c, 0, sizeof(*c));
 }
 

@@ -84,6 +84,7 @@ struct monitor_config {
 
 enum display_kind { DISPLAY_DEFAULT, DISPLAY_NONE, DISPLAY_TEXT };
 struct vnc_config; /* ui/vnc.h */
+struct web_config; /* ui/web.h */
 struct layout;     /* ui/layout.h */
 
 enum vga_kind { VGA_STD, VGA_NONE };
@@ -123,6 +124,7 @@ struct vm_config {
     char *qtest_log;     /* file or NULL */
     enum display_kind display;
     struct vnc_config *vnc; /* NULL: no VNC server */
+    struct web_config *web; /* NULL: no web console */
     const struct layout *layout; /* of the guest's keyboard; NULL: us */
     enum vga_kind vga;
     bool vga_given;

@@ -374,13 +374,18 @@ bool apply_display(struct parser *p, const struct option_use *use, GError **erro
     }
     if (g_str_has_prefix(use->arg, "vnc="))
         return apply_display_vnc(p, use, error);
+    if (!strcmp(use->arg, "web") || g_str_has_prefix(use->arg, "web=") || g_str_has_prefix(use->arg, "web,"))
+        return apply_display_web(p, use, error);
     p->display_given = true;
+    if (g_str_has_prefix(use->arg, "curses,") || g_str_has_prefix(use->arg, "text,"))
+        return opt_error(error, "%s %s: it takes no options; characters are told by the fonts that the guest "
+                         "has loaded", use->what, use->arg);
     if (!strcmp(use->arg, "none"))
         p->config->display = DISPLAY_NONE;
-    else if (!strcmp(use->arg, "text"))
+    else if (!strcmp(use->arg, "text") || !strcmp(use->arg, "curses"))
         p->config->display = DISPLAY_TEXT;
     else
-        return opt_error(error, "%s %s: not supported; there are text (in this terminal), vnc=:N and none",
+        return opt_error(error, "%s %s: not supported; there are text (in this terminal), vnc=:N, web=PORT and none",
                          use->what, use->arg);
     return true;
 }

@@ -7,6 +7,7 @@
 #include "chardev/chardev_backends.h"
 #include "chardev/vc.h"
 #include "dm/machine.h"
+#include "dm/screen.h"
 #include "dm/vm_build.h"
 #include "ui/terminal.h"
 
@@ -48,7 +49,7 @@ static bool wants_text(const struct vm_config *config)
 
     if (config->display != DISPLAY_DEFAULT)
         return config->display == DISPLAY_TEXT;
-    return isatty(STDOUT_FILENO) && !config->vnc && !config->daemonize && !config->nographic &&
+    return isatty(STDOUT_FILENO) && !config->vnc && !config->web && !config->daemonize && !config->nographic &&
            strcmp(accel, "qtest") && strcmp(config->machine, "none") && !uses_stdio(config);
 }
 
@@ -86,7 +87,8 @@ static void show_serial(void *opaque, const uint8_t *buf, size_t len)
 
 bool console_show(struct console *console, struct vm *vm, GError **error)
 {
-    const struct terminal_hooks hooks = {STDIN_FILENO, STDOUT_FILENO, key, quit, console};
+    const struct terminal_hooks hooks = {.in_fd = STDIN_FILENO, .out_fd = STDOUT_FILENO, .key = key,
+                                         .quit = quit, .glyphs = screen_glyphs, .opaque = console};
 
     console->vm = vm;
     if (!console->text || !vm_machine(vm))
@@ -95,14 +97,19 @@ bool console_show(struct console *console, struct vm *vm, GError **error)
     if (!console->terminal)
         return false;
     if (console->vcs->len)
-        chardev_vc_set_sink(g_ptr_array_index(console->vcs, 0), show_serial, console->terminal);
+        chardev_vc_add_sink(g_ptr_array_index(console->vcs, 0), show_serial, NULL, console->terminal);
     return true;
+}
+
+struct chardev *console_vc(struct console *console, unsigned i)
+{
+    return i < console->vcs->len ? g_ptr_array_index(console->vcs, i) : NULL;
 }
 
 void console_hide(struct console *console)
 {
     if (console->terminal && console->vcs->len)
-        chardev_vc_set_sink(g_ptr_array_index(console->vcs, 0), NULL, NULL);
+        chardev_vc_remove_sink(g_ptr_array_index(console->vcs, 0), console->terminal);
     terminal_free(console->terminal);
     console->terminal = NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The user's terminal as the guest's console: -display text, and the "vc" character back end that
- * shows a serial port beside the screen.
+ * shows a serial port beside the screen (in the web console, too).
  */
 #ifndef DM_CONSOLE_H
 #define DM_CONSOLE_H
@@ -11,6 +11,7 @@
 
 #include "dm/config.h"
 
+struct chardev;
 struct console;
 struct vm;
 
@@ -18,6 +19,7 @@ struct vm;
 struct console *console_new(const struct vm_config *config);
 /* Starts showing; false with error. Nothing if the configuration wants no display. */
 bool console_show(struct console *console, struct vm *vm, GError **error);
+struct chardev *console_vc(struct console *console, unsigned i); /* the i-th that was opened; NULL: no more */
 void console_hide(struct console *console); /* the terminal is as it was; the last screen stays on it */
 void console_free(struct console *console);
 

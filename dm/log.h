@@ -13,6 +13,7 @@ void log_set_timestamp(bool on);
 /* The layers below, which do not know this one, say things by g_warning(): as lines of the same kind. */
 void log_take_glib(void);
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_notice(const char *format, ...) __attribute__((format(printf, 1, 2))); /* no fault: where something is */
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A token bucket: so many lines at once, then some a minute; the rest are counted and summed up. */

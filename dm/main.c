@@ -18,6 +18,7 @@
 #include "dm/notify.h"
 #include "dm/vm_build.h"
 #include "dm/vnc_display.h"
+#include "dm/web_display.h"
 
 static int signal_fd = -1;
 
@@ -80,7 +81,9 @@ static int run(struct vm_config *config)
         return fail(error);
     }
     if ((config->pidfile && !pidfile_write(config->pidfile, &error)) ||
-        !vnc_display_start(vm, &error) || !console_show(console, vm, &error)) {
+        !vnc_display_start(vm, &error) || !web_display_start(vm, console, &error) ||
+        !console_show(console, vm, &error)) {
+        web_display_stop();
         vnc_display_stop();
         vm_free(vm);
         console_free(console);
@@ -92,6 +95,7 @@ static int run(struct vm_config *config)
     code = vm_run(vm);
     notify_stopping();
     console_hide(console);
+    web_display_stop();
     vnc_display_stop();
     vm_free(vm);
     console_free(console);

@@ -137,7 +137,7 @@ void list_cpus(FILE *out)
 
 void list_displays(FILE *out)
 {
-    fprintf(out, "Available display backend types:\ntext\nvnc\nnone\n");
+    fprintf(out, "Available display backend types:\ntext\ncurses\nvnc\nweb\nnone\n");
 }
 
 void list_chardevs(FILE *out)

@@ -264,7 +264,7 @@ static const struct option_spec specs[] = {
     {"snapshot", SECTION_DISK, ARG_NONE, NULL, "snapshot=on for every -drive", NULL, NULL, NULL,
      apply_snapshot, NULL},
 
-    {"display", SECTION_DISPLAY, ARG_WORD, "text|vnc=ADDRESS|none", "where the guest's screen is shown", NULL,
+    {"display", SECTION_DISPLAY, ARG_WORD, "text|curses|vnc=ADDRESS|web=[HOST:]PORT|none", "where the guest's screen is shown", NULL,
      NULL, NULL, apply_display, NULL},
     {"nographic", SECTION_DISPLAY, ARG_NONE, NULL,
      "no screen; the serial port is on this terminal (Ctrl-A x ends, Ctrl-A h helps)", NULL, NULL,
@@ -406,7 +406,7 @@ static const struct {
     {"mtdblock", true, "not supported: use -hda FILE"},
     {"sd", true, "not supported: use -hda FILE"},
     {"set", true, "not supported: give the value where the device is defined"},
-    {"curses", false, "not supported: use -display text"},
+    {"curses", false, "not supported: use -display curses"},
     {"g", true, "not supported: the guest chooses the resolution"},
     {"spice", true, "not supported: use -display text"},
     {"full-screen", false, "not supported: use -display text"},

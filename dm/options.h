@@ -154,6 +154,10 @@ GHashTable *netdev_options(const char *what, const char *type, GPtrArray *pairs,
 bool net_parse_mac(const char *text, uint8_t mac[6]); /* "52:54:00:12:34:56" */
 void list_netdevs(FILE *out);
 void list_nics(FILE *out);
+/* config_web.c */
+option_apply_fn apply_display_web;
+extern const struct opt_desc web_subs[];
+void web_config_free(struct web_config *config); /* NULL: nothing */
 
 /* Machine names: pc-i440fx-7.2 and the like give "pc". NULL: unknown. */
 const char *machine_resolve(const char *name);

@@ -23,6 +23,18 @@ static void learn_bios_fonts(struct glyph_book *book)
     g_free(rom);
 }
 
+/* One for all who read the screen. */
+static struct glyph_book *get_book(void)
+{
+    static struct glyph_book *book;
+
+    if (!book) {
+        book = glyph_book_new();
+        learn_bios_fonts(book);
+    }
+    return book;
+}
+
 /* Read when the first graphics mode is looked at: a large file, and most guests need none of it. */
 static void learn_grub_font(struct glyph_book *book)
 {
@@ -57,20 +69,22 @@ static void learn_console_fonts(struct glyph_book *book)
     }
 }
 
+const struct glyph_book *screen_glyphs(void)
+{
+    return get_book();
+}
+
 struct screen_reader *screen_now(struct vm *vm, enum screen_depth depth, GError **error)
 {
     static struct screen_reader *reader;
-    static struct glyph_book *book;
     static bool all_known;
+    struct glyph_book *book = get_book();
     struct display_source *source = vm_display(vm);
 
     if (!source)
         return qmp_fail(error, "no graphic console found (-vga none)");
-    if (!reader) {
-        book = glyph_book_new();
-        learn_bios_fonts(book);
+    if (!reader)
         reader = screen_reader_new(book);
-    }
     screen_read(reader, source);
     if (reader->text_mode || depth == SCREEN_CELLS)
         return reader;

@@ -22,4 +22,7 @@ enum screen_depth {
  */
 struct screen_reader *screen_now(struct vm *vm, enum screen_depth depth, GError **error);
 
+/* The glyphs that are known, for other readers; never freed. */
+const struct glyph_book *screen_glyphs(void);
+
 #endif

@@ -24,6 +24,7 @@
 #include "dm/qmp_input.h"
 #include "dm/qmp_jobs.h"
 #include "dm/qmp_net.h"
+#include "dm/qmp_record.h"
 #include "dm/qtest.h"
 #include "dm/vcpu.h"
 #include "dm/vm_build.h"
@@ -600,6 +601,8 @@ void vm_free(struct vm *vm)
     if (vm->vcpus)
         vcpus_free(vm->vcpus);
     vm->vcpus = NULL;
+    if (vm->machine)
+        qmp_record_close(vm);
     g_ptr_array_free(vm->monitors, TRUE);
     g_ptr_array_free(vm->human_monitors, TRUE);
     qmp_input_close(vm);

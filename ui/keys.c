@@ -6,6 +6,8 @@
 #define ESC    0x1b
 #define CTRL_A 0x01
 #define XT_ESC 0x01
+#define XT_F1  0x3b
+#define XT_DELETE 0xd3
 
 /* Rows of a US keyboard: characters without and with shift, in order of their scan codes. */
 static const struct {
@@ -30,11 +32,14 @@ static const struct {
 
 /* ESC [ number ~ */
 static const struct {
-    uint8_t number, code;
+    uint8_t number, code, modifiers;
 } tilde_keys[] = {
-    {1, 0xc7},  {2, 0xd2},  {3, 0xd3},  {4, 0xcf},  {5, 0xc9},  {6, 0xd1},  {7, 0xc7},
-    {8, 0xcf},  {11, 0x3b}, {12, 0x3c}, {13, 0x3d}, {14, 0x3e}, {15, 0x3f}, {17, 0x40},
-    {18, 0x41}, {19, 0x42}, {20, 0x43}, {21, 0x44}, {23, 0x57}, {24, 0x58},
+    {1, 0xc7, 0},  {2, 0xd2, 0},  {3, 0xd3, 0},  {4, 0xcf, 0},  {5, 0xc9, 0},  {6, 0xd1, 0},  {7, 0xc7, 0},
+    {8, 0xcf, 0},  {11, 0x3b, 0}, {12, 0x3c, 0}, {13, 0x3d, 0}, {14, 0x3e, 0}, {15, 0x3f, 0}, {17, 0x40, 0},
+    {18, 0x41, 0}, {19, 0x42, 0}, {20, 0x43, 0}, {21, 0x44, 0}, {23, 0x57, 0}, {24, 0x58, 0},
+    /* What the Linux console sends for Shift-F1 to Shift-F8. */
+    {25, 0x3b, KEYS_SHIFT}, {26, 0x3c, KEYS_SHIFT}, {28, 0x3d, KEYS_SHIFT}, {29, 0x3e, KEYS_SHIFT},
+    {31, 0x3f, KEYS_SHIFT}, {32, 0x40, KEYS_SHIFT}, {33, 0x41, KEYS_SHIFT}, {34, 0x42, KEYS_SHIFT},
 };
 
 static enum key_result stroke_of(struct key_stroke *stroke, uint8_t code, uint8_t modifiers)
@@ -96,13 +101,13 @@ static uint8_t final_code(uint8_t byte)
     return 0;
 }
 
-static uint8_t tilde_code(unsigned number)
+static enum key_result tilde_key(unsigned number, uint8_t modifiers, struct key_stroke *stroke)
 {
     for (unsigned i = 0; i < sizeof(tilde_keys) / sizeof(tilde_keys[0]); i++) {
         if (tilde_keys[i].number == number)
-            return tilde_keys[i].code;
+            return stroke_of(stroke, tilde_keys[i].code, modifiers | tilde_keys[i].modifiers);
     }
-    return 0;
+    return KEYS_NOTHING;
 }
 
 /* Inside ESC [: numbers, then a final byte; the second number less one is a set of modifiers. */
@@ -130,7 +135,7 @@ static enum key_result control_sequence(struct key_parser *p, uint8_t byte,
     p->state = KEY_GROUND;
     modifiers = p->count && p->params[1] ? (p->params[1] - 1) & 7 : 0;
     if (byte == '~')
-        return stroke_of(stroke, tilde_code(p->params[0]), modifiers);
+        return tilde_key(p->params[0], modifiers, stroke);
     if (byte == 'Z')
         return stroke_of(stroke, 0x0f, KEYS_SHIFT);
     return stroke_of(stroke, final_code(byte), modifiers);
@@ -150,6 +155,33 @@ static enum key_result after_escape(struct key_parser *p, uint8_t byte, struct k
     default:
         p->state = KEY_GROUND;
         return character(byte, KEYS_ALT, stroke);
+    }
+}
+
+/* Keys that a terminal does not let through, too. */
+static enum key_result after_prefix(uint8_t byte, struct key_stroke *stroke)
+{
+    if (byte >= '0' && byte <= '9')
+        return stroke_of(stroke, XT_F1 + (byte == '0' ? 9 : byte - '1'), KEYS_CTRL | KEYS_ALT);
+    switch (byte) {
+    case 'x':
+    case 'X':
+        return KEYS_QUIT;
+    case 'h':
+    case 'H':
+    case '?':
+        return KEYS_HELP;
+    case 'l':
+    case 'L':
+        return KEYS_REDRAW;
+    case 'd':
+    case 'D':
+        return stroke_of(stroke, XT_DELETE, KEYS_CTRL | KEYS_ALT);
+    case 'a':
+    case CTRL_A:
+        return character(CTRL_A, 0, stroke);
+    default:
+        return KEYS_NOTHING;
     }
 }
 
@@ -181,9 +213,7 @@ enum key_result keys_feed(struct key_parser *p, uint8_t byte, struct key_stroke 
         return stroke_of(stroke, byte >= 'A' && byte <= 'E' ? 0x3b + (byte - 'A') : 0, 0);
     case KEY_PREFIX:
         p->state = KEY_GROUND;
-        if (byte == 'x' || byte == 'X')
-            return KEYS_QUIT;
-        return byte == 'a' || byte == CTRL_A ? character(CTRL_A, 0, stroke) : KEYS_NOTHING;
+        return after_prefix(byte, stroke);
     case KEY_GROUND:
         break;
     }

@@ -2,7 +2,8 @@
 /*
  * From what a terminal sends when a key is pressed to the key on a US keyboard: ASCII, control
  * characters, and the escape sequences of xterm and the Linux console. Ctrl-A is our own prefix:
- * Ctrl-A x quits, Ctrl-A a (or Ctrl-A Ctrl-A) types a Ctrl-A.
+ * Ctrl-A x quits, Ctrl-A a (or Ctrl-A Ctrl-A) types a Ctrl-A, Ctrl-A d Ctrl-Alt-Delete, Ctrl-A 1 to 0
+ * Ctrl-Alt-F1 to F10; Ctrl-A h (or ?) asks for help, Ctrl-A l to paint anew.
  */
 #ifndef UI_KEYS_H
 #define UI_KEYS_H
@@ -29,7 +30,7 @@ struct key_parser { /* all zero at first */
     unsigned params[2], count;
 };
 
-enum key_result { KEYS_NOTHING, KEYS_STROKE, KEYS_QUIT };
+enum key_result { KEYS_NOTHING, KEYS_STROKE, KEYS_QUIT, KEYS_HELP, KEYS_REDRAW };
 
 /* One byte from the terminal; *stroke is set for KEYS_STROKE. */
 enum key_result keys_feed(struct key_parser *p, uint8_t byte, struct key_stroke *stroke);

@@ -129,6 +129,17 @@ static void read_cells(struct screen_reader *r)
         r->runes[i] = r->map[r->text.cells[i].attr >> 3 & 1][r->text.cells[i].ch];
 }
 
+bool screen_read_text(struct screen_reader *r, const struct display_source *source)
+{
+    display_enter(source);
+    r->text_mode = source->text(source->chip, &r->text);
+    display_leave(source);
+    r->columns = r->rows = 0;
+    if (r->text_mode)
+        read_cells(r);
+    return r->text_mode;
+}
+
 void screen_read(struct screen_reader *r, const struct display_source *source)
 {
     display_enter(source);

@@ -45,6 +45,8 @@ void screen_reader_free(struct screen_reader *r);
  */
 void screen_read(struct screen_reader *r, const struct display_source *source);
 void screen_recognise(struct screen_reader *r);
+/* Text modes only, which takes less: false, and nothing read, in a graphics mode. */
+bool screen_read_text(struct screen_reader *r, const struct display_source *source);
 
 /* A row as UTF-8 without trailing spaces; g_free() it. Empty for a row that is not there. */
 char *screen_line(const struct screen_reader *r, unsigned row);

@@ -11,8 +11,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "ui/textdump.h"
-
 #define KEY_PACE_MS      15
 #define ESCAPE_US        (60 * 1000)
 #define PARTIAL_LINE_US  G_USEC_PER_SEC
@@ -216,10 +214,12 @@ static void look_at_graphics(struct terminal *t, gint64 now_us)
     t->graphics = true;
     t->have_screen = false;
     t->graphics_asked_us = now_us;
+    display_enter(t->src);
     if (t->src->render(t->src->chip, &t->surface)) {
         t->graphics_width = t->surface.width;
         t->graphics_height = t->surface.height;
     }
+    display_leave(t->src);
 }
 
 /* True if it was read again. */
@@ -234,14 +234,14 @@ static bool look_at_screen(struct terminal *t, gint64 now_us)
     seen = display_changes(t->src);
     changed = seen != t->display_seen || t->graphics_pending ||
               (!t->have_screen && !t->graphics);
-    if (changed && t->src->text(t->src->chip, &t->screen)) {
+    display_leave(t->src);
+    if (changed && screen_read_text(t->reader, t->src)) {
         t->have_screen = true;
         t->graphics = t->graphics_pending = false;
         surface_free(&t->surface);
     } else if (changed) {
         look_at_graphics(t, now_us);
     }
-    display_leave(t->src);
     t->display_seen = seen;
     return changed;
 }
@@ -305,10 +305,36 @@ static void send_stroke(struct terminal *t, struct key_stroke stroke)
     send_modifiers(t, stroke.modifiers, false);
 }
 
+const char *const term_help[] = {
+    "Ctrl-A h   this help",
+    "Ctrl-A x   end the machine",
+    "Ctrl-A a   Ctrl-A itself, for the guest",
+    "Ctrl-A d   Ctrl-Alt-Delete",
+    "Ctrl-A 1   Ctrl-Alt-F1, and so on; 0 is F10",
+    "Ctrl-A l   paint this terminal anew",
+    NULL,
+};
+
+static void show_help(struct terminal *t)
+{
+    t->help = t->ansi;
+    for (unsigned i = 0; term_help[i] && !t->ansi; i++)
+        term_plain_line(t, "kvm-dm", term_help[i]);
+}
+
 static void take_result(struct terminal *t, enum key_result result, struct key_stroke stroke)
 {
+    if (t->help && result != KEYS_NOTHING) {
+        t->help = false;
+        if (result != KEYS_QUIT)
+            return; /* the key that ends the help */
+    }
     if (result == KEYS_QUIT && t->hooks.quit)
         t->hooks.quit(t->hooks.opaque);
+    if (result == KEYS_HELP)
+        show_help(t);
+    if (result == KEYS_REDRAW && t->ansi)
+        term_ansi_forget(t);
     if (result == KEYS_STROKE && t->stroke_count < TERM_STROKES) {
         t->strokes[(t->stroke_first + t->stroke_count) % TERM_STROKES] = stroke;
         t->stroke_count++;
@@ -409,7 +435,8 @@ struct terminal *terminal_new(struct display_source *src, const struct terminal_
     g_queue_init(&t->log);
     t->line.done = line_done;
     t->line.opaque = t;
-    t->screen.cells = g_new0(struct text_cell, TEXT_MAX_CELLS);
+    t->own_glyphs = hooks->glyphs ? NULL : glyph_book_new();
+    t->reader = screen_reader_new(hooks->glyphs ? hooks->glyphs() : t->own_glyphs);
     guard();
     take_keyboard(t);
     if (t->ansi) {
@@ -429,8 +456,8 @@ static void last_words(struct terminal *t)
 
     term_ansi_end(t);
     if (t->have_screen) {
-        text = textdump(&t->screen);
-        g_string_append(t->out, text);
+        text = g_strchomp(screen_all(t->reader));
+        g_string_append_printf(t->out, *text ? "%s\n" : "%s", text);
         g_free(text);
     } else if (t->graphics) {
         g_string_append_printf(t->out, "(graphics mode %ux%u)\n", t->graphics_width,
@@ -481,7 +508,8 @@ void terminal_free(struct terminal *t)
         give_back();
     g_queue_clear_full(&t->log, g_free);
     surface_free(&t->surface);
-    g_free(t->screen.cells);
+    screen_reader_free(t->reader);
+    glyph_book_free(t->own_glyphs);
     g_free(t->line_printed);
     g_byte_array_unref(t->inbox);
     pthread_mutex_destroy(&t->inbox_lock);

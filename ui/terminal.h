@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct display_source;
+struct glyph_book;
 struct terminal;
 
 struct terminal_hooks {
@@ -27,6 +28,8 @@ struct terminal_hooks {
      */
     void (*key)(void *opaque, unsigned xt_scancode, bool down);
     void (*quit)(void *opaque); /* the user typed Ctrl-A x; may be NULL */
+    /* What glyphs show, asked for once and kept by the caller; NULL: the font is code page 437's. */
+    const struct glyph_book *(*glyphs)(void);
     void *opaque;
 };
 

@@ -5,22 +5,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "ui/cp437.h"
+#include "ui/sgr.h"
 
 #define ATTR_PLAIN 0x07
 #define PANE_MIN   4 /* rule and three lines */
-
-/* VGA's blue-green-red bit order is the other way round in SGR numbers. */
-static unsigned sgr_colour(unsigned vga)
-{
-    return (vga & 1) << 2 | (vga & 2) | (vga >> 2 & 1);
-}
-
-static void append_attr(GString *out, uint8_t attr)
-{
-    g_string_append_printf(out, "\033[0;%u;%um", (attr & 8 ? 90 : 30) + sgr_colour(attr & 7),
-                           40 + sgr_colour(attr >> 4 & 7));
-}
 
 static void append_move(GString *out, unsigned row, unsigned column)
 {
@@ -30,7 +18,12 @@ static void append_move(GString *out, unsigned row, unsigned column)
 static void clear_cells(struct term_cell *cells, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        cells[i] = (struct term_cell){' ', ATTR_PLAIN};
+        cells[i] = (struct term_cell){' ', ATTR_PLAIN, false};
+}
+
+void term_ansi_forget(struct terminal *t)
+{
+    t->frame.rows = 0;
 }
 
 /* Follows the terminal's size; a new one is painted from nothing. */
@@ -52,7 +45,7 @@ static void fit(struct terminal *t)
     f->want = g_new(struct term_cell, (gsize)rows * columns);
     f->shown = g_new(struct term_cell, (gsize)rows * columns);
     clear_cells(f->shown, (size_t)rows * columns);
-    append_attr(t->out, ATTR_PLAIN);
+    sgr_append(t->out, ATTR_PLAIN, false);
     g_string_append(t->out, "\033[2J");
 }
 
@@ -63,16 +56,14 @@ static void put_text(struct term_frame *f, unsigned row, unsigned column, const 
     for (; *text && column < f->columns; text = g_utf8_next_char(text), column++) {
         gunichar rune = g_utf8_get_char(text);
 
-        if (g_unichar_iswide(rune) || g_unichar_iszerowidth(rune))
-            rune = '?';
-        f->want[row * f->columns + column] = (struct term_cell){rune, attr};
+        f->want[row * f->columns + column] = (struct term_cell){sgr_rune(rune), attr, false};
     }
 }
 
 /* How many rows of the terminal the guest's screen gets. */
 static unsigned view_rows(const struct terminal *t)
 {
-    unsigned guest = !t->src ? 0 : t->graphics || !t->have_screen ? 1 : t->screen.rows;
+    unsigned guest = !t->src ? 0 : t->graphics || !t->have_screen ? 1 : t->reader->text.rows;
     unsigned pane = t->serial_seen || !t->src ? PANE_MIN : 0;
 
     if (pane >= t->frame.rows)
@@ -83,18 +74,19 @@ static unsigned view_rows(const struct terminal *t)
 static void put_screen(struct terminal *t, unsigned rows)
 {
     struct term_frame *f = &t->frame;
-    const struct text_screen *s = &t->screen;
+    const struct text_screen *s = &t->reader->text;
     unsigned columns = MIN(s->columns, f->columns);
     /* Too small a terminal shows the part with the cursor in it. */
     unsigned top = s->cursor_row >= rows ? MIN(s->cursor_row, s->rows - 1) - rows + 1 : 0;
 
     for (unsigned row = 0; row < rows; row++) {
-        const struct text_cell *from = s->cells + (size_t)(top + row) * s->columns;
+        size_t from = (size_t)(top + row) * s->columns;
 
         for (unsigned i = 0; i < columns; i++) {
-            gunichar rune = from[i].ch ? cp437_unicode[from[i].ch] : ' ';
+            uint8_t attr = s->cells[from + i].attr;
 
-            f->want[row * f->columns + i] = (struct term_cell){rune, from[i].attr & 0x7f};
+            f->want[row * f->columns + i] =
+                (struct term_cell){sgr_rune(t->reader->runes[from + i]), attr, s->blink && attr & 0x80};
         }
     }
     f->cursor_visible = s->cursor_visible && s->cursor_row >= top && s->cursor_column < columns;
@@ -111,13 +103,26 @@ static void put_pane(struct terminal *t, unsigned top)
     unsigned row = f->rows;
 
     for (unsigned i = 0; i < f->columns; i++)
-        f->want[top * f->columns + i] = (struct term_cell){0x2500, 0x08};
-    put_text(f, top, 2, t->serial_seen ? " com1 - Ctrl-A x: quit " : " Ctrl-A x: quit ", 0x08);
+        f->want[top * f->columns + i] = (struct term_cell){0x2500, 0x08, false};
+    put_text(f, top, 2, t->serial_seen ? " com1 - Ctrl-A x: quit, h: help " : " Ctrl-A x: quit, h: help ", 0x08);
     if (row > top + 1 && last[0])
         put_text(f, --row, 0, last, ATTR_PLAIN);
     for (; row > top + 1 && line; line = line->prev)
         put_text(f, --row, 0, line->data, ATTR_PLAIN);
     g_free(last);
+}
+
+/* Over the upper left of what is there. */
+static void put_help(struct terminal *t)
+{
+    struct term_frame *f = &t->frame;
+
+    for (unsigned i = 0; term_help[i] && i < f->rows; i++) {
+        g_autofree char *text = g_strdup_printf("  %-48s", term_help[i]);
+
+        put_text(f, i, 0, text, 0x70);
+    }
+    f->cursor_visible = false;
 }
 
 static void compose(struct terminal *t)
@@ -139,6 +144,8 @@ static void compose(struct terminal *t)
     }
     if (rows < f->rows)
         put_pane(t, rows);
+    if (t->help)
+        put_help(t);
 }
 
 /* Appends what turns `shown` into `want`. */
@@ -146,18 +153,20 @@ static bool emit_cells(struct terminal *t)
 {
     struct term_frame *f = &t->frame;
     size_t next = SIZE_MAX; /* where the terminal's own cursor is */
-    int attr = -1;
+    const struct term_cell *last = NULL;
 
     for (size_t i = 0; i < (size_t)f->rows * f->columns; i++) {
-        if (f->want[i].rune == f->shown[i].rune && f->want[i].attr == f->shown[i].attr)
+        const struct term_cell *cell = &f->want[i];
+
+        if (cell->rune == f->shown[i].rune && cell->attr == f->shown[i].attr && cell->blink == f->shown[i].blink)
             continue;
         if (i != next || i % f->columns == 0)
             append_move(t->out, i / f->columns, i % f->columns);
-        if (f->want[i].attr != attr)
-            append_attr(t->out, f->want[i].attr);
-        g_string_append_unichar(t->out, f->want[i].rune);
-        attr = f->want[i].attr;
-        f->shown[i] = f->want[i];
+        if (!last || last->attr != cell->attr || last->blink != cell->blink)
+            sgr_append(t->out, cell->attr, cell->blink);
+        g_string_append_unichar(t->out, cell->rune);
+        last = cell;
+        f->shown[i] = *cell;
         next = i + 1;
     }
     return next != SIZE_MAX;

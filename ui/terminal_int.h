@@ -8,6 +8,7 @@
 
 #include "ui/keys.h"
 #include "ui/sanitize.h"
+#include "ui/screentext.h"
 #include "ui/surface.h"
 #include "ui/terminal.h"
 
@@ -22,6 +23,7 @@
 struct term_cell {
     uint32_t rune;
     uint8_t attr; /* as a VGA attribute: background << 4 | foreground */
+    bool blink;   /* bit 7 of it blinks */
 };
 
 struct term_frame { /* the terminal's screen */
@@ -55,7 +57,8 @@ struct terminal {
     GQueue log;        /* char *, the newest last */
     bool serial_seen;
 
-    struct text_screen screen;
+    struct screen_reader *reader;
+    struct glyph_book *own_glyphs;
     uint64_t display_seen; /* display_changes() */
     bool have_screen, graphics;
     bool graphics_pending; /* to be looked at again */
@@ -64,13 +67,14 @@ struct terminal {
     gint64 graphics_asked_us;
     struct surface surface;
 
+    bool help; /* is shown until the next key */
     struct key_parser parser;
     struct key_stroke strokes[TERM_STROKES];
     unsigned stroke_first, stroke_count;
     gint64 key_us;
 
     struct term_frame frame;
-    struct term_row *rows; /* plain: screen.rows of them */
+    struct term_row *rows; /* plain: one for each of the screen's */
     unsigned row_count, row_columns;
     gint64 budget_us;
     unsigned budget_lines, lines_left_out;
@@ -79,9 +83,13 @@ struct terminal {
 /* The unfinished or finished line of the serial port as UTF-8; g_free() it. */
 char *term_line_text(const struct line_filter *f);
 
+/* What Ctrl-A and a key do, a line each; NULL at the end. */
+extern const char *const term_help[];
+
 /* ANSI mode: composes what should be on the terminal and appends the difference to t->out. */
 void term_ansi_begin(struct terminal *t);
 void term_ansi_refresh(struct terminal *t);
+void term_ansi_forget(struct terminal *t); /* the terminal shows something else: all is painted anew */
 void term_ansi_end(struct terminal *t);
 
 /* Plain mode. */

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "ui/textdump.h"
-
 #define STABLE_US        (200 * 1000)
 #define LINES_PER_SECOND 500
 
@@ -91,8 +89,8 @@ static void new_layout(struct terminal *t, gint64 now_us)
     for (unsigned i = 0; i < t->row_count; i++)
         print_row(t, &t->rows[i]);
     term_plain_forget(t);
-    t->row_count = t->screen.rows;
-    t->row_columns = t->screen.columns;
+    t->row_count = t->reader->text.rows;
+    t->row_columns = t->reader->text.columns;
     t->rows = g_new0(struct term_row, t->row_count);
     for (unsigned i = 0; i < t->row_count; i++)
         t->rows[i] = (struct term_row){g_strdup(""), now_us, true};
@@ -102,11 +100,11 @@ void term_plain_screen(struct terminal *t, gint64 now_us)
 {
     char **text;
 
-    if (t->row_count != t->screen.rows || t->row_columns != t->screen.columns)
+    if (t->row_count != t->reader->text.rows || t->row_columns != t->reader->text.columns)
         new_layout(t, now_us);
     text = g_new0(char *, t->row_count);
     for (unsigned i = 0; i < t->row_count; i++)
-        text[i] = textdump_row(&t->screen, i);
+        text[i] = screen_line(t->reader, i);
     scroll(t, scrolled_by(t, text), now_us);
     for (unsigned i = 0; i < t->row_count; i++) {
         struct term_row *row = &t->rows[i];

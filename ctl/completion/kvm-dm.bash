@@ -29,6 +29,11 @@ _kvm_dm_words()
         "$1" -device help 2>/dev/null | sed -n 's/^name "\([^"]*\)".*/\1/p' ;;
     -chardev) [ -n "$3" ] && _kvm_dm_properties "$1" "$2" "$3" ||
         "$1" -chardev help 2>/dev/null | sed -n 's/^  //p' ;;
+    -display) case $3 in
+        "") "$1" -display help 2>/dev/null | sed '1d; s/^web$/web web=/; s/^vnc$/vnc=/' ;;
+        web*) _kvm_dm_properties "$1" -display web ;;
+        vnc*) _kvm_dm_suboptions "$1" -vnc ;;
+        esac ;;
     -machine | -M) "$1" -machine help 2>/dev/null | sed -n '2,$s/ .*//p'
         _kvm_dm_suboptions "$1" -machine ;;
     *) _kvm_dm_suboptions "$1" "$2" ;;

@@ -52,7 +52,7 @@ $(RESETS:%=$(G)/rom/reset-%.o): $(G)/rom/reset-%.o: tests/guest/rom/reset.S
 GUEST_ROMS := $(RESETS:%=$(G)/rom/reset-%.bin) $(addprefix $(G)/rom/,idle.bin piowrite.bin port61.bin vmmouse.bin)
 $(GUEST_ROMS:.bin=.elf): %.elf: %.o tests/guest/rom/rom.ld
 	$(GUEST_LD) -T tests/guest/rom/rom.ld -o $@ $<
-BOOT_SECTORS := $(addprefix $(G)/rom/,bootsect.bin button.bin disks.bin echo.bin netboot.bin video.bin)
+BOOT_SECTORS := $(addprefix $(G)/rom/,bootsect.bin button.bin disks.bin echo.bin netboot.bin video.bin web.bin)
 $(BOOT_SECTORS:.bin=.elf): %.elf: %.o
 	$(GUEST_LD) -Ttext=0x7c00 -o $@ $<
 guests: $(GUEST_ROMS) $(BOOT_SECTORS)

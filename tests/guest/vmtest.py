@@ -78,7 +78,7 @@ class Vm:
     """
     One running emulator: started stopped by the constructor, with QMP negotiated, so that no event
     is missed; then let run, unless paused. COM1 goes to a file, or to a socket ("socket") where the
-    test can also send.
+    test can also send, or to the display ("vc").
     """
 
     def __init__(self, args, serial="file", paused=False):
@@ -93,6 +93,8 @@ class Vm:
                    "-qmp", f"unix:{qmp_path},server=on,wait=off"]
         if serial == "socket":
             command += ["-serial", f"unix:{self.serial_path}.sock,server=on,wait=off"]
+        elif serial == "vc":
+            command += ["-serial", "vc"]
         else:
             command += ["-serial", f"file:{self.serial_path}"]
         self.command_line = command + args

@@ -524,6 +524,31 @@ def test_screen():
         assert "640 by 480" in ctl("-s", f.path, "screen", expect=REFUSED)[1]
 
 
+def test_record():
+    with Vm() as m:
+        assert m.ctl("record")[0] == "nothing is being recorded\n"
+        m.ctl("record", "x.cast", "--max", "1M", cwd=m.files.name)
+        path = m.file("x.cast")
+        assert m.ctl("record")[0].startswith(path + ": "), m.ctl("record")
+        m.ctl("record", m.file("y.cast"), expect=REFUSED)
+        m.ctl("record", "--stop", path, expect=USAGE)
+        assert re.fullmatch(re.escape(path) + r": \d+ bytes, \d+ events in [\d.]+ s\n", m.ctl("record", "--stop")[0])
+        assert json.loads(open(path).readline())["version"] == 2
+        assert m.json("record") == {"recording": False}
+        m.ctl("record", "--stop", expect=REFUSED)
+        m.ctl("record", "--max", "1", path, expect=REFUSED)
+        m.ctl("record", "--max", "x", path, expect=USAGE)
+
+
+def test_web():
+    with Vm() as m:
+        m.ctl("web", expect=REFUSED)
+    url = "http://127.0.0.1:6080/#token=" + "0" * 32
+    with Fake({"query-web": {"enabled": True, "url": url, "pages": 0}}) as f:
+        assert ctl("-s", f.path, "web")[0] == url + "\n"
+        assert json.loads(ctl("-s", f.path, "-j", "web")[0])["url"] == url
+
+
 def test_wait():
     found = {"mode": "text", "elapsed-ms": 3, "text": "login:", "line": "login:   ", "row": 1, "column": 0}
     with Fake({"wait-screen": found}) as f:
@@ -663,6 +688,9 @@ def test_completion_of_kvm_dm():
         assert {"ide", "none"} <= set(offers("-drive file=my.img,if="))
         assert offers("-cdrom m") == ["my.img"] and offers("m") == ["my.img"]
         assert offers("-chardev sock") == ["socket"]
+        assert offers("-display cur") == ["curses"]
+        if os.path.exists("/usr/share/novnc/core/rfb.js"):
+            assert offers("-display web=127.0.0.1:0,rem") == ["0,remote="], offers("-display web=127.0.0.1:0,rem")
 
 
 def test_zz_every_subcommand_was_tried():

@@ -18,7 +18,6 @@
 
 #include "ioreq/iolock.h"
 #include "ui/screendump.h"
-#include "ui/textdump.h"
 
 static char *dir;
 
@@ -167,23 +166,6 @@ static void test_errors(void **state)
     surface_free(&s);
 }
 
-static void test_textdump(void **state)
-{
-    struct text_cell cells[4 * 3] = {{'a', 7}, {0xc4, 7}, {0, 7}, {0xfb, 7}, /* a, line, 0, root */
-                                     {' ', 7}, {0, 7},    {' ', 7}, {0xff, 7}, {'z', 7}, {' ', 7}};
-    struct text_screen t = {.columns = 4, .rows = 3, .cells = cells};
-    char *text = textdump(&t), *row = textdump_row(&t, 0);
-
-    (void)state;
-    assert_string_equal(text, "a─ √\n\nz\n");
-    assert_string_equal(row, "a─ √");
-    g_free(row);
-    row = textdump_row(&t, 3);
-    assert_string_equal(row, "");
-    g_free(row);
-    g_free(text);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,7 +176,6 @@ int main(void)
         cmocka_unit_test(test_png),
 #endif
         cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_textdump),
     };
     int failed;
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "ioreq/iolock.h"
+#include "ui/glyphs.h"
 #include "ui/keys.h"
 #include "ui/sanitize.h"
 #include "ui/surface.h"
@@ -27,10 +28,12 @@
 
 struct screen {
     struct display_source src;
-    struct text_cell cells[25 * 80];
+    struct text_cell cells[60 * 80];
+    unsigned rows; /* 0: 25 */
     unsigned cursor;
-    bool dirty, graphics;
+    bool dirty, graphics, blink;
     unsigned texts, renders;
+    uint8_t font[256][TEXT_FONT_LINES];
 };
 
 static bool screen_text(void *chip, struct text_screen *t)
@@ -42,11 +45,15 @@ static bool screen_text(void *chip, struct text_screen *t)
     if (s->graphics)
         return false;
     t->columns = 80;
-    t->rows = 25;
+    t->rows = s->rows ? s->rows : 25;
+    t->cell_lines = 16;
+    t->blink = s->blink;
     t->cursor_visible = true;
     t->cursor_column = s->cursor % 80;
     t->cursor_row = s->cursor / 80;
     memcpy(t->cells, s->cells, sizeof(s->cells));
+    if (t->fonts)
+        memcpy(t->fonts->glyph[0], s->font, sizeof(s->font));
     return true;
 }
 
@@ -146,10 +153,23 @@ static void on_key(void *opaque, unsigned code, bool down)
 
 static void on_quit(void *opaque) { ((struct run *)opaque)->quits++; }
 
+static const uint8_t glyph_of_omega[16] = {0, 0, 0, 0, 0x44, 0x82, 0x92, 0x92, 0x92, 0x6c};
+
+static const struct glyph_book *test_glyphs(void)
+{
+    static struct glyph_book *book;
+
+    if (!book) {
+        book = glyph_book_new();
+        glyph_book_add(book, glyph_of_omega, 16, 0x3c9);
+    }
+    return book;
+}
+
 static void run_start(struct run *r)
 {
     struct terminal_hooks hooks = {.in_fd = isatty(r->near) ? r->near : -1, .out_fd = r->near,
-                                   .key = on_key, .quit = on_quit, .opaque = r};
+                                   .key = on_key, .quit = on_quit, .glyphs = test_glyphs, .opaque = r};
 
     fcntl(r->far, F_SETFL, O_NONBLOCK);
     r->out = g_string_new(NULL);
@@ -429,6 +449,106 @@ static void test_paste(void **state)
     g_string_free(expect, TRUE);
 }
 
+/* Background colours 8 to 15 where the guest has switched blinking off; blinking where not. */
+static void test_ansi_colours(void **state)
+{
+    struct run *r = *state;
+    static const unsigned sgr[8] = {0, 4, 2, 6, 1, 5, 3, 7};
+
+    for (unsigned blink = 0; blink < 2; blink++) {
+        r->screen->blink = blink;
+        g_string_truncate(r->out, 0);
+        for (unsigned i = 0; i < 16; i++)
+            screen_put(r->screen, i, blink ? "yes" : "off", (uint8_t)(i << 4 | (15 - i)));
+        spin(r, 150);
+        for (unsigned i = 0; i < 16; i++) {
+            char *want = g_strdup_printf("\033[0;%u;%u%sm%s", (15 - i < 8 ? 30 : 90) + sgr[(15 - i) & 7],
+                                         (i < 8 || blink ? 40 : 100) + sgr[i & 7], i >= 8 && blink ? ";5" : "",
+                                         blink ? "yes" : "off");
+
+            if (count(r, want) != 1)
+                fail_msg("attribute %x: '%s' is there %u times", i << 4 | (15 - i), want + 1, count(r, want));
+            g_free(want);
+        }
+    }
+}
+
+/* 60 rows, and a terminal that grows and shrinks: what is shown follows it. */
+static void test_ansi_sizes(void **state)
+{
+    struct run *r = *state;
+    struct winsize ws = {.ws_row = 70, .ws_col = 100};
+
+    ioctl(r->near, TIOCSWINSZ, &ws);
+    r->screen->rows = 60;
+    screen_put(r->screen, 59, "last-of-sixty", 7);
+    spin(r, 150);
+    assert_int_equal(count(r, "\033[60;1H\033[0;37;40mlast-of-sixty"), 1);
+    g_string_truncate(r->out, 0);
+    ws = (struct winsize){.ws_row = 20, .ws_col = 12};
+    r->screen->cursor = 59 * 80;
+    r->screen->dirty = true;
+    ioctl(r->near, TIOCSWINSZ, &ws);
+    spin(r, 150);
+    assert_int_equal(count(r, "\033[2J"), 1);
+    assert_int_equal(count(r, "\033[20;1H\033[0;37;40mlast-of-sixt"), 1); /* the part with the cursor, cut */
+    assert_int_equal(count(r, "sixty"), 0);
+    g_string_truncate(r->out, 0);
+    ws = (struct winsize){.ws_row = 61, .ws_col = 80};
+    ioctl(r->near, TIOCSWINSZ, &ws);
+    spin(r, 150);
+    assert_int_equal(count(r, "last-of-sixty"), 1);
+}
+
+/* A font that the guest has loaded says what its codes show. */
+static void test_ansi_font(void **state)
+{
+    struct run *r = *state;
+
+    for (unsigned line = 0; line < 16; line++)
+        r->screen->font[0xf0][line] = glyph_of_omega[line];
+    screen_put(r->screen, 0, "\xf0\xe1", 7);
+    spin(r, 150);
+    assert_int_equal(count(r, "\u03c9\u00df"), 1); /* known by its look; by the code page */
+}
+
+static void test_ansi_help(void **state)
+{
+    struct run *r = *state;
+
+    screen_put(r->screen, 0, "Under-it", 7);
+    spin(r, 100);
+    g_string_truncate(r->out, 0);
+    type(r, "\001h", 2);
+    spin(r, 100);
+    assert_int_equal(count(r, "Ctrl-A d   Ctrl-Alt-Delete"), 1);
+    g_string_truncate(r->out, 0);
+    type(r, "q", 1); /* ends the help and is not the guest's */
+    spin(r, 100);
+    assert_int_equal(count(r, "Under-it"), 1);
+    assert_string_equal(r->keys->str, "");
+    g_string_truncate(r->out, 0);
+    type(r, "\001l", 2);
+    spin(r, 100);
+    assert_int_equal(count(r, "\033[2J"), 1);
+    assert_int_equal(count(r, "Under-it"), 1);
+}
+
+/* What a terminal keeps for itself. */
+static void test_prefix_keys(void **state)
+{
+    struct run *r = *state;
+
+    type(r, "\001d", 2);
+    assert_string_equal(r->keys->str, "+1d +38 +d3 -d3 -1d -38 ");
+    g_string_truncate(r->keys, 0);
+    type(r, "\0012", 2);
+    assert_string_equal(r->keys->str, "+1d +38 +3c -3c -1d -38 ");
+    g_string_truncate(r->keys, 0);
+    type(r, "\0010\033x\033[1;3P", 10);
+    assert_string_equal(r->keys->str, "+1d +38 +44 -44 -1d -38 +38 +2d -2d -38 +38 +3b -3b -38 ");
+}
+
 /* A process that dies gives the terminal back. */
 static void test_restored_by_signal(void **state)
 {
@@ -476,6 +596,10 @@ static char *parse(const char *bytes, size_t length)
             g_string_append_printf(out, "%x/%u ", k.code, k.modifiers);
         else if (result == KEYS_QUIT)
             g_string_append(out, "quit ");
+        else if (result == KEYS_HELP)
+            g_string_append(out, "help ");
+        else if (result == KEYS_REDRAW)
+            g_string_append(out, "redraw ");
     }
     return g_string_free(out, FALSE);
 }
@@ -492,7 +616,8 @@ static void test_key_parser(void **state)
         {"\033[1;5C", "cd/4 "}, {"\033[3~\033[5~", "d3/0 c9/0 "},
         {"\033OP\033[11~\033[[A", "3b/0 3b/0 3b/0 "},
         {"\033[24~\033[15~", "58/0 3f/0 "}, {"\033x", "2d/2 "}, {"\033\033[D", "1/0 cb/0 "},
-        {"\033[Z", "f/1 "},
+        {"\033[Z", "f/1 "}, {"\033[25~\033[34~", "3b/1 42/1 "}, {"\033[15;5~", "3f/4 "},
+        {"\001d\0011\0010", "d3/6 3b/6 44/6 "}, {"\001h\001?\001l", "help help redraw "}, {"\001z", ""},
         {"\033[99999999999999;88888888888~", ""}, {"\033[;;;;;;;;;A", "c8/0 "},
         {"\303\244", ""}, {"\001a\001\001\001q", "1e/4 1e/4 "}, {"\001x", "quit "}, {"\001", ""},
         {"\033[?1;2c", ""}, {"\033O\001b", "30/0 "}, {"\033[3;2~", "d3/1 "}, {"\033[\033", ""},
@@ -600,7 +725,8 @@ int main(void)
         PIPE(test_plain_rows), PIPE(test_plain_scroll), PIPE(test_plain_serial),
         PIPE(test_plain_graphics), PIPE(test_plain_flood),
         PTY(test_ansi_screen), PTY(test_ansi_serial_pane_and_end), PTY(test_ansi_small_terminal),
-        PTY(test_keys_and_quit), PTY(test_paste), cmocka_unit_test(test_restored_by_signal),
+        PTY(test_ansi_colours), PTY(test_ansi_sizes), PTY(test_ansi_font), PTY(test_ansi_help),
+        PTY(test_prefix_keys), PTY(test_keys_and_quit), PTY(test_paste), cmocka_unit_test(test_restored_by_signal),
         cmocka_unit_test(test_key_parser), cmocka_unit_test(test_key_parser_covers_ascii),
         cmocka_unit_test(test_sanitizer), cmocka_unit_test(test_sanitizer_random),
     };
