@@ -489,6 +489,91 @@ def test_user_network():
             m.alive()
 
 
+class Tcp:
+    """One TCP connection of the guest: enough of it to say something and hear the answer."""
+
+    def __init__(self, card, gateway, me, host, port, sport, answered=True):
+        self.card, self.gateway, self.me, self.host, self.port, self.sport = card, gateway, me, host, port, sport
+        self.seq, self.ack = 1000, 0
+        self.segment(0x02)
+        if not answered:
+            return
+        first = self.card.wait(self.mine)
+        self.flags = first[47]
+        self.seq, self.ack = 1001, struct.unpack(">I", first[38:42])[0] + 1
+        if self.flags & 0x12 == 0x12:
+            self.segment(0x10)
+
+    def mine(self, data):
+        ports = struct.pack(">HH", self.port, self.sport)
+        return data[12:14] == b"\x08\x00" and data[23] == 6 and data[34:38] == ports
+
+    def segment(self, flags, payload=b""):
+        tcp = struct.pack(">HHIIBBHHH", self.sport, self.port, self.seq, self.ack, 0x50, flags, 65535, 0, 0)
+        pseudo = self.me + self.host + struct.pack(">HH", 6, len(tcp) + len(payload))
+        tcp = tcp[:16] + struct.pack(">H", checksum(pseudo + tcp + payload)) + tcp[18:]
+        head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 1, 0, 64, 6, 0, self.me, self.host)
+        head = head[:10] + struct.pack(">H", checksum(head)) + head[12:]
+        self.card.send(frame(head + tcp + payload, self.gateway, 0x0800))
+        self.seq += len(payload)
+
+    def receive(self, count):
+        got = b""
+        while len(got) < count:
+            data = self.card.wait(self.mine)
+            at = 34 + (data[46] >> 4) * 4
+            part = data[at:14 + struct.unpack(">H", data[16:18])[0]]
+            if struct.unpack(">I", data[38:42])[0] == self.ack:
+                got += part
+                self.ack += len(part)
+                if part:
+                    self.segment(0x10)
+        return got
+
+
+def test_guest_forwards():
+    """Addresses of the network that lead to a program, to a socket of the host; with restrict=on to nothing else."""
+    if not has_user():
+        print("(built without libslirp)", end=" ")
+        return
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as server, socket.socket(socket.AF_UNIX) as peer:
+        server.bind(("127.0.0.1", 0))
+        server.listen(1)
+        path = os.path.join(folder, "forward")
+        peer.bind(path)
+        peer.listen(1)
+        peer.settimeout(30)
+        options = "user,id=n,restrict=on,guestfwd=tcp:10.0.2.100:7-cmd:cat,guestfwd=tcp:10.0.2.101:8-unix:" + path
+        with Machine("-netdev", options, "-device", "e1000,netdev=n,addr=3,romfile=") as m:
+            other = peer.accept()[0]
+            other.settimeout(30)
+            card = E1000(m)
+            me, host = bytes([10, 0, 2, 15]), bytes([10, 0, 2, 2])
+            gateway = b"\x52\x55" + host
+            # It has to know us: a question for its address.
+            question = struct.pack(">HHBBH6s4s6s4s", 1, 0x800, 6, 4, 1, MAC, me, bytes(6), host)
+            card.send(frame(question, BROADCAST, 0x806))
+            assert card.wait(lambda f: f[12:14] == b"\x08\x06")[22:32] == gateway + host
+            cat = Tcp(card, gateway, me, bytes([10, 0, 2, 100]), 7, 3000)
+            assert cat.flags & 0x12 == 0x12
+            words = os.urandom(1000)
+            cat.segment(0x18, words)
+            assert cat.receive(1000) == words
+            out = Tcp(card, gateway, me, bytes([10, 0, 2, 101]), 8, 3001)
+            out.segment(0x18, b"to the socket")
+            assert exactly(other, 13) == b"to the socket"
+            other.sendall(b"and back")
+            assert out.receive(8) == b"and back"
+            Tcp(card, gateway, me, host, server.getsockname()[1], 3002, answered=False)
+            server.settimeout(1)
+            try:
+                server.accept()
+                raise AssertionError("restrict=on let a connection out")
+            except TimeoutError:
+                pass
+            m.alive()
+
+
 def test_fuzzy_frames():
     """Random frames into every wire that looks inside: nothing ends, nothing grows."""
     import random
