@@ -185,7 +185,9 @@ static bool add_rom(struct machine *m, const struct nic *n, GError **error)
         return true;
     if (!firmware_read_rom("romfile", given ? given : usual, MAX_ROM_BYTES, &data, &size, &why)) {
         if (given)
-            return device_error(n->config, error, "%s", why->message);
+            return device_error(n->config, error, "romfile=%s: %s", given,
+                                g_error_matches(why, G_FILE_ERROR, G_FILE_ERROR_NOENT)
+                                    ? "there is no such file, nor in /usr/lib/ipxe/qemu" : why->message);
         g_warning("-device %s: no option ROM (apt-get install ipxe-qemu): it cannot be booted from; romfile= "
                   "(empty) says that this is meant", n->driver);
         return true;
@@ -217,11 +219,20 @@ static bool make_nic(struct machine *m, struct nic *n, GError **error)
     return !driver->rom || (add_rom(m, n, error) && add_boot(m, n, error));
 }
 
+/* As QEMU warns of it: a mistake, or a wire for later. */
+static void warn_unused(void *opaque, struct netdev *dev)
+{
+    (void)opaque;
+    if (!netdev_used(dev))
+        g_warning("netdev %s has no peer: no card is plugged into it", netdev_id(dev));
+}
+
 /* Those that have an address first, so that none of the others takes it. */
 bool machine_add_nics(struct machine *m, GError **error)
 {
     if (!collect(m, error))
         return false;
+    netdev_foreach(backends_net(m->parts.backends), warn_unused, NULL);
     for (unsigned pass = 0; pass < 2; pass++) {
         for (guint i = 0; i < m->nics->len; i++) {
             struct nic *n = g_ptr_array_index(m->nics, i);

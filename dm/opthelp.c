@@ -5,6 +5,7 @@
 #include "chardev/chardev_backends.h"
 #include "dm/devprops.h"
 #include "dm/options.h"
+#include "net/netdev.h"
 
 #define HELP_COLUMN 30
 #define HELP_WIDTH 78
@@ -225,6 +226,20 @@ static void print_man_chardevs(FILE *out)
     }
 }
 
+static void print_man_netdevs(FILE *out)
+{
+    unsigned count;
+    const struct netdev_driver *const *d = netdev_drivers(&count);
+
+    fputs(".SH NETWORK BACK ENDS\nFor\n.BR \\-netdev ,\n.B \\-nic\nand\n.BR \\-net .\n", out);
+    for (unsigned i = 0; i < count; i++) {
+        g_autofree struct opt_desc *descs = netdev_descs(d[i]->name);
+
+        print_man_entry(out, d[i]->name, "", d[i]->help);
+        print_man_subs(out, descs);
+    }
+}
+
 void options_print_man(FILE *out)
 {
     unsigned count;
@@ -246,4 +261,5 @@ void options_print_man(FILE *out)
     }
     print_man_devices(out);
     print_man_chardevs(out);
+    print_man_netdevs(out);
 }

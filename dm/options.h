@@ -110,11 +110,21 @@ option_apply_fn apply_serial, apply_parallel, apply_monitor, apply_debugcon, app
 option_apply_fn apply_qtest_log, apply_display, apply_nographic, apply_vga, apply_vnc;
 bool finish_devices(struct parser *p, GError **error);
 
-/* config_net.c: wires, and the short forms that make a wire and a card */
-option_apply_fn apply_netdev, apply_nic, apply_net;
+/* config_net.c: wires */
+option_apply_fn apply_netdev;
 bool finish_net(struct parser *p, GError **error); /* before the devices are looked at */
+struct netdev_config *find_netdev(struct parser *p, const char *id);
+/* opts are taken. False with error: the id is taken. */
+bool add_netdev(struct parser *p, const char *what, const char *id, const char *type, GHashTable *opts,
+                GError **error);
+bool netdev_help(struct parser *p, const struct option_use *use, const char *type); /* "TYPE,help": printed, done */
+/* config_nic.c: cards, and the short forms that make a wire and a card */
+option_apply_fn apply_nic, apply_net;
+bool finish_nics(struct parser *p, GError **error); /* of finish_net() */
 void parser_free_nics(struct parser *p);
 bool apply_filter_dump(struct parser *p, GHashTable *opts, GError **error); /* of -object */
+/* A -netdev type's sub-options as a table (free with g_free); NULL: unknown. */
+struct opt_desc *netdev_descs(const char *type);
 /* Pairs as a back end's options, checked; takes out of them what it knows. NULL with error. */
 GHashTable *netdev_options(const char *what, const char *type, GPtrArray *pairs, GError **error);
 bool net_parse_mac(const char *text, uint8_t mac[6]); /* "52:54:00:12:34:56" */

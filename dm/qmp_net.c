@@ -99,7 +99,7 @@ struct list {
     JsonArray *array;
 };
 
-static void add_netdev(void *opaque, struct netdev *dev)
+static void list_netdev(void *opaque, struct netdev *dev)
 {
     struct list *l = opaque;
     JsonObject *o = json_object_new();
@@ -131,7 +131,7 @@ static JsonNode *query_netdevs(struct vm *vm, JsonObject *args, GError **error)
     struct list l = {vm, json_array_new()};
 
     (void)args, (void)error;
-    netdev_foreach(net_of(vm), add_netdev, &l);
+    netdev_foreach(net_of(vm), list_netdev, &l);
     return json_node_of_array(l.array);
 }
 
@@ -203,7 +203,8 @@ static JsonNode *query_rx_filter(struct vm *vm, JsonObject *args, GError **error
         return json_node_of_array(array);
     json_array_unref(array);
     if (known)
-        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "net client(%.60s) doesn't support rx-filter querying", wanted);
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "net client(%.60s) doesn't support rx-filter querying",
+                    wanted);
     else
         g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "invalid net client name: %.60s", wanted);
     return NULL;

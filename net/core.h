@@ -33,7 +33,8 @@ struct net_wire_ops {
      * A frame of 1 to NET_MAX_FRAME_BYTES bytes in at most NET_MAX_IOV pieces, with no other work left than
      * port->can says. Any thread, tx_lock held; never blocks. NET_BUSY: netport_block() was called.
      */
-    enum net_result (*send)(struct netport *port, const struct iovec *iov, int iovcnt, const struct net_offload *off);
+    enum net_result (*send)(struct netport *port, const struct iovec *iov, int iovcnt,
+                            const struct net_offload *off);
     /* Optional: sends what is half sent. True: all of it went. tx_lock held, main loop. */
     bool (*flush)(struct netport *port);
     /* Optional, of wires with in_fd: reads a frame or a batch and gives it to netport_input(). False: no more now. */
@@ -42,6 +43,8 @@ struct net_wire_ops {
     void (*wanted)(struct netport *port);
     /* Optional: the card's wishes (port->take) have changed. Main loop. */
     void (*taking)(struct netport *port);
+    /* Optional: the guest serves this queue from now on, or no more. Main loop. */
+    void (*use)(struct netport *port, bool use);
     /* Optional: in_fd or out_fd hung up or failed. Main loop. */
     void (*hangup)(struct netport *port);
     /* Closes what is the wire's own; the port itself is freed afterwards. Once per port, from the last. */
@@ -98,7 +101,12 @@ struct netdev {
     struct netport **ports;
     unsigned count;
     bool used; /* a card, or a hub, has it */
+    unsigned queues_used; /* atomic: that the guest serves */
+    bool queues_changed;  /* atomic */
+    bool own_use; /* used, but by itself: it may be closed */
     struct net_capture *captures;
+    gint64 log_since_us;
+    unsigned log_lines;
 };
 
 struct net {
@@ -138,8 +146,8 @@ void netport_kick(struct netport *port); /* any thread: the main loop looks afte
 /* A stream's peer came (fd: its socket) or went. */
 void net_stream_event(const struct netdev *dev, bool connected, int fd);
 
-/* A line to the user: "netdev ID: ...". */
-void netdev_log(const struct netdev *dev, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A line to the user: "netdev ID: ..."; main loop, at a limited rate. */
+void netdev_log(struct netdev *dev, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "-netdev ID: ..."; returns false. */
 bool netdev_fail(const struct netdev *dev, GError **error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -149,7 +157,8 @@ void netdev_set_info(struct netdev *dev, const char *format, ...) __attribute__(
 const char *netdev_opt(GHashTable *opts, const char *name); /* NULL: not given */
 bool netdev_opt_bool(GHashTable *opts, const char *name, bool otherwise);
 uint64_t netdev_opt_number(GHashTable *opts, const char *name, uint64_t otherwise);
-/* A descriptor by its number, as the parent passed it, or by its name: made non-blocking, close-on-exec. -1 with error. */
+/* A descriptor by its number, as the parent passed it, or by its name; made non-blocking and close-on-exec. -1 with
+ * error. */
 int netdev_take_fd(const struct netdev *dev, const char *text, GError **error);
 
 void netport_free(struct netport *port);

@@ -120,7 +120,8 @@ static bool join_group(struct dgram *d, const struct dgram_config *c, GError **e
         return false;
     /* Other VMs on this host are in the group, too. */
     setsockopt(d->send_fd, IPPROTO_IP, IP_MULTICAST_LOOP, &loop, sizeof(loop));
-    if (c->interface.s_addr && setsockopt(d->send_fd, IPPROTO_IP, IP_MULTICAST_IF, &c->interface, sizeof(c->interface)))
+    if (c->interface.s_addr &&
+        setsockopt(d->send_fd, IPPROTO_IP, IP_MULTICAST_IF, &c->interface, sizeof(c->interface)))
         return netdev_fail(dev, error, "no interface has that address: %s", g_strerror(errno));
     d->own.len = sizeof(d->own.storage);
     if (connect(d->send_fd, &c->remote.any, c->remote.len) || getsockname(d->send_fd, &d->own.any, &d->own.len))

@@ -121,7 +121,7 @@ static bool put_behind(struct netdev *dev, struct hub_port *p, const char *id, G
     if (!netdev_use(dev->net, id, &port, &why))
         return netdev_fail(dev, error, "netdev=%s: %s", id, why->message);
     p->behind = port->dev;
-    dev->used = true;
+    dev->used = dev->own_use = true; /* no card has a place here */
     netport_attach(port, &hub_card, p, NULL, NULL);
     return true;
 }
@@ -154,4 +154,5 @@ static const struct netdev_option options[] = {
     {0},
 };
 
-const struct netdev_driver netdev_hubport = {"hubport", "a port of a hub that joins cards and wires", options, hub_open};
+const struct netdev_driver netdev_hubport = {"hubport", "a port of a hub that joins cards and wires", options,
+                                             hub_open};

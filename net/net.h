@@ -99,5 +99,10 @@ bool net_link_up(const struct netport *port); /* port NULL: false */
 /* A back end with several queue pairs: how many, and the others' ports. port NULL: 1. */
 unsigned net_queues(const struct netport *port);
 struct netport *net_queue(struct netport *port, unsigned n);
+/*
+ * The guest serves the first `count` of them (1 at first); the wire brings nothing to the others. The card's lock is
+ * held; any port of the wire.
+ */
+void net_use_queues(struct netport *port, unsigned count);
 
 #endif

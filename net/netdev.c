@@ -14,11 +14,22 @@
 
 /* ---- messages and options ---- */
 
-void netdev_log(const struct netdev *dev, const char *format, ...)
+/* A peer can cause such lines as often as it likes: ten a minute are enough to know. */
+#define LOG_LINES 10
+#define LOG_WINDOW_US (60 * G_USEC_PER_SEC)
+
+void netdev_log(struct netdev *dev, const char *format, ...)
 {
     g_autofree char *text = NULL;
+    gint64 now = g_get_monotonic_time();
     va_list args;
 
+    if (now - dev->log_since_us > LOG_WINDOW_US) {
+        dev->log_since_us = now;
+        dev->log_lines = 0;
+    }
+    if (dev->log_lines++ >= LOG_LINES)
+        return;
     va_start(args, format);
     text = g_strdup_vprintf(format, args);
     va_end(args);
@@ -76,7 +87,8 @@ int netdev_take_fd(const struct netdev *dev, const char *text, GError **error)
     else
         fd = dev->net->take_fd ? dev->net->take_fd(text) : -1;
     if (fd < 0) {
-        netdev_fail(dev, error, "fd=%s: the number of an open descriptor is expected, or a name that getfd gave", text);
+        netdev_fail(dev, error, "fd=%s: the number of an open descriptor is expected, or a name that getfd gave",
+                    text);
         return -1;
     }
     flags = fcntl(fd, F_GETFL);
@@ -209,6 +221,7 @@ struct netdev *netdev_open(struct net *net, const char *driver, const char *id, 
     struct netdev *dev = g_new0(struct netdev, 1);
 
     dev->net = net;
+    dev->queues_used = 1;
     dev->driver = d;
     dev->id = g_strdup(id);
     if (!net->buffer)
@@ -228,8 +241,8 @@ struct netdev *netdev_open(struct net *net, const char *driver, const char *id, 
 
 bool netdev_close(struct netdev *dev, GError **error)
 {
-    if (dev->used)
-        return netdev_fail(dev, error, "a device uses it");
+    if (dev->used && !dev->own_use)
+        return netdev_fail(dev, error, "a device or a hub uses it");
     g_ptr_array_remove(dev->net->devs, dev);
     free_dev(dev);
     return true;

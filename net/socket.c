@@ -44,7 +44,8 @@ static bool open_mcast(struct netdev *dev, const char *text, const char *localad
     if (!find_one(dev, "mcast", text, &c.remote, error))
         return false;
     if (!dgram_is_multicast(&c.remote))
-        return netdev_fail(dev, error, "mcast=%s: that is no IPv4 multicast group (224.0.0.0 to 239.255.255.255)", text);
+        return netdev_fail(dev, error, "mcast=%s: that is no IPv4 multicast group (224.0.0.0 to 239.255.255.255)",
+                           text);
     if (localaddr) {
         if (!net_address_find(dev, localaddr, NULL, SOCK_DGRAM, AF_INET, false, found, error))
             return false;
@@ -107,8 +108,8 @@ static const struct netdev_option options[] = {
     {"listen", NETDEV_OPT_STRING, "[HOST]:PORT: TCP, wait for the other", NULL, NULL},
     {"connect", NETDEV_OPT_STRING, "HOST:PORT: TCP, go to the other", NULL, NULL},
     {"mcast", NETDEV_OPT_STRING, "GROUP:PORT: UDP multicast, any number of VMs", NULL, NULL},
-    {"udp", NETDEV_OPT_STRING, "HOST:PORT: UDP, where frames go to; with localaddr=HOST:PORT, where they come in", NULL,
-     NULL},
+    {"udp", NETDEV_OPT_STRING, "HOST:PORT: UDP, where frames go to; with localaddr=HOST:PORT, where they come in",
+     NULL, NULL},
     {"localaddr", NETDEV_OPT_STRING, "udp: HOST:PORT; mcast: HOST, the interface's address", NULL, NULL},
     {"fd", NETDEV_OPT_STRING, "number of an open socket, stream or datagram", NULL, NULL},
     {0},

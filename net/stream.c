@@ -424,8 +424,11 @@ static bool adopt_fd(struct stream *s, GError **error)
 
 bool stream_open(struct netdev *dev, const struct stream_config *config, GError **error)
 {
-    static const struct net_wire_ops ops = {
-        .send = stream_send, .flush = stream_flush, .read = stream_read, .wanted = stream_wanted, .free = stream_free};
+    static const struct net_wire_ops ops = {.send = stream_send,
+                                            .flush = stream_flush,
+                                            .read = stream_read,
+                                            .wanted = stream_wanted,
+                                            .free = stream_free};
     struct stream *s = netport_new(dev, sizeof(*s), &ops);
 
     s->config = *config;

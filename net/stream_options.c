@@ -12,8 +12,8 @@ static bool read_inet(struct netdev *dev, GHashTable *opts, struct stream_config
     if (!port || (!host && !c->server))
         return netdev_fail(dev, error, "addr.%s= is missing", port ? "host" : "port");
     c->keep_alive = netdev_opt_bool(opts, "addr.keep-alive", false);
-    c->count = net_address_find(dev, host, port, SOCK_STREAM, net_address_family(opts, "addr."), c->server, c->address,
-                                error);
+    c->count = net_address_find(dev, host, port, SOCK_STREAM, net_address_family(opts, "addr."), c->server,
+                                c->address, error);
     return c->count > 0;
 }
 
@@ -68,7 +68,8 @@ static const struct netdev_option options[] = {
     {"addr.ipv6", NETDEV_OPT_BOOL, "inet: use IPv6", NULL, NULL},
     {"addr.keep-alive", NETDEV_OPT_BOOL, "inet: notice a peer that is silently gone (default off)", NULL, NULL},
     {"addr.path", NETDEV_OPT_STRING, "unix: the socket", NULL, NULL},
-    {"addr.abstract", NETDEV_OPT_BOOL, "unix: the path is a name in the abstract namespace (default off)", NULL, NULL},
+    {"addr.abstract", NETDEV_OPT_BOOL, "unix: the path is a name in the abstract namespace (default off)", NULL,
+     NULL},
     {"addr.tight", NETDEV_OPT_BOOL, "unix: an abstract name is as long as its text (default on)", NULL, NULL},
     {"addr.str", NETDEV_OPT_STRING, "fd: number of an open socket, connected or listening", NULL, NULL},
     {"addr.to", NETDEV_OPT_STRING, NULL, NULL, "give one port, or 0"},

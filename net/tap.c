@@ -19,6 +19,7 @@ struct tap {
     struct netport port;
     int fd;
     bool vnet_hdr;
+    bool several, detached; /* one of several queues; the kernel leaves it out */
     char *downscript, *ifname; /* of the first queue; NULL: nothing to do at the end */
 };
 
@@ -132,6 +133,24 @@ static void tap_taking(struct netport *port)
     ioctl(t->fd, TUNSETOFFLOAD, flags);
 }
 
+/* Frames to a queue that nobody serves would be lost: the kernel gives them to the others. */
+static void tap_use(struct netport *port, bool use)
+{
+    struct tap *t = (struct tap *)port;
+    struct ifreq ifr = {.ifr_flags = use ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE};
+
+    if (!t->several || t->detached != use)
+        return;
+    if (ioctl(t->fd, TUNSETQUEUE, &ifr)) {
+        netdev_log(port->dev, "queue %u: %s", port->index, g_strerror(errno));
+        return;
+    }
+    t->detached = !use;
+    netport_set_fds(port, use ? t->fd : -1, use ? t->fd : -1);
+    if (use)
+        tap_taking(port);
+}
+
 static void tap_free(struct netport *port)
 {
     struct tap *t = (struct tap *)port;
@@ -173,5 +192,7 @@ bool tap_add_queue(struct netdev *dev, int fd, GError **error)
         tap_taking(&t->port);
     }
     netport_set_fds(&t->port, fd, fd);
+    t->several = ifr.ifr_flags & IFF_MULTI_QUEUE;
+    tap_use(&t->port, t->port.index < dev->queues_used);
     return true;
 }

@@ -19,6 +19,8 @@
 #define PROGRAM_LIMIT_MS 30000
 #define DEFAULT_HELPER "/usr/lib/qemu/qemu-bridge-helper"
 #define DEFAULT_BRIDGE "br0"
+#define IFUP   "/etc/qemu-ifup"
+#define IFDOWN "/etc/qemu-ifdown"
 
 extern char **environ;
 
@@ -66,7 +68,8 @@ bool tap_run_script(const struct netdev *dev, const char *script, const char *if
     status = wait_for(pid);
     if (!status)
         return true;
-    return netdev_fail(dev, error, status < 0 ? "%s did not end by itself" : "%s failed with exit code %d", script, status);
+    return netdev_fail(dev, error, status < 0 ? "%s did not end by itself" : "%s failed with exit code %d", script,
+                       status);
 }
 
 /* ---- the bridge helper ---- */
@@ -76,7 +79,8 @@ static int receive_fd(int sock)
 {
     char byte, control[CMSG_SPACE(sizeof(int))];
     struct iovec iov = {&byte, 1};
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
     struct pollfd p = {.fd = sock, .events = POLLIN};
     struct cmsghdr *c;
     int fd;
@@ -188,11 +192,14 @@ static bool set_sndbuf(struct netdev *dev, GHashTable *opts, int fd, GError **er
     return netdev_fail(dev, error, "sndbuf=%s: %s", given, g_strerror(errno));
 }
 
-static const char *script_of(GHashTable *opts, const char *name)
+/* What the administrator has put there for all VMs, unless the option says something else. */
+static const char *script_of(GHashTable *opts, const char *name, const char *usual)
 {
     const char *script = netdev_opt(opts, name);
 
-    return script && strcmp(script, "no") && *script ? script : NULL;
+    if (!script)
+        return access(usual, X_OK) ? NULL : usual;
+    return strcmp(script, "no") && *script ? script : NULL;
 }
 
 static bool make_queues(struct netdev *dev, GHashTable *opts, unsigned queues, char *ifname, GError **error)
@@ -200,7 +207,8 @@ static bool make_queues(struct netdev *dev, GHashTable *opts, unsigned queues, c
     const char *vnet = netdev_opt(opts, "vnet_hdr");
 
     for (unsigned i = 0; i < queues; i++) {
-        int fd = make_interface(dev, ifname, !vnet || !strcmp(vnet, "on"), vnet && !strcmp(vnet, "on"), queues, error);
+        int fd =
+            make_interface(dev, ifname, !vnet || !strcmp(vnet, "on"), vnet && !strcmp(vnet, "on"), queues, error);
 
         if (fd < 0 || !tap_add_queue(dev, fd, error) || !set_sndbuf(dev, opts, fd, error))
             return false;
@@ -210,13 +218,14 @@ static bool make_queues(struct netdev *dev, GHashTable *opts, unsigned queues, c
 
 static bool open_own(struct netdev *dev, GHashTable *opts, GError **error)
 {
-    const char *given = netdev_opt(opts, "ifname"), *script = script_of(opts, "script");
-    const char *downscript = script_of(opts, "downscript");
+    const char *given = netdev_opt(opts, "ifname"), *script = script_of(opts, "script", IFUP);
+    const char *downscript = script_of(opts, "downscript", IFDOWN);
     uint64_t queues = netdev_opt_number(opts, "queues", 1);
     char ifname[IFNAMSIZ] = "";
 
     if (given && strlen(given) >= sizeof(ifname))
-        return netdev_fail(dev, error, "ifname=%s: an interface's name has at most %d characters", given, IFNAMSIZ - 1);
+        return netdev_fail(dev, error, "ifname=%s: an interface's name has at most %d characters", given,
+                           IFNAMSIZ - 1);
     if (!queues || queues > MAX_QUEUES)
         return netdev_fail(dev, error, "queues= is from 1 to %d", MAX_QUEUES);
     g_strlcpy(ifname, given ? given : "", sizeof(ifname));
@@ -284,13 +293,18 @@ static bool open_tap(struct netdev *dev, GHashTable *opts, GError **error)
 #define NO_VHOST "frames go through kvm-dm, so that they can be captured and limited; vhost=off"
 
 static const struct netdev_option tap_options[] = {
-    {"ifname", NETDEV_OPT_STRING, "the interface; made if it is not there (default: the kernel's choice)", NULL, NULL},
-    {"script", NETDEV_OPT_STRING, "program that configures it, run with its name (default no)", NULL, NULL},
-    {"downscript", NETDEV_OPT_STRING, "program that is run at the end (default no)", NULL, NULL},
+    {"ifname", NETDEV_OPT_STRING, "the interface; made if it is not there (default: the kernel's choice)", NULL,
+     NULL},
+    {"script", NETDEV_OPT_STRING,
+     "program that configures it, run with its name; no: none (default: " IFUP ", if it is there)", NULL, NULL},
+    {"downscript", NETDEV_OPT_STRING,
+     "program that is run at the end; no: none (default: " IFDOWN ", if it is there)", NULL, NULL},
     {"fd", NETDEV_OPT_STRING, "number of an open tap", NULL, NULL},
     {"fds", NETDEV_OPT_STRING, "X:Y:...: numbers of its queues", NULL, NULL},
-    {"queues", NETDEV_OPT_NUMBER, "how many queues it has (1 to 16), for a card that has several (default 1)", NULL, NULL},
-    {"vnet_hdr", NETDEV_OPT_BOOL, "checksums and segmentation are left to the kernel (default: where it can)", NULL, NULL},
+    {"queues", NETDEV_OPT_NUMBER, "how many queues it has (1 to 16), for a card that has several (default 1)", NULL,
+     NULL},
+    {"vnet_hdr", NETDEV_OPT_BOOL, "checksums and segmentation are left to the kernel (default: where it can)", NULL,
+     NULL},
     {"sndbuf", NETDEV_OPT_SIZE, "bytes that may wait in the interface; 0: no limit (default 1M)", NULL, NULL},
     {"helper", NETDEV_OPT_STRING, "program that makes an interface on a bridge", NULL, NULL},
     {"br", NETDEV_OPT_STRING, "with helper=: the bridge (default " DEFAULT_BRIDGE ")", NULL, NULL},

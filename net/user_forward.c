@@ -54,9 +54,11 @@ static bool parse_protocol(const char *text, bool *udp)
 
 /* ---- hostfwd ---- */
 
-static bool parse_hostfwd(char *text, bool *udp, struct in_addr *from, int *from_port, struct in_addr *to, int *to_port)
+static bool parse_hostfwd(char *text, bool *udp, struct in_addr *from, int *from_port, struct in_addr *to,
+                          int *to_port)
 {
-    char *protocol = cut(&text, ':'), *addr = protocol ? cut(&text, ':') : NULL, *port = addr ? cut(&text, '-') : NULL;
+    char *protocol = cut(&text, ':'), *addr = protocol ? cut(&text, ':') : NULL,
+         *port = addr ? cut(&text, '-') : NULL;
     char *guest = port ? cut(&text, ':') : NULL;
 
     return guest && parse_protocol(protocol, udp) && parse_addr(addr, from) && parse_port(port, true, from_port) &&
@@ -74,7 +76,8 @@ static bool add_hostfwd(struct user *u, const char *word, GError **error)
         return netdev_fail(u->port.dev, error, "hostfwd=%s: [tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT is "
                            "expected", word);
     if (slirp_add_hostfwd(u->slirp, udp, from, from_port, to, to_port) < 0)
-        return netdev_fail(u->port.dev, error, "hostfwd=%s: the host's port cannot be used: %s", word, g_strerror(errno));
+        return netdev_fail(u->port.dev, error, "hostfwd=%s: the host's port cannot be used: %s", word,
+                           g_strerror(errno));
     return true;
 }
 
@@ -129,8 +132,10 @@ static bool forward_to_chardev(struct user *u, const char *word, const char *tar
     struct chardev *chr;
 
     if (!strchr(target, ':'))
-        return netdev_fail(u->port.dev, error, "guestfwd=%s: give cmd:COMMAND, tcp:HOST:PORT or unix:PATH; a -chardev "
-                           "cannot be named here", word);
+        return netdev_fail(u->port.dev, error,
+                           "guestfwd=%s: give cmd:COMMAND, tcp:HOST:PORT or unix:PATH; a -chardev "
+                           "cannot be named here",
+                           word);
     chr = chardev_parse_legacy(target, &backend, &opts, &why) && strcmp(backend, "ref")
               ? chardev_open(backend, label, opts, &why) : NULL;
     if (!chr)
@@ -154,8 +159,8 @@ static bool add_guestfwd(struct user *u, const char *word, GError **error)
 
     if (!port_text || !parse_protocol(protocol, &udp) || udp || !parse_addr(addr_text, &addr) ||
         !parse_port(port_text, false, &port) || !*text)
-        return netdev_fail(u->port.dev, error, "guestfwd=%s: [tcp]:ADDR:PORT-cmd:COMMAND (or -tcp:HOST:PORT) is expected",
-                           word);
+        return netdev_fail(u->port.dev, error,
+                           "guestfwd=%s: [tcp]:ADDR:PORT-cmd:COMMAND (or -tcp:HOST:PORT) is expected", word);
     if (strncmp(text, "cmd:", 4))
         return forward_to_chardev(u, word, text, addr, port, error);
     return !slirp_add_exec(u->slirp, text + 4, &addr, port) ||

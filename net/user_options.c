@@ -46,8 +46,10 @@ static bool read_net(struct netdev *dev, GHashTable *opts, SlirpConfig *c, GErro
     if (inet_pton(AF_INET, parts[0], &net) != 1 || (parts[1] && !parse_mask(parts[1], &mask)))
         return netdev_fail(dev, error, "net=%s: ADDRESS/MASK is expected, like 10.0.2.0/24", text);
     base = ntohl(net.s_addr) & mask;
-    if (~mask < DHCP_NUMBER + 1 && !(netdev_opt(opts, "dhcpstart") && netdev_opt(opts, "dns") && netdev_opt(opts, "host")))
-        return netdev_fail(dev, error, "net=%s: in so small a network host=, dns= and dhcpstart= have to be given", text);
+    if (~mask < DHCP_NUMBER + 1 &&
+        !(netdev_opt(opts, "dhcpstart") && netdev_opt(opts, "dns") && netdev_opt(opts, "host")))
+        return netdev_fail(dev, error, "net=%s: in so small a network host=, dns= and dhcpstart= have to be given",
+                           text);
     c->vnetwork.s_addr = htonl(base);
     c->vnetmask.s_addr = htonl(mask);
     c->vhost.s_addr = htonl(base | HOST_NUMBER);
@@ -65,7 +67,8 @@ static bool in_net(const SlirpConfig *c, struct in_addr a)
 static bool read_ipv4(struct netdev *dev, GHashTable *opts, SlirpConfig *c, GError **error)
 {
     if (!read_net(dev, opts, c, error) || !read_in(dev, opts, "host", &c->vhost, error) ||
-        !read_in(dev, opts, "dhcpstart", &c->vdhcp_start, error) || !read_in(dev, opts, "dns", &c->vnameserver, error))
+        !read_in(dev, opts, "dhcpstart", &c->vdhcp_start, error) ||
+        !read_in(dev, opts, "dns", &c->vnameserver, error))
         return false;
     if (!in_net(c, c->vhost))
         return netdev_fail(dev, error, "host= is no address of the network");
@@ -190,7 +193,8 @@ const struct netdev_option user_options[] = {
     {"ipv6-prefix", NETDEV_OPT_STRING, "the same, without its length", NULL, NULL},
     {"ipv6-prefixlen", NETDEV_OPT_NUMBER, "its length in bits (default 64)", NULL, NULL},
     {"ipv6-host", NETDEV_OPT_STRING, "the host's IPv6 address (default fec0::2)", NULL, NULL},
-    {"restrict", NETDEV_OPT_BOOL, "the guest reaches nothing outside but what guestfwd= says (default off)", NULL, NULL},
+    {"restrict", NETDEV_OPT_BOOL, "the guest reaches nothing outside but what guestfwd= says (default off)", NULL,
+     NULL},
     {"hostname", NETDEV_OPT_STRING, "the guest's name, by DHCP", NULL, NULL},
     {"dhcpstart", NETDEV_OPT_STRING, "first address that DHCP gives (default number 15)", NULL, NULL},
     {"dns", NETDEV_OPT_STRING, "address of the DNS server that the guest sees (default number 3)", NULL, NULL},
@@ -200,10 +204,14 @@ const struct netdev_option user_options[] = {
     {"tftp", NETDEV_OPT_STRING, "directory that the host's TFTP server has", NULL, NULL},
     {"tftp-server-name", NETDEV_OPT_STRING, "its name, by DHCP", NULL, NULL},
     {"bootfile", NETDEV_OPT_STRING, "file that the guest boots, by DHCP", NULL, NULL},
-    {"hostfwd", NETDEV_OPT_LIST, "[tcp|udp]:[HOSTADDR]:PORT-[GUESTADDR]:PORT: a port of the host that leads to the "
-     "guest; may be repeated", NULL, NULL},
-    {"guestfwd", NETDEV_OPT_LIST, "[tcp]:ADDR:PORT-cmd:COMMAND, or -WORD of -serial: an address in the network that "
-     "leads to a program or a socket; may be repeated", NULL, NULL},
+    {"hostfwd", NETDEV_OPT_LIST,
+     "[tcp|udp]:[HOSTADDR]:PORT-[GUESTADDR]:PORT: a port of the host that leads to the "
+     "guest; may be repeated",
+     NULL, NULL},
+    {"guestfwd", NETDEV_OPT_LIST,
+     "[tcp]:ADDR:PORT-cmd:COMMAND, or -WORD of -serial: an address in the network that "
+     "leads to a program or a socket; may be repeated",
+     NULL, NULL},
     {"smb", NETDEV_OPT_STRING, NULL, NULL, NO_SMB},
     {"smbserver", NETDEV_OPT_STRING, NULL, NULL, NO_SMB},
     {0},

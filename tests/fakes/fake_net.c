@@ -214,3 +214,4 @@ void net_rx_filter_changed(struct netport *port) { (void)port; }
 bool net_link_up(const struct netport *port) { return port && port->link_up; }
 unsigned net_queues(const struct netport *port) { (void)port; return 1; }
 struct netport *net_queue(struct netport *port, unsigned n) { (void)n; return port; }
+void net_use_queues(struct netport *port, unsigned count) { (void)port, (void)count; }

@@ -605,11 +605,48 @@ static void process_words(void **state)
     refuse("-object tls-creds-x509,id=t,priority=NORMAL", "priority|GnuTLS");
     refuse("-object tls-creds-x509,id=t,username=u", "username");
     refuse("-object tls-creds-anon,id=t", "tls-creds-anon|tls-creds-x509");
+    refuse("-netdev tap", "-netdev tap|id= is missing");
+    refuse("-netdev vde,id=n", "-netdev vde|not supported");
+    refuse("-netdev tap,id=n,vhost=on", "-netdev tap vhost=on|off");
+    refuse("-netdev tap,id=n -netdev tap,id=n", "id=n|taken");
+    refuse("-netdev '{\"type\":\"tap\",\"id\":\"n\",\"fd\":29}'", "fd|string");
+    refuse("-netdev hubport,id=n,hubid=-1", "hubid=-1|negative");
+    refuse("-nic tap,model=pcnet32", "model=pcnet32|not supported");
+    refuse("-net nic,vectors=3", "vectors|-device");
+    refuse("-net nic,frob=3", "frob|macaddr");
+    refuse("-object filter-dump,id=f,netdev=n", "filter-dump|file= is missing");
+    refuse("-object filter-dump,id=f,netdev=n,file=x", "netdev=n|no -netdev");
+    refuse("-object filter-mirror,id=f", "filter-mirror|filter-dump");
     refuse("-overcommit mem-lock=on", "-overcommit mem-lock=on|off");
     refuse("-sandbox on", "-sandbox|off");
     refuse("-audiodev pa,id=a", "-audiodev driver=pa|none");
     refuse("-display gtk,gl=on", "-display gtk|text");
     refuse("-display text -daemonize", "-display text|-daemonize");
+}
+
+/* As libvirt and others write them; hubs after the wires that they name; lists are joined. */
+static void netdevs(void **state)
+{
+    const struct netdev_config *n;
+    const struct capture_config *f;
+
+    (void)state;
+    accept("-netdev hubport,id=h,hubid=1,netdev=n "
+           "-netdev '{\"type\":\"tap\",\"fd\":\"30\",\"id\":\"n\"}' "
+           "-netdev stream,id=s,addr.type=unix,addr.path=/x,,y -net none -nic none "
+           "-object filter-dump,id=f,netdev=n,file=a.pcap,maxlen=96,queue=rx");
+    n = g_ptr_array_index(c.netdevs, 0);
+    f = g_ptr_array_index(c.captures, 0);
+    assert_int_equal(c.netdevs->len, 3);
+    assert_string_equal(n->id, "n");
+    assert_string_equal(n->type, "tap");
+    assert_string_equal(g_hash_table_lookup(n->opts, "fd"), "30");
+    n = g_ptr_array_index(c.netdevs, 1);
+    assert_string_equal(g_hash_table_lookup(n->opts, "addr.path"), "/x,y");
+    n = g_ptr_array_index(c.netdevs, 2);
+    assert_string_equal(n->id, "h");
+    assert_true(f->from_guest && !f->to_guest && f->maxlen == 96 && f->limit == 1 << 30);
+    finish();
 }
 
 /* Every option of QEMU's 7.2 that is not here is refused by its name, never taken for a file. */
@@ -960,7 +997,7 @@ int main(void)
         cmocka_unit_test(topology), cmocka_unit_test(drive_places), cmocka_unit_test(drive_flags),
         cmocka_unit_test(floppies), cmocka_unit_test(blockdevs), cmocka_unit_test(devices), cmocka_unit_test(ports),
         cmocka_unit_test(machine_words), cmocka_unit_test(boot_words),
-        cmocka_unit_test(process_words), cmocka_unit_test(refused_by_name),
+        cmocka_unit_test(process_words), cmocka_unit_test(netdevs), cmocka_unit_test(refused_by_name),
         cmocka_unit_test(libvirt_probe), cmocka_unit_test(libvirt_run),
         cmocka_unit_test(other_tools), cmocka_unit_test(hostile), cmocka_unit_test(random_lines),
         cmocka_unit_test(help_is_complete), cmocka_unit_test(help_words),
