@@ -8,7 +8,7 @@
 
 prepare_net()
 {
-    for tool in ip dnsmasq python3; do
+    for tool in ip dnsmasq ethtool python3; do
         command -v $tool >/dev/null || { leave_out net "no $tool here"; return; }
     done
     printf '%s\n' $NET_CARDS >"$share/net.cards"

@@ -449,7 +449,7 @@ static void devices(void **state)
     assert_string_equal(prop(2, "bus"), "ctl.1");
     assert_string_equal(prop(2, "physical_block_size"), "4096");
     finish();
-    refuse("-device e1000e", "-device e1000e|not supported yet|use e1000|-device help");
+    refuse("-device e1000e", "-device e1000e|not supported|use e1000|-device help");
 
     refuse("-device nonsense", "-device nonsense|no such device|-device help");
     refuse("-device PIIX3", "-device PIIX3|part of the machine");
