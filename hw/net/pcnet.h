@@ -87,6 +87,7 @@ struct pcnet_port {
     void (*pin)(void *opaque, bool level);
     void (*mistake)(void *opaque, const char *what); /* of the guest */
     void (*bus_error)(void *opaque);                 /* a transfer found no memory */
+    void (*filter_changed)(void *opaque);            /* pcnet_rx_filter() tells something else */
 };
 
 struct pcnet {
