@@ -144,6 +144,15 @@ static void set_ring(struct dp8390 *c, uint8_t *pointer, uint8_t v)
     dp8390_ring_moved(c);
 }
 
+static void set_filter(struct dp8390 *c, uint8_t *reg, uint8_t v)
+{
+    bool changed = *reg != v;
+
+    *reg = v;
+    if (changed)
+        c->port->filter_changed(c->opaque);
+}
+
 static void write_page0(struct dp8390 *c, unsigned reg, uint8_t v)
 {
     switch (reg) {
@@ -158,7 +167,7 @@ static void write_page0(struct dp8390 *c, unsigned reg, uint8_t v)
     case 0x9: set_high(&c->rsar, v); break;
     case 0xa: set_low(&c->rbcr, v); break;
     case 0xb: set_high(&c->rbcr, v); break;
-    case 0xc: c->rcr = v & RCR_BITS; break;
+    case 0xc: set_filter(c, &c->rcr, v & RCR_BITS); break;
     case 0xd: c->tcr = v & TCR_BITS; break;
     case 0xe: c->dcr = v & DCR_BITS; break;
     case 0xf: c->imr = v & DP8390_ISR_CAUSES; break;
@@ -178,11 +187,11 @@ static uint8_t read_page1(struct dp8390 *c, unsigned reg)
 static void write_page1(struct dp8390 *c, unsigned reg, uint8_t v)
 {
     if (reg < 0x7)
-        c->par[reg - 0x1] = v;
+        set_filter(c, &c->par[reg - 0x1], v);
     else if (reg == 0x7)
         set_ring(c, &c->curr, v);
     else
-        c->mar[reg - 0x8] = v;
+        set_filter(c, &c->mar[reg - 0x8], v);
 }
 
 /* ---- page 2: for diagnostics ---- */

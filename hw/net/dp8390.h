@@ -80,6 +80,7 @@ struct dp8390_port {
     void (*patience)(void *opaque, int64_t delay_ns);  /* dp8390_patience_over() then; -1: not any more */
     void (*pin)(void *opaque, bool level);
     void (*mistake)(void *opaque, const char *what);   /* of the guest */
+    void (*filter_changed)(void *opaque);              /* dp8390_rx_filter() tells something else */
 };
 
 struct dp8390 {

@@ -25,6 +25,8 @@ void dp8390_set_rx(struct dp8390 *c, enum dp8390_rx state)
         c->port->patience(c->opaque, -1);
     if (old == DP8390_RX_FULL)
         c->port->room(c->opaque);
+    if (old == DP8390_RX_OFF || state == DP8390_RX_OFF)
+        c->port->filter_changed(c->opaque);
 }
 
 void dp8390_ring_moved(struct dp8390 *c)

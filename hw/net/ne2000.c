@@ -73,7 +73,15 @@ static void mistake(void *opaque, const char *what)
     device_guest_error(n->dev, "%s", what);
 }
 
-static const struct dp8390_port chip_port = {memory, send_frame, room, patience, pin, mistake};
+static void filter_changed(void *opaque)
+{
+    struct ne2000 *n = opaque;
+
+    if (n->port)
+        net_rx_filter_changed(n->port);
+}
+
+static const struct dp8390_port chip_port = {memory, send_frame, room, patience, pin, mistake, filter_changed};
 
 /* ---- the wire ---- */
 

@@ -213,6 +213,7 @@ static void initialize(struct pcnet *c)
     if (c->state == PCNET_STOPPED)
         set_state(c, PCNET_READY);
     c->csr[0] |= CSR0_INIT | CSR0_IDON;
+    c->port->filter_changed(c->opaque);
 }
 
 /* ---- CSR 0, 4, 5 ---- */
@@ -311,6 +312,8 @@ static void write_plain_csr(struct pcnet *c, unsigned n, uint16_t v)
 
     if (!row || !((row->how & ALWAYS) || ((row->how & AT_REST) && pcnet_may_set_up(c))))
         return;
+    if (n >= LADRF && n <= MODE && c->csr[n] != v)
+        c->port->filter_changed(c->opaque);
     c->csr[n] = v & row->mask;
     if (n == RCVRL)
         c->rx_index = 0;

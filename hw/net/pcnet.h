@@ -87,6 +87,7 @@ struct pcnet_port {
     void (*pin)(void *opaque, bool level);
     void (*mistake)(void *opaque, const char *what); /* of the guest */
     void (*bus_error)(void *opaque);                 /* a transfer found no memory */
+    void (*filter_changed)(void *opaque);            /* pcnet_rx_filter() tells something else */
 };
 
 struct pcnet {
@@ -126,7 +127,7 @@ struct pcnet {
         DEV_FIELD_ARRAY(s, U16, m.csr, 0, 0),                                                                 \
         DEV_FIELD_ARRAY(s, U16, m.bcr, 0, 0), DEV_FIELD_BYTES(s, m.aprom),                                    \
         DEV_FIELD(s, U16, m.rx_index, 0, 0), DEV_FIELD(s, U16, m.tx_index, 0, 0),                             \
-        DEV_FIELD(s, U8, m.idle_polls, 0, PCNET_IDLE_POLLS), DEV_FIELD(s, U8, m.rx_waits, 0, PCNET_RX_WAITS),               \
+        DEV_FIELD(s, U8, m.idle_polls, 0, PCNET_IDLE_POLLS), DEV_FIELD(s, U8, m.rx_waits, 0, PCNET_RX_WAITS), \
         DEV_FIELD(s, U16, m.tx_len, 0, PCNET_FRAME_BYTES), DEV_FIELD(s, BOOL, m.tx_own_fcs, 0, 1),            \
         DEV_FIELD(s, U32, m.tx_status, 0, 0), DEV_FIELD_BYTES(s, m.tx_frame),                                 \
         DEV_FIELD_ARRAY(s, U16, m.mii, 0, 0), DEV_FIELD(s, BOOL, m.mii_link, 0, 1)

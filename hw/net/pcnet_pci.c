@@ -92,8 +92,16 @@ static void bus_error(void *opaque)
     pci_set_word(status, pci_get_word(status) | PCI_STATUS_MASTER_ABORT);
 }
 
-static const struct pcnet_port chip_port = {send_frame, link_up, room,    tx_timer,
-                                            rx_timer,   pin,     mistake, bus_error};
+static void filter_changed(void *opaque)
+{
+    struct pcnet_pci *p = opaque;
+
+    if (p->port)
+        net_rx_filter_changed(p->port);
+}
+
+static const struct pcnet_port chip_port = {send_frame, link_up, room,    tx_timer, rx_timer,
+                                            pin,        mistake, bus_error, filter_changed};
 
 static void tx_fired(void *opaque)
 {

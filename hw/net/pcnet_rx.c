@@ -23,6 +23,8 @@ void pcnet_set_rx(struct pcnet *c, enum pcnet_rx state)
     c->port->rx_timer(c->opaque, state == PCNET_RX_WAITING ? LOOK_NS : -1);
     if (old == PCNET_RX_WAITING)
         c->port->room(c->opaque);
+    if (old == PCNET_RX_OFF || state == PCNET_RX_OFF)
+        c->port->filter_changed(c->opaque);
 }
 
 void pcnet_look_for_buffer(struct pcnet *c)

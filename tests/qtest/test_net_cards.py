@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""NE2000 and PCnet in the whole machine, without a vCPU: frames both ways, more than the ring holds, DHCP and TFTP."""
+"""NE2000 and PCnet in the whole machine, without a vCPU: frames both ways, a full ring, DHCP and TFTP."""
 import os
 import struct
 import sys

@@ -27,7 +27,7 @@ struct world {
     uint8_t mem[65536]; /* of which [RAM_AT, RAM_END) is there, and 32 bytes that cannot be written */
     uint8_t sent[65536];
     size_t sent_len;
-    unsigned frames, rooms, mistakes;
+    unsigned frames, rooms, mistakes, filters;
     enum net_result answer;
     int64_t patience;
     bool pin;
@@ -68,7 +68,9 @@ static void mistake(void *opaque, const char *what)
     ((struct world *)opaque)->mistakes++;
 }
 
-static const struct dp8390_port port = {memory, send_frame, room, patience, pin, mistake};
+static void filter_changed(void *opaque) { ((struct world *)opaque)->filters++; }
+
+static const struct dp8390_port port = {memory, send_frame, room, patience, pin, mistake, filter_changed};
 
 static void power_on(struct world *w, enum dp8390_variant variant)
 {
@@ -687,6 +689,31 @@ static void test_stopped_and_loopback_receive_nothing(void **state)
     assert_int_equal(in(w, ISR), 1);
 }
 
+/* Whoever shows the filter is told of each change of it, and of nothing else. */
+static void test_filter_changes(void **state)
+{
+    struct world *w = world();
+    static const uint8_t changes[][3] = {{0, RCR, 0x0c}, {1, PAR0, 0x02}, {1, MAR0 + 7, 0x80}, {0, CR, STOP}};
+
+    (void)state;
+    set_up(w, 0x46, 0x80, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        for (unsigned again = 0; again < 2; again++) {
+            w->filters = 0;
+            if (changes[i][0])
+                out_page1(w, changes[i][1], changes[i][2]);
+            else
+                out(w, changes[i][1], changes[i][2]);
+            assert_int_equal(w->filters, !again);
+        }
+    }
+    w->filters = 0;
+    out_page1(w, CURR, 0x50);
+    out(w, BNRY, 0x50);
+    out(w, TCR, 2);
+    assert_int_equal(w->filters, 0);
+}
+
 /* A full ring makes the wire wait; every register that makes room lets it go on (N-33). */
 static void test_full_ring_waits(void **state)
 {
@@ -1208,6 +1235,7 @@ int main(void)
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_multicast_hash),
         cmocka_unit_test(test_stopped_and_loopback_receive_nothing),
+        cmocka_unit_test(test_filter_changes),
         cmocka_unit_test(test_full_ring_waits),
         cmocka_unit_test(test_overrun),
         cmocka_unit_test(test_too_large_for_the_ring),

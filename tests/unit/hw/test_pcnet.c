@@ -28,7 +28,7 @@ struct world {
     uint32_t read_only_from; /* writes from here on fail */
     uint8_t sent[PCNET_FRAME_BYTES];
     size_t sent_len;
-    unsigned frames, rooms, mistakes, bus_errors, dma_reads;
+    unsigned frames, rooms, mistakes, bus_errors, dma_reads, filters;
     enum net_result answer;
     bool link, pin;
     int64_t tx_delay, rx_delay;
@@ -87,7 +87,10 @@ static void mistake(void *opaque, const char *what)
     ((struct world *)opaque)->mistakes++;
 }
 
-static const struct pcnet_port port = {send_frame, link_up, room, tx_timer, rx_timer, pin, mistake, bus_error};
+static void filter_changed(void *opaque) { ((struct world *)opaque)->filters++; }
+
+static const struct pcnet_port port = {send_frame, link_up,   room,          tx_timer, rx_timer, pin,
+                                       mistake,    bus_error, filter_changed};
 
 static struct world *world_of(enum pcnet_variant variant)
 {
@@ -772,6 +775,31 @@ static void test_filters(void **state)
     }
 }
 
+/* Whoever shows the filter is told of each change of it, and of nothing else. */
+static void test_filter_changes(void **state)
+{
+    struct world *w = started(2, 0);
+
+    (void)state;
+    set_csr(w, 5, CSR5_SPND);
+    for (unsigned n = 8; n < 16; n++) {
+        w->filters = 0;
+        set_csr(w, n, 0x1230);
+        set_csr(w, n, 0x1230);
+        assert_int_equal(w->filters, 1);
+    }
+    w->filters = 0;
+    set_csr(w, 76, 0xfff8);
+    set_csr(w, 5, 0);
+    assert_int_equal(w->filters, 0);
+    set_csr(w, 0, CSR0_STOP);
+    assert_int_equal(w->filters, 1);
+    set_csr(w, 0, CSR0_INIT);
+    assert_int_equal(w->filters, 2);
+    set_csr(w, 0, CSR0_STRT);
+    assert_int_equal(w->filters, 3);
+}
+
 static void test_runts_and_giants(void **state)
 {
     struct world *w = started(2, 0);
@@ -1295,6 +1323,7 @@ int main(void)
         cmocka_unit_test(test_strip),
         cmocka_unit_test(test_receive_chain),
         cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_filter_changes),
         cmocka_unit_test(test_runts_and_giants),
         cmocka_unit_test(test_no_buffer),
         cmocka_unit_test(test_suspend),
