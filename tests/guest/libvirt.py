@@ -44,7 +44,9 @@ XML = """
     <serial type='file'><source path='{dir}/serial.log'/><target port='0'/></serial>
     <serial type='pty'><target port='1'/></serial>
     <serial type='unix'><source mode='bind' path='{dir}/serial.sock'/><target port='2'/></serial>
-    <video><model type='vga'/></video>{more}
+    <video><model type='vga'/></video>
+    <graphics type='vnc' port='-1' listen='127.0.0.1' passwd='secret'/>
+    <interface type='user'><mac address='52:54:00:00:00:01'/><model type='e1000'/></interface>
   </devices>
 </domain>
 """
@@ -187,6 +189,11 @@ def drive(virsh, d, seen):
     virsh.ok("blockresize button hdb 20M", "resized")
     virsh.ok("domblkinfo button hdb", "20971520")
     virsh.ok("inject-nmi button")
+    virsh.ok("vncdisplay button", "127.0.0.1:")
+    virsh.ok("domiflist button", "e1000")
+    virsh.ok("domif-setlink button 52:54:00:00:00:01 down", "updated")
+    virsh.ok("domif-getlink button 52:54:00:00:00:01", "down")
+    virsh.ok("domif-setlink button 52:54:00:00:00:01 up", "updated")
     return seen
 
 
@@ -200,6 +207,16 @@ def refuse(virsh, d):
     virsh.ok("domstate button", "running")
     virsh.refused("setvcpus button 4 --live", "error")
     virsh.refused("setmem button 32M --live", "error")
+    with open(d + "/nic.xml", "w") as f:
+        f.write("<interface type='user'><model type='e1000'/></interface>")
+    virsh.refused("attach-device button %s/nic.xml --live" % d, "cannot be added to a running machine")
+    virsh.refused("detach-interface button user --mac 52:54:00:00:00:01 --live", "cannot be taken out")
+    with open(d + "/e.img", "wb") as f:
+        f.truncate(1 << 20)
+    with open(d + "/disk.xml", "w") as f:
+        f.write("<disk type='file' device='disk'><source file='%s/e.img'/><target dev='hdd' bus='ide'/></disk>" % d)
+    virsh.refused("attach-device button %s/disk.xml --live" % d, "hotplug")
+    virsh.ok("domstate button", "running")
     virsh.ok("domstate button", "running")
 
 
@@ -235,7 +252,7 @@ os.makedirs(root + "/etc")
 with open(root + "/etc/qemu.conf", "w") as f:
     f.write(SETTINGS)
 with open(tmp("domain.xml"), "w") as f:
-    f.write(XML.format(dir=files, emulator=files + "/kvm-dm", more=""))
+    f.write(XML.format(dir=files, emulator=files + "/kvm-dm"))
 virsh = Virsh(root)
 virsh.ok("define " + tmp("domain.xml"), "defined")
 virsh.ok("start button", "started")
