@@ -134,7 +134,7 @@ struct vm_config {
     bool daemonize;
     bool explain, explain_json; /* say what would run, and end */
     char *pidfile;
-    bool rtc_localtime;
+    bool rtc_localtime, rtc_slew;
     int64_t rtc_start_s; /* -rtc base=DATE as seconds since 1970; -1: now */
     bool msg_timestamp;
 };

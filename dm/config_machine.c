@@ -310,8 +310,10 @@ static bool parse_date(const char *text, int64_t *seconds)
 bool apply_rtc(struct parser *p, const struct option_use *use, GError **error)
 {
     struct vm_config *c = p->config;
-    const char *base = opts_get(use->opts, "base");
+    const char *base = opts_get(use->opts, "base"), *drift = opts_get(use->opts, "driftfix");
 
+    if (drift)
+        c->rtc_slew = !strcmp(drift, "slew");
     if (base) {
         c->rtc_localtime = !strcmp(base, "localtime");
         c->rtc_start_s = -1;

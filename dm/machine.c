@@ -104,7 +104,8 @@ static bool build_isa(struct machine *m)
 {
     const struct dev_env *env = m->parts.env;
     struct irq_fabric *irq = m->parts.irq;
-    const struct rtc_config rtc = {0x70, rtc_base(m->parts.config), irq_fabric_pin(irq, 8)};
+    const struct rtc_config rtc = {0x70, rtc_base(m->parts.config), irq_fabric_pin(irq, 8),
+                                   m->parts.config->rtc_slew};
     const struct i8042_config kbc = {irq_fabric_pin(irq, 1), irq_fabric_pin(irq, 12)};
     const struct i8237_config dma = {0x00, 0xc0, 0x81};
     const struct port92_config port92 = {0x92};

@@ -88,8 +88,8 @@ static const struct opt_desc rtc_subs[] = {
     {.name = "clock", .type = OPT_ENUM, .values = "vm",
      .help = "what drives it: the guest's time, which stands still while the VM is stopped",
      .fallback = "vm"},
-    {.name = "driftfix", .type = OPT_ENUM, .values = "none",
-     .help = "lost RTC ticks are not delivered later", .fallback = "none"},
+    {.name = "driftfix", .type = OPT_ENUM, .values = "none|slew",
+     .help = "slew: RTC ticks that a guest was too slow for are delivered later", .fallback = "none"},
     OPT_END,
 };
 

@@ -57,12 +57,17 @@ enum {
     ALARM_ANY = 0xc0, /* both bits set: matches every value */
 };
 
+#define MAX_OWED 65536 /* a minute at the fastest rate that drivers use */
+
 struct mc146818 {
     struct device dev;
     uint8_t index;
     uint8_t cmos[CMOS_BYTES];
     int64_t updated_ns;  /* clock at the last update cycle: the phase of seconds and periods */
     int64_t periodic_ns; /* clock up to which periodic ticks are in C already */
+    bool slew;           /* lost ticks are owed (rtc_config) */
+    uint32_t owed;       /* ticks, up to MAX_OWED */
+    int64_t pay_ns;      /* when the next owed one is given; 0: the guest has to read C first */
     struct irq_pin irq;
     struct vtimer timer;
     struct io_region region;
@@ -219,15 +224,43 @@ static int64_t tick_ns(const struct mc146818 *r, unsigned period, int64_t tick)
     return r->updated_ns + (int64_t)(ns / OSC_HZ + (ns % OSC_HZ > 0));
 }
 
+static bool owes(const struct mc146818 *r)
+{
+    return r->slew && (r->cmos[REG_B] & C_PF) && period_cycles(r); /* PIE has PF's place */
+}
+
+static void note_ticks(struct mc146818 *r, int64_t ticks)
+{
+    int64_t lost = ticks - !(r->cmos[REG_C] & C_PF);
+
+    r->cmos[REG_C] |= C_PF;
+    if (owes(r) && lost > 0)
+        r->owed = (uint32_t)(lost < (int64_t)(MAX_OWED - r->owed) ? r->owed + lost : MAX_OWED);
+}
+
 static void sync_periodic(struct mc146818 *r, int64_t now)
 {
     unsigned period = period_cycles(r);
+    int64_t ticks = period ? ticks_at(r, period, now) - ticks_at(r, period, r->periodic_ns) : 0;
 
     if (now <= r->periodic_ns)
         return;
-    if (period && ticks_at(r, period, now) > ticks_at(r, period, r->periodic_ns))
+    if (ticks > 0)
+        note_ticks(r, ticks);
+    if (r->owed && r->pay_ns && now >= r->pay_ns && !(r->cmos[REG_C] & C_PF)) {
         r->cmos[REG_C] |= C_PF;
+        r->owed--;
+        r->pay_ns = 0;
+    }
     r->periodic_ns = now;
+}
+
+/* The guest has taken a tick: the next owed one follows in an eighth of the period. */
+static void owe_after_ack(struct mc146818 *r)
+{
+    if (!owes(r))
+        r->owed = 0;
+    r->pay_ns = r->owed ? r->periodic_ns + period_cycles(r) * NS_PER_S / OSC_HZ / 8 : 0;
 }
 
 static void sync_updates(struct mc146818 *r, int64_t now)
@@ -271,6 +304,8 @@ static int64_t next_cause_ns(const struct mc146818 *r)
 
     if ((waiting & C_PF) && period)
         at = tick_ns(r, period, ticks_at(r, period, r->periodic_ns) + 1);
+    if ((waiting & C_PF) && r->pay_ns)
+        at = earliest(at, r->pay_ns);
     if (!updates_run(r))
         return at;
     if (waiting & C_UF)
@@ -314,6 +349,7 @@ static uint8_t read_flags(struct mc146818 *r)
     uint8_t v = r->cmos[REG_C];
 
     r->cmos[REG_C] = 0;
+    owe_after_ack(r);
     derive(r);
     return v;
 }
@@ -343,6 +379,8 @@ static void write_a(struct mc146818 *r, uint8_t value)
     bool ran = divider_runs(r);
 
     r->cmos[REG_A] = value & (uint8_t)~A_UIP;
+    r->owed = 0; /* another rate's ticks are not these */
+    r->pay_ns = 0;
     if (!ran && divider_runs(r)) {
         r->updated_ns = now - NS_PER_S / 2;
         r->periodic_ns = now;
@@ -437,6 +475,8 @@ static const char *post_load(struct device *dev)
 
     if ((r->cmos[REG_A] & A_UIP) || r->cmos[REG_D] != D_VRT)
         return "read-only bits of the clock's registers differ";
+    if (r->pay_ns && !r->owed)
+        return "a periodic tick is to be made up for and none is owed";
     derive(r);
     return NULL;
 }
@@ -462,6 +502,8 @@ static const struct dev_field fields[] = {
      .count = 1, .keep = true, TIME_RANGE},
     {.name = "periodic_ns", .type = FIELD_I64, .offset = offsetof(struct mc146818, periodic_ns),
      .count = 1, .keep = true, TIME_RANGE},
+    DEV_FIELD(struct mc146818, U32, owed, 0, MAX_OWED),
+    {.name = "pay_ns", .type = FIELD_I64, .offset = offsetof(struct mc146818, pay_ns), .count = 1, TIME_RANGE},
 };
 
 static const struct device_class rtc_class = {
@@ -496,6 +538,7 @@ struct device *mc146818_new(const struct dev_env *env, const char *id, const str
         abort();
     device_init(&r->dev, &rtc_class, env, id);
     r->irq = cfg->irq;
+    r->slew = cfg->slew;
     vtimer_init(&r->timer, env->clock, r->dev.lock, timer_fired, r);
     init_time(r, cfg->base_unix_s);
     r->region = (struct io_region){.name = r->dev.id, .space = IO_PORT, .base = cfg->port,

@@ -18,6 +18,11 @@ struct rtc_config {
     uint16_t port;       /* 0x70; two ports */
     int64_t base_unix_s; /* what it shows now, as seconds since 1970-01-01 00:00 in its own zone */
     struct irq_pin irq;  /* ISA interrupt 8 */
+    /*
+     * Periodic ticks that came while the guest had not yet read the last one out of register C are given to it
+     * later, one after each reading, faster than the period: for guests that count them (old Windows).
+     */
+    bool slew;
 };
 
 /* NULL with the reason in why[] if a port is taken. */

@@ -625,7 +625,10 @@ static void process_words(void **state)
     refuse("-rtc base=noon", "-rtc base=noon|utc");
     refuse("-rtc base=2006-13-40", "-rtc base=2006-13-40");
     refuse("-rtc clock=host", "-rtc clock=host|only vm");
-    refuse("-rtc driftfix=slew", "-rtc driftfix=slew|only none");
+    refuse("-rtc driftfix=fast", "-rtc driftfix=fast|none, slew");
+    accept("-rtc base=utc,driftfix=slew");
+    assert_true(c.rtc_slew);
+    finish();
     refuse("-name process=1234567890123456", "-name process|15");
     refuse("-smbios type=2,product=x", "type=2|types 0 and 1");
     refuse("-smbios type=1,colour=x", "-smbios|colour");

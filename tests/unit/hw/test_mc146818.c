@@ -466,6 +466,42 @@ static void test_garbage(void **state)
     }
 }
 
+/* driftfix=slew: each tick that a slow guest missed comes later, one per reading of C, eight times as fast. */
+static void test_lost_ticks(void **state)
+{
+    struct world *w = *state;
+    struct rtc_config cfg = {.port = 0x72, .base_unix_s = BASE, .irq = fake_irq(w->fe, IRQ + 1), .slew = true};
+    char why[160];
+    struct device *slow = mc146818_new(&w->fe->env, "slow", &cfg, why, sizeof(why));
+    unsigned ticks = 0, plain = 0;
+
+    assert_non_null(slow);
+    for (unsigned port = 0x70; port <= 0x72; port += 2) {
+        fake_out(w->fe, (uint16_t)port, 1, B);
+        fake_out(w->fe, (uint16_t)(port + 1), 1, 0x42); /* PIE, 24 hours; 1024 Hz from the reset on */
+        fake_out(w->fe, (uint16_t)port, 1, C);
+        fake_in(w->fe, (uint16_t)(port + 1), 1);
+    }
+    fake_step(w->fe, S / 8); /* 128 ticks pass unread */
+    for (unsigned n = 0; n < 2000; n++) {
+        ticks += w->fe->irq_level[IRQ + 1] && (fake_in(w->fe, 0x73, 1) & 0x40);
+        plain += w->fe->irq_level[IRQ] && (fake_in(w->fe, 0x71, 1) & 0x40);
+        fake_step(w->fe, S / 8192);
+    }
+    assert_in_range(plain, 249, 252); /* 250 ms at 1024 Hz, less what was lost */
+    assert_in_range(ticks, 128 + 243, 128 + 252);
+    /* Another rate's ticks, or none wanted any more: nothing is owed. */
+    fake_step(w->fe, S);
+    fake_out(w->fe, 0x72, 1, B);
+    fake_out(w->fe, 0x73, 1, 0x02);
+    fake_out(w->fe, 0x72, 1, C);
+    fake_in(w->fe, 0x73, 1);
+    ticks = w->fe->irq_raised[IRQ + 1];
+    fake_step(w->fe, S);
+    assert_int_equal(w->fe->irq_raised[IRQ + 1], ticks);
+    device_free(slow);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -474,6 +510,7 @@ int main(void)
         T(test_set_and_divider), T(test_uip), T(test_update_interrupt), T(test_periodic),
         T(test_alarm), T(test_alarm_12h), T(test_cmos_and_reset), T(test_save_load),
         T(test_garbage),
+        T(test_lost_ticks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
