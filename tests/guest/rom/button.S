@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A boot sector for management tests: says "button: ready" on COM1 and on the screen, shows each key as
- * "key XX" (its character) on COM1, and answers the ACPI power
- * button by switching the machine off (S5), as an operating system does. PM registers at b000h, where SeaBIOS has put
+ * "key XX" (its character) on COM1, and switches the machine off (S5) at the ACPI power button, as an operating system
+ * does, or three seconds after the key q. PM registers at b000h, where SeaBIOS has put
  * PIIX4's (PIIX4 data book 290562, 7.2: PM1_STS at 0, PM1_CNT at 4).
  */
 #define COM1 0x3f8
@@ -33,6 +33,7 @@ _start: ljmp $0, $1f
         jz 3f
         movb $0, %ah
         int $0x16
+        movb %al, last
         pushw %ax
         movw $key, %si
         call print
@@ -40,6 +41,15 @@ _start: ljmp $0, $1f
         call hex
         movw $newline, %si
         call print
+        cmpb $'q', last
+        jne 3f
+        movw 0x46c, %bx /* the BIOS's count of ticks: three seconds, so that whoever typed sees it through */
+        addw $55, %bx
+8:      sti
+        hlt
+        cmpw %bx, 0x46c
+        jne 8b
+        jmp off
 3:      sti
         hlt             /* the timer's interrupt at the latest */
         jmp 2b
@@ -88,6 +98,7 @@ ready:  .asciz "button: ready\r\n"
 key:    .asciz "key "
 newline: .asciz "\r\n"
 bye:    .asciz "button: off\r\n"
+last:   .byte 0
 
         .org 510
         .word 0xaa55
