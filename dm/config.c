@@ -126,6 +126,7 @@ void config_clear(struct vm_config *c)
     }
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
+    privileges_clear(&c->privileges);
     if (c->smbios)
         g_byte_array_unref(c->smbios);
     vnc_config_free(c->vnc);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "dm/memory.h"
+#include "dm/privileges.h"
 
 enum drive_if { DRIVE_IF_IDE, DRIVE_IF_NONE, DRIVE_IF_FLOPPY };
 
@@ -132,6 +133,7 @@ struct vm_config {
     bool start_stopped; /* -S */
     bool no_reboot, no_shutdown, no_fd_bootchk;
     bool daemonize;
+    struct privileges privileges; /* -chroot, -runas */
     bool explain, explain_json; /* say what would run, and end */
     char *pidfile;
     bool rtc_localtime, rtc_slew;

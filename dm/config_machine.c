@@ -392,6 +392,19 @@ bool apply_msg(struct parser *p, const struct option_use *use, GError **error)
     return true;
 }
 
+bool apply_runas(struct parser *p, const struct option_use *use, GError **error)
+{
+    return privileges_parse_user(&p->config->privileges, use->arg, error);
+}
+
+bool apply_chroot(struct parser *p, const struct option_use *use, GError **error)
+{
+    if (!g_file_test(use->arg, G_FILE_TEST_IS_DIR))
+        return opt_error(error, "%s %s: not a directory", use->what, use->arg);
+    set_text(&p->config->privileges.root, use->arg);
+    return true;
+}
+
 bool apply_explain(struct parser *p, const struct option_use *use, GError **error)
 {
     if (!opt_word_among("text|json", use->arg))

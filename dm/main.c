@@ -82,7 +82,7 @@ static int run(struct vm_config *config)
     }
     if ((config->pidfile && !pidfile_write(config->pidfile, &error)) ||
         !vnc_display_start(vm, &error) || !web_display_start(vm, console, &error) ||
-        !console_show(console, vm, &error)) {
+        !console_show(console, vm, &error) || !privileges_drop(&config->privileges, &error)) {
         web_display_stop();
         vnc_display_stop();
         vm_free(vm);

@@ -638,6 +638,11 @@ static void process_words(void **state)
     refuse("-uuid 6ba7b810-9dad-11d1-80b4-00c04fd430c8 -smbios type=1,uuid=7ba7b810-9dad-11d1-80b4-00c04fd430c8", "-uuid 6ba");
     refuse("-smbios file=/no/table", "/no/table");
     refuse("-smbios file=/dev/null,type=1", "stands alone");
+    refuse("-runas no-such-user", "no-such-user|UID:GID");
+    refuse("-chroot /no/dir", "/no/dir|directory");
+    accept("-runas 65534:65534 -chroot /");
+    assert_true(c.privileges.change_user && c.privileges.uid == 65534 && c.privileges.gid == 65534);
+    finish();
     refuse("-fw_cfg name=etc/x,string=y", "opt/");
     refuse("-fw_cfg name=opt/x", "string= or file=");
     refuse("-fw_cfg name=opt/x,string=a,file=b", "string= or file=");
@@ -776,7 +781,7 @@ static void refused_by_name(void **state)
         "pflash", "curses", "spice", "usb", "usbdevice", "no-acpi",
         "incoming", "loadvm", "numa", "tpmdev", "fsdev",
         "virtfs", "iscsi", "watchdog-action", "icount", "gdb", "s", "d", "D", "trace", "L",
-        "compat", "runas", "chroot", "set", "g", "sd", "seed", "plugin", "acpitable",
+        "compat", "set", "g", "sd", "seed", "plugin", "acpitable",
         "option-rom", "xen-domid", "preconfig", "full-screen", "only-migratable", "soundhw",
     };
 
