@@ -147,6 +147,22 @@ static void print_field(JsonObject *names, const char *name, JsonNode *value)
     }
 }
 
+/* Newest first: what was written to its registers, by whom and how long ago. */
+static void print_writes(JsonArray *writes)
+{
+    for (guint i = 0; i < json_count(writes); i++) {
+        JsonObject *w = json_item(writes, i);
+        const char *source = json_str(w, "source");
+        g_autofree char *who = source ? g_strdup(source) : g_strdup_printf("vCPU %lld", (long long)json_num(w, "vcpu"));
+
+        printf("written: 0x%04llx = 0x%llx, %lld bytes", (unsigned long long)json_num(w, "address"),
+               (unsigned long long)json_num(w, "value"), (long long)json_num(w, "size"));
+        if (json_num(w, "count") > 1)
+            printf(" %lld times, the last", (long long)json_num(w, "count"));
+        printf(", by %s, %.6f s ago\n", who, (double)json_num(w, "ago-ns") / 1e9);
+    }
+}
+
 static bool print_state(struct ctl *ctl, const char *id, GError **error)
 {
     g_autoptr(JsonNode) state = ctl_ask(ctl, "query-device-state", ctl_args("id", id, NULL), error);
@@ -163,6 +179,7 @@ static bool print_state(struct ctl *ctl, const char *id, GError **error)
         fields = json_object_get_members(json_obj(o, "fields"));
     for (GList *f = fields; f; f = f->next)
         print_field(json_obj(o, "names"), f->data, json_object_get_member(json_obj(o, "fields"), f->data));
+    print_writes(json_list(json_object_get_member(o, "last-writes")));
     return true;
 }
 

@@ -265,6 +265,58 @@ static void add_element(void *opaque, const char *name, uint64_t value, const ch
         finish_field(s, f);
 }
 
+/* ---- the last writes to a device's registers ---- */
+
+struct write_list {
+    const struct device *dev;
+    int64_t now_ns;
+    JsonArray *array;
+};
+
+static void add_source(JsonObject *o, uint8_t source)
+{
+    if (source == IOREQ_SOURCE_QTEST)
+        json_object_set_string_member(o, "source", "qtest");
+    else if (source == IOREQ_SOURCE_POSTED)
+        json_object_set_string_member(o, "source", "posted"); /* KVM collected it; it does not say from which vCPU */
+    else
+        json_object_set_int_member(o, "vcpu", source);
+}
+
+/* Newest first. The device's lock is held, which is the regions' too. */
+static void add_writes(void *opaque, const struct io_region *r)
+{
+    struct write_list *list = opaque;
+
+    if (r->lock != list->dev->lock)
+        return;
+    for (unsigned n = 1; n <= IO_LAST_WRITES; n++) {
+        const struct io_write *w = &r->last_writes[(r->next_write - n) % IO_LAST_WRITES];
+        JsonObject *o;
+
+        if (!w->count)
+            break;
+        o = json_object_new();
+        json_object_set_string_member(o, "region", r->name);
+        json_object_set_int_member(o, "address", (gint64)w->addr);
+        json_object_set_int_member(o, "size", w->size);
+        json_object_set_int_member(o, "count", w->count);
+        json_object_set_int_member(o, "value", (gint64)w->value);
+        add_source(o, w->source);
+        json_object_set_int_member(o, "time-ns", w->when_ns);
+        json_object_set_int_member(o, "ago-ns", list->now_ns - w->when_ns);
+        json_array_add_object_element(list->array, o);
+    }
+}
+
+static JsonArray *last_writes(struct vm *vm, const struct device *dev)
+{
+    struct write_list list = {dev, vclock_now_ns(vm_env(vm)->clock), json_array_new()};
+
+    iomap_foreach(vm_env(vm)->iomap, add_writes, &list);
+    return list.array;
+}
+
 struct id_search {
     const char *id;
     struct device *found;
@@ -282,6 +334,7 @@ static JsonNode *query_device_state(struct vm *vm, JsonObject *args, GError **er
 {
     struct id_search search = {json_object_get_string_member(args, "id"), NULL};
     struct state s = {0};
+    JsonArray *writes;
     JsonObject *o;
 
     machine_foreach_device(vm_machine(vm), match_id, &search);
@@ -296,12 +349,14 @@ static JsonNode *query_device_state(struct vm *vm, JsonObject *args, GError **er
     s.cut = json_array_new();
     device_enter(search.found);
     device_dump(search.found, add_element, &s);
+    writes = last_writes(vm, search.found);
     device_leave(search.found);
     json_object_set_string_member(o, "id", search.found->id);
     json_object_set_string_member(o, "type", search.found->cls->name);
     json_object_set_object_member(o, "fields", s.fields);
     json_object_set_object_member(o, "names", s.names);
     json_object_set_array_member(o, "truncated", s.cut);
+    json_object_set_array_member(o, "last-writes", writes);
     return json_node_of_object(o);
 }
 

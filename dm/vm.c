@@ -471,6 +471,7 @@ static bool build_world(struct vm *vm, GError **error)
         vm->env.clock = clock_source_clock(vm->clock_source);
     }
     vm->env.iomap = iomap_new();
+    iomap_set_clock(vm->env.iomap, vm->env.clock);
     vm->env.machine = (struct machine_port){device_request, vm};
     vm->env.cpu = (struct cpu_port){get_regs, set_regs, NULL};
     vm->env.guest_error = guest_error;

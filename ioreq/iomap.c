@@ -8,6 +8,7 @@
 
 #include "ioreq/iolock.h"
 #include "ioreq/split.h"
+#include "ioreq/vclock.h"
 
 #define PORTS 0x10000u
 #define PAGE_PORTS 256u
@@ -48,6 +49,7 @@ struct iomap {
     void *ram_opaque;
     iomap_listener_fn listener;
     void *listener_opaque;
+    struct vclock *clock; /* or NULL */
 };
 
 static void *must_alloc(size_t count, size_t size)
@@ -167,6 +169,11 @@ void iomap_set_ram(struct iomap *map, iomap_ram_fn fn, void *opaque)
 {
     map->ram = fn;
     map->ram_opaque = opaque;
+}
+
+void iomap_set_clock(struct iomap *map, struct vclock *clock)
+{
+    map->clock = clock;
 }
 
 void iomap_set_listener(struct iomap *map, iomap_listener_fn fn, void *opaque)
@@ -415,8 +422,17 @@ static void count_access(struct io_region *r, const struct ioreq *req, uint32_t 
     __atomic_store_n(b, *b + bytes, __ATOMIC_RELAXED);
 }
 
+static void note_write(const struct iomap *map, struct io_region *r, const struct ioreq *req)
+{
+    struct io_write *w = &r->last_writes[r->next_write++ % IO_LAST_WRITES];
+
+    *w = (struct io_write){.addr = req->addr, .count = req->count, .size = req->size, .source = req->source};
+    memcpy(&w->value, (const uint8_t *)req->data + (size_t)(req->count - 1) * req->size, req->size);
+    w->when_ns = map->clock ? vclock_now_ns(map->clock) : 0;
+}
+
 /* All elements of a request that lies within one region. */
-static void access_region(const struct io_entry *e, const struct ioreq *req)
+static void access_region(const struct iomap *map, const struct io_entry *e, const struct ioreq *req)
 {
     struct io_region *r = e->region;
     uint8_t *data = req->data;
@@ -429,6 +445,8 @@ static void access_region(const struct io_entry *e, const struct ioreq *req)
     for (; done < req->count; done++)
         split_access(r, off, req->size, req->dir, data + (size_t)done * req->size);
     count_access(r, req, req->count);
+    if (req->dir == IO_WRITE && req->count)
+        note_write(map, r, req);
     iolock_leave(r->lock);
 }
 
@@ -454,7 +472,7 @@ static bool access_pieces(struct iomap *map, const struct io_table *t, struct io
         e = piece.addr < req->addr ? NULL : find(t, reader, req, piece.addr);
         if (e) {
             piece.size = (uint8_t)split_fit(piece.addr, req->size - i, e->last - piece.addr + 1);
-            access_region(e, &piece);
+            access_region(map, e, &piece);
             any = true;
         } else if (piece.addr >= req->addr && access_ram(map, &piece)) {
             any = true;
@@ -481,7 +499,7 @@ static bool dispatch(struct iomap *map, const struct io_table *t, struct io_read
     bool any = false;
 
     if (e && req->size - 1u <= e->last - req->addr) {
-        access_region(e, req);
+        access_region(map, e, req);
         return true;
     }
     if (!e && req->space == IO_MEM && !overlaps_a_region(t, req) && access_ram(map, req))

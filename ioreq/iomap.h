@@ -66,9 +66,19 @@ struct io_counters {
     uint64_t refused; /* narrower writes than any declared width */
 };
 
+#define IO_LAST_WRITES 8
+
+/* Who wrote what: the newest writes to a region, for whoever asks what a device was told last. */
+struct io_write {
+    uint64_t addr, value; /* of a string: its last element */
+    int64_t when_ns;      /* the map's clock */
+    uint32_t count;       /* elements; 0: no write yet */
+    uint8_t size, source; /* as in struct ioreq */
+};
+
 /*
  * A region belongs to its device and lives until the map is freed, or until iomap_synchronize() has
- * returned after its removal. The map writes `stat` and `mapped` only. posted_limit is the device's to
+ * returned after its removal. The map writes `stat`, `mapped` and `last_writes` only. posted_limit is the device's to
  * keep up to date, atomically, whenever an access returns: 0 while no write to its counted registers can
  * have an effect, else 1 + how many can come before one has, whatever their widths. It is looked at for
  * regions with counted registers of their own.
@@ -81,6 +91,8 @@ struct io_region {
     void *chip;
     struct iolock *lock; /* the owning device's */
     struct io_counters stat;
+    struct io_write last_writes[IO_LAST_WRITES]; /* a ring; under the region's lock */
+    unsigned next_write;
     bool mapped;
     uint32_t posted_limit;
 };
@@ -97,6 +109,8 @@ struct iomap *iomap_new(void);
 void iomap_free(struct iomap *map); /* no reader may be registered any more */
 
 void iomap_set_ram(struct iomap *map, iomap_ram_fn fn, void *opaque);
+struct vclock;
+void iomap_set_clock(struct iomap *map, struct vclock *clock); /* dates the last writes; NULL: they have no time */
 void iomap_set_listener(struct iomap *map, iomap_listener_fn fn, void *opaque);
 
 /*

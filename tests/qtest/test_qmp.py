@@ -167,6 +167,22 @@ def test_lifecycle_orders():
         assert time.monotonic() - start < 2
 
 
+def test_last_writes():
+    """Who wrote what to a device last: also to registers that cannot be read back."""
+    with Machine() as m:
+        for i in range(12):
+            m.outb(0x3fb, i)
+        m.cmd("clock_step 5000")
+        m.outb(0x3fa, 0xc7)  # FCR is write-only
+        m.cmd("write 0xb8000 2 0x4107")
+        writes = m.execute("query-device-state", id="serial0")["last-writes"]
+        assert len(writes) == 8, writes  # bounded
+        assert writes[0] == {"region": "serial0", "address": 0x3fa, "size": 1, "count": 1, "value": 0xc7,
+                             "source": "qtest", "time-ns": 5000, "ago-ns": 0}
+        assert [w["value"] for w in writes[1:]] == list(range(11, 4, -1)) and writes[1]["ago-ns"] == 5000
+        assert m.execute("query-device-state", id="post")["last-writes"] == []
+
+
 def test_probe():
     """What libvirt asks a new binary (COMPAT.md A2), as far as this state of the program answers it."""
     with Machine("-machine", "none") as m:
