@@ -179,7 +179,7 @@ static bool print_state(struct ctl *ctl, const char *id, GError **error)
         fields = json_object_get_members(json_obj(o, "fields"));
     for (GList *f = fields; f; f = f->next)
         print_field(json_obj(o, "names"), f->data, json_object_get_member(json_obj(o, "fields"), f->data));
-    print_writes(json_list(json_object_get_member(o, "last-writes")));
+    print_writes(json_arr(o, "last-writes"));
     return true;
 }
 
