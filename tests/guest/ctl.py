@@ -132,6 +132,12 @@ def grub_graphics(vm):
     vm.wait("grub>")  # the cursor is drawn behind it
 
 
+def fast_kvm():
+    with open("/proc/cpuinfo") as f:
+        flags = f.read().split()
+    return "vmx" in flags or "svm" in flags
+
+
 def boot_menus():
     need_file(f"{grub.GRUB}/boot.img", "grub-pc-bin")
     need_file(FONT, "grub-common")
@@ -141,9 +147,15 @@ def boot_menus():
     with Vm("-boot", "menu=on,splash-time=60000", "-drive", f"file={grub.make_disk()},format=raw,id=hd") as vm:
         bios_menu(vm)
         grub_text(vm)
-        grub_graphics(vm)
+        if fast_kvm() or os.environ.get("CTL_GRAPHICS"):
+            grub_graphics(vm)
+        else:
+            print("GRUB's gfxterm is left out: this KVM interprets its drawing for five minutes (CTL_GRAPHICS=1 runs it)")
+            vm.ctl("type", "c")
+            vm.wait("^grub> *$")
         vm.ctl("powerdown", "--wait", "--timeout", "1", expect=4)
-        vm.ctl("type", "--enter", "halt")
+        vm.ctl("type", "halt")
+        vm.ctl("key", "ret")  # answers at once; `type` would wait for a guest that is off
         check(vm.process.wait(LIMIT) == 0, "typed: halt. The process ends with 0")
 
 
