@@ -304,7 +304,6 @@ static void init(struct rtl8139 *r, const struct dev_env *env, const char *id, c
     pci_device_init(&r->pci, &class, env, id, &ids);
     init_config_space(&r->pci);
     rtl8139_regs_init(r);
-    rtl8139_crc_init(r);
     rtl8139_eeprom_program(&r->eeprom, cfg->mac);
     add_windows(r);
     vtimer_init(&r->timer, env->clock, r->pci.dev.lock, rtl8139_timer_fired, r);
