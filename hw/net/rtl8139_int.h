@@ -2,11 +2,12 @@
 /*
  * Inside of the RTL8139C+; for hw/net/rtl8139*.c only.
  *
- *   rtl8139.c       PCI function, life of the device       rtl8139_tx.c     transmitter; C mode
- *   rtl8139_regs.c  the registers' table                   rtl8139_cptx.c   transmit rings of C+ mode
- *   rtl8139_irq.c   causes, pin, timer                     rtl8139_rx.c     filter; receive ring of C mode
- *   rtl8139_cfg.c   9346CR, CONFIGx, PHY                   rtl8139_cprx.c   receive ring of C+ mode
- *   rtl8139_headers.c  of IPv4, TCP, UDP                   rtl8139_tally.c  counters and their dump
+ *   rtl8139.c         PCI function, life of the device   rtl8139_tx.c       transmitter; C mode
+ *   rtl8139_regs.c    the registers' table               rtl8139_cptx.c     transmit rings of C+ mode
+ *   rtl8139_irq.c     causes, pin, timer                 rtl8139_rx.c       filter; receive ring of C mode
+ *   rtl8139_cfg.c     9346CR, CONFIGx, PHY               rtl8139_cprx.c     receive ring of C+ mode
+ *   rtl8139_eeprom.c  what the 93C46 has in it           rtl8139_headers.c  IPv4, TCP, UDP in a frame
+ *   rtl8139_tally.c   counters and their dump
  *
  * The transmitter's states and who changes them (rtl8139_tx.c):
  *
@@ -28,8 +29,8 @@
 #define HW_NET_RTL8139_INT_H
 
 #include "hw/net/ether.h"
+#include "hw/net/microwire.h"
 #include "hw/net/rtl8139.h"
-#include "hw/net/rtl8139_eeprom.h"
 #include "net/net.h"
 
 #define RTL_REG_BYTES 256
@@ -113,7 +114,7 @@ struct rtl8139 {
     struct pci_device pci; /* first */
     struct netport *port;
     bool c_only; /* the configuration's */
-    struct rtl8139_eeprom eeprom;
+    struct microwire eeprom;
 
     uint8_t idr[6], mar[8];
     uint32_t tsd[RTL_TX_REGS], tsad[RTL_TX_REGS]; /* tsad: TNPDS and THPDS in C+ mode */
@@ -166,6 +167,11 @@ void rtl8139_timer_update(struct rtl8139 *r);
 void rtl8139_timer_fired(void *opaque);
 void rtl8139_poll_update(struct rtl8139 *r); /* arms or cancels by the states */
 void rtl8139_poll_fired(void *opaque);
+
+/* ---- rtl8139_eeprom.c ---- */
+/* As bought and programmed by the card's maker: ids, the address, configuration, a checksum. */
+void rtl8139_eeprom_program(struct rtl8139 *r, const uint8_t mac[ETHER_ADDRESS_BYTES]);
+uint8_t rtl8139_eeprom_byte(const struct rtl8139 *r, unsigned offset);
 
 /* ---- rtl8139_cfg.c ---- */
 void rtl8139_autoload(struct rtl8139 *r);
