@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from kvmdm import Machine, run
 from ne2000dev import Ne2000
 from pcnetdev import Pcnet
-from test_net import BROADCAST, Peer, dhcp, frame, has_user, is_udp, read_frame, udp, until, write_frame
+from wire import BROADCAST, Peer, dhcp, frame, has_user, is_udp, read_frame, udp, until, write_frame
 
 CARDS = [
     ("ne2k_isa", "", lambda m: Ne2000(m)),
@@ -21,17 +21,11 @@ CARDS = [
 ]
 
 
-def on_peer(folder, name, options):
-    peer = Peer(folder)
-    peer.options = peer.options[:2] + ["-device", "%s,netdev=n,id=net0%s" % (name, options)]
-    return peer
-
-
 def test_both_ways():
     """Frames of lengths from 60 to 1514, each way, in order, unchanged."""
     for name, options, card_of in CARDS:
         with tempfile.TemporaryDirectory() as folder:
-            peer = on_peer(folder, name, options)
+            peer = Peer(folder, name, options)
             with Machine(*peer.options) as m:
                 sock = peer.accept()
                 card = card_of(m)
@@ -50,7 +44,7 @@ def test_more_than_the_ring():
     """A peer sends 300 frames at once: the wire holds what the card has no room for; none is lost."""
     for name, options, card_of in CARDS:
         with tempfile.TemporaryDirectory() as folder:
-            peer = on_peer(folder, name, options)
+            peer = Peer(folder, name, options)
             with Machine(*peer.options) as m:
                 sock = peer.accept()
                 card = card_of(m)
