@@ -161,25 +161,25 @@ static bool feed(struct world *w, size_t len, const uint8_t *dest)
     return dp8390_receive(&w->c, frame, len);
 }
 
-static void read_remote(struct world *w, unsigned addr, void *buf, unsigned len)
+static void start_remote(struct world *w, unsigned addr, unsigned len, unsigned command)
 {
     out(w, CR, START);
     out(w, RBCR0, len & 0xff);
     out(w, RBCR1, len >> 8);
     out(w, RSAR0, addr & 0xff);
     out(w, RSAR1, addr >> 8);
-    out(w, CR, 0x0a);
+    out(w, CR, command);
+}
+
+static void read_remote(struct world *w, unsigned addr, void *buf, unsigned len)
+{
+    start_remote(w, addr, len, 0x0a);
     dp8390_data_read(&w->c, 2, buf, (len + 1) / 2);
 }
 
 static void write_remote(struct world *w, unsigned addr, const void *buf, unsigned len)
 {
-    out(w, CR, START);
-    out(w, RBCR0, len & 0xff);
-    out(w, RBCR1, len >> 8);
-    out(w, RSAR0, addr & 0xff);
-    out(w, RSAR1, addr >> 8);
-    out(w, CR, 0x12);
+    start_remote(w, addr, len, 0x12);
     dp8390_data_write(&w->c, 2, buf, (len + 1) / 2);
 }
 
