@@ -21,47 +21,48 @@ CARDS = [
 ]
 
 
-def test_both_ways():
-    """Frames of lengths from 60 to 1514, each way, in order, unchanged."""
+def on_a_stream():
+    """Each card in a machine of its own, and the socket of its wire's other end."""
     for name, options, card_of in CARDS:
         with tempfile.TemporaryDirectory() as folder:
             peer = Peer(folder, name, options)
             with Machine(*peer.options) as m:
                 sock = peer.accept()
                 card = card_of(m)
-                assert card.mac == bytes.fromhex("525400123456")
-                for n in (46, 47, 100, 240, 1000, 1499, 1500):
-                    data = frame(os.urandom(n))
-                    card.send(data)
-                    assert read_frame(sock) == data
-                    back = frame(os.urandom(n), card.mac)
-                    write_frame(sock, back)
-                    assert card.wait() == back, (name, n)
-                m.alive()
+                yield name, m, sock, card
+
+
+def test_both_ways():
+    """Frames of lengths from 60 to 1514, each way, in order, unchanged."""
+    for name, m, sock, card in on_a_stream():
+        assert card.mac == bytes.fromhex("525400123456")
+        for n in (46, 47, 100, 240, 1000, 1499, 1500):
+            data = frame(os.urandom(n))
+            card.send(data)
+            assert read_frame(sock) == data
+            back = frame(os.urandom(n), card.mac)
+            write_frame(sock, back)
+            assert card.wait() == back, (name, n)
+        m.alive()
 
 
 def test_more_than_the_ring():
     """A peer sends 300 frames at once: the wire holds what the card has no room for; none is lost."""
-    for name, options, card_of in CARDS:
-        with tempfile.TemporaryDirectory() as folder:
-            peer = Peer(folder, name, options)
-            with Machine(*peer.options) as m:
-                sock = peer.accept()
-                card = card_of(m)
-                frames = [frame(struct.pack(">I", i) + os.urandom(600), card.mac) for i in range(300)]
+    for name, m, sock, card in on_a_stream():
+        frames = [frame(struct.pack(">I", i) + os.urandom(600), card.mac) for i in range(300)]
 
-                def flood():
-                    for data in frames:
-                        write_frame(sock, data)
+        def flood():
+            for data in frames:
+                write_frame(sock, data)
 
-                thread = threading.Thread(target=flood)
-                thread.start()
-                for i, data in enumerate(frames):
-                    if i % 30 == 29 and name == "pcnet":
-                        m.step(2_000_000)  # its look for a buffer
-                    assert card.wait() == data, (name, i)
-                thread.join()
-                m.alive()
+        thread = threading.Thread(target=flood)
+        thread.start()
+        for i, data in enumerate(frames):
+            if i % 30 == 29 and name == "pcnet":
+                m.step(2_000_000)  # its look for a buffer
+            assert card.wait() == data, (name, i)
+        thread.join()
+        m.alive()
 
 
 def test_user_network():

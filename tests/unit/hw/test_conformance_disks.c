@@ -60,17 +60,23 @@ static void settle_ide(struct rig *rig)
         ;
 }
 
-static void copy_disks(struct rig *to, struct rig *from)
+static void copy_sectors(struct rig *to, struct rig *from)
 {
-    static const uint64_t sectors[2] = {8192, 100};
     uint8_t data[BLOCK_SECTOR_BYTES];
 
     for (unsigned n = 0; n < 2; n++) {
-        for (uint64_t sector = 0; sector < sectors[n]; sector++) {
-            fake_block_peek(from->extra[EXTRA_FIRST + n], sector, data);
-            fake_block_poke(to->extra[EXTRA_FIRST + n], sector, data);
+        struct block *dst = to->extra[EXTRA_FIRST + n], *src = from->extra[EXTRA_FIRST + n];
+
+        for (uint64_t sector = 0; sector < block_sectors(src); sector++) {
+            fake_block_peek(src, sector, data);
+            fake_block_poke(dst, sector, data);
         }
     }
+}
+
+static void copy_disks(struct rig *to, struct rig *from)
+{
+    copy_sectors(to, from);
     rig_copy_bridge(to, from);
 }
 
@@ -114,18 +120,10 @@ static void event_cd(struct rig *rig, struct rng *rng)
 static void copy_disc(struct rig *to, struct rig *from)
 {
     struct block *a = to->extra[EXTRA_FIRST], *b = from->extra[EXTRA_FIRST];
-    uint8_t data[BLOCK_SECTOR_BYTES];
 
     if (block_has_medium(a) != block_has_medium(b) || block_sectors(a) != block_sectors(b))
         fake_block_set_medium(a, block_has_medium(b), block_sectors(b));
-    for (unsigned n = 0; n < 2; n++) {
-        a = to->extra[EXTRA_FIRST + n];
-        b = from->extra[EXTRA_FIRST + n];
-        for (uint64_t sector = 0; sector < block_sectors(b); sector++) {
-            fake_block_peek(b, sector, data);
-            fake_block_poke(a, sector, data);
-        }
-    }
+    copy_sectors(to, from);
 }
 
 static struct device *make_piix_ide(struct rig *rig)
@@ -207,15 +205,7 @@ static void event_fdc(struct rig *rig, struct rng *rng)
 
 static void copy_fdc(struct rig *to, struct rig *from)
 {
-    static const uint64_t sectors[2] = {2880, 720};
-    uint8_t data[BLOCK_SECTOR_BYTES];
-
-    for (unsigned n = 0; n < 2; n++) {
-        for (uint64_t sector = 0; sector < sectors[n]; sector++) {
-            fake_block_peek(from->extra[EXTRA_FIRST + n], sector, data);
-            fake_block_poke(to->extra[EXTRA_FIRST + n], sector, data);
-        }
-    }
+    copy_sectors(to, from);
     rig_copy_device(to->extra[EXTRA_DMA], from->extra[EXTRA_DMA]);
 }
 
