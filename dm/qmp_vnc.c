@@ -19,20 +19,9 @@ static struct vnc *listening(void)
     return vnc && vnc_server_count(vnc) ? vnc : NULL;
 }
 
-static JsonObject *address_object(const struct vnc_address *a)
-{
-    JsonObject *o = json_object_new();
-
-    json_object_set_string_member(o, "host", a->host);
-    json_object_set_string_member(o, "service", a->service);
-    json_object_set_string_member(o, "family", a->family);
-    json_object_set_boolean_member(o, "websocket", a->websocket);
-    return o;
-}
-
 static void add_client(void *array, const struct vnc_address *client)
 {
-    json_array_add_object_element(array, address_object(client));
+    json_array_add_object_element(array, vnc_address_object(client));
 }
 
 static JsonArray *client_array(struct vnc *vnc)
@@ -49,7 +38,7 @@ static JsonNode *query_vnc(struct vm *vm, JsonObject *args, GError **error)
     JsonObject *o;
 
     (void)vm, (void)args, (void)error;
-    o = vnc ? address_object(vnc_server_address(vnc, 0)) : json_object_new();
+    o = vnc ? vnc_address_object(vnc_server_address(vnc, 0)) : json_object_new();
     json_object_set_boolean_member(o, "enabled", vnc != NULL);
     if (vnc) {
         json_object_remove_member(o, "websocket");
@@ -67,7 +56,7 @@ static JsonNode *query_vnc_servers(struct vm *vm, JsonObject *args, GError **err
 
     (void)vm, (void)args, (void)error;
     for (unsigned i = 0; vnc && i < vnc_server_count(vnc); i++) {
-        JsonObject *server = address_object(vnc_server_address(vnc, i));
+        JsonObject *server = vnc_address_object(vnc_server_address(vnc, i));
 
         json_object_set_string_member(server, "auth", vnc_auth_name(vnc));
         json_array_add_object_element(servers, server);

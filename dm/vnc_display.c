@@ -43,7 +43,7 @@ static void pointer(void *vm, const struct vnc_pointer *p)
         machine_mouse(vm_machine(vm), p->dx, p->dy, p->dz, p->buttons);
 }
 
-static JsonObject *address_object(const struct vnc_address *a)
+JsonObject *vnc_address_object(const struct vnc_address *a)
 {
     JsonObject *o = json_object_new();
 
@@ -62,11 +62,11 @@ static void event(void *vm, enum vnc_event what, const struct vnc_address *serve
         [VNC_EVENT_INITIALIZED] = "VNC_INITIALIZED",
         [VNC_EVENT_DISCONNECTED] = "VNC_DISCONNECTED",
     };
-    JsonObject *data = json_object_new(), *o = address_object(server);
+    JsonObject *data = json_object_new(), *o = vnc_address_object(server);
 
     json_object_set_string_member(o, "auth", vnc_auth_name(the_vnc));
     json_object_set_object_member(data, "server", o);
-    json_object_set_object_member(data, "client", address_object(client));
+    json_object_set_object_member(data, "client", vnc_address_object(client));
     monitor_event(vm, names[what], json_node_of_object(data));
 }
 

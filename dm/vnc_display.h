@@ -4,10 +4,12 @@
 #define DM_VNC_DISPLAY_H
 
 #include <glib.h>
+#include <json-glib/json-glib.h>
 #include <stdbool.h>
 
 struct vm;
 struct vnc;
+struct vnc_address;
 
 /* Listens, if the configuration says so. False with error. */
 bool vnc_display_start(struct vm *vm, GError **error);
@@ -18,5 +20,6 @@ struct vnc *vnc_display(void); /* NULL: there is none */
  * (vnc_add_viewer_fd()). After vnc_display_start(); NULL with error.
  */
 struct vnc *vnc_display_for_others(struct vm *vm, GError **error);
+JsonObject *vnc_address_object(const struct vnc_address *a); /* as events and queries tell it */
 
 #endif

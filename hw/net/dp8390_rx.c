@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "hw/net/dp8390_internal.h"
-#include "hw/net/fcs.h"
+#include "hw/net/ether.h"
 
 #define STATUS_BYTES 4    /* before each packet in the ring: status, next page, byte count */
 #define TALLY_STOP   0xc0 /* where the counters wait to be read */
@@ -48,13 +48,13 @@ bool dp8390_address_passes(const struct dp8390 *c, const uint8_t *dest)
 {
     unsigned hash;
 
-    if (!eth_is_group(dest))
+    if (!ether_is_group(dest))
         return (c->rcr & DP8390_RCR_PRO) || !memcmp(dest, c->par, sizeof(c->par));
-    if ((c->rcr & DP8390_RCR_AB) && eth_is_broadcast(dest))
+    if ((c->rcr & DP8390_RCR_AB) && ether_is_broadcast(dest))
         return true;
     if (!(c->rcr & DP8390_RCR_AM))
         return false;
-    hash = fcs_hash_high(dest);
+    hash = ether_hash_high(dest);
     return c->mar[hash / 8] >> hash % 8 & 1;
 }
 
@@ -129,18 +129,18 @@ static uint16_t store(struct dp8390 *c, uint16_t addr, const uint8_t *data, size
 /* `total`: data, padding and FCS. The status goes in last, as the chip does it. */
 static void store_frame(struct dp8390 *c, const uint8_t *frame, size_t len, size_t total, unsigned pages)
 {
-    static const uint8_t zeros[ETH_MIN_BYTES];
-    uint8_t page = write_page(c), next = (uint8_t)(page + pages), fcs[ETH_FCS_BYTES];
+    static const uint8_t zeros[ETHER_MIN_BYTES];
+    uint8_t page = write_page(c), next = (uint8_t)(page + pages), fcs[ETHER_FCS_BYTES];
     uint16_t start = (uint16_t)(page * DP8390_PAGE_BYTES), at = (uint16_t)(start + STATUS_BYTES);
-    size_t padding = total - ETH_FCS_BYTES - len;
+    size_t padding = total - ETHER_FCS_BYTES - len;
 
     if (page + pages >= c->pstop)
         next = (uint8_t)(page + pages - ring_pages(c));
     at = store(c, at, frame, len);
     at = store(c, at, zeros, padding);
-    fcs_store(fcs, fcs_add(fcs_of(frame, len), zeros, padding));
+    ether_fcs_store(fcs, ether_fcs_add(ether_fcs(frame, len), zeros, padding));
     c->clda = store(c, at, fcs, sizeof(fcs));
-    c->rsr = (uint8_t)(DP8390_RSR_PRX | (eth_is_group(frame) ? DP8390_RSR_PHY : 0));
+    c->rsr = (uint8_t)(DP8390_RSR_PRX | (ether_is_group(frame) ? DP8390_RSR_PHY : 0));
     dp8390_put(c, start, (const uint8_t[]){c->rsr, next, (uint8_t)total, (uint8_t)(total >> 8)}, STATUS_BYTES);
     c->curr = c->lnpp = next;
     c->isr |= DP8390_ISR_PRX;
@@ -149,11 +149,11 @@ static void store_frame(struct dp8390 *c, const uint8_t *frame, size_t len, size
 /* ---- a frame comes in ---- */
 
 /* A fragment, as collisions leave them; a host's frames that are just short have been padded on a wire. */
-static bool is_runt(size_t len) { return len < ETH_HEADER_BYTES; }
+static bool is_runt(size_t len) { return len < ETHER_HEADER_BYTES; }
 
 static bool is_for_us(const struct dp8390 *c, const uint8_t *frame, size_t len)
 {
-    if (dp8390_stopped(c) || dp8390_in_loopback(c) || len < ETH_ADDRESS_BYTES)
+    if (dp8390_stopped(c) || dp8390_in_loopback(c) || len < ETHER_ADDRESS_BYTES)
         return false;
     if (is_runt(len) && !(c->rcr & DP8390_RCR_AR))
         return false;
@@ -162,7 +162,7 @@ static bool is_for_us(const struct dp8390 *c, const uint8_t *frame, size_t len)
 
 static bool take(struct dp8390 *c, const uint8_t *frame, size_t len)
 {
-    size_t total = (is_runt(len) || len >= ETH_MIN_BYTES ? len : ETH_MIN_BYTES) + ETH_FCS_BYTES;
+    size_t total = (is_runt(len) || len >= ETHER_MIN_BYTES ? len : ETHER_MIN_BYTES) + ETHER_FCS_BYTES;
     size_t pages = (STATUS_BYTES + total + DP8390_PAGE_BYTES - 1) / DP8390_PAGE_BYTES;
 
     if (c->rcr & DP8390_RCR_MON) {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "hw/net/dp8390_internal.h"
-#include "hw/net/fcs.h"
+#include "hw/net/ether.h"
 
 #define WIRE_BYTES 1518 /* what loopback to the cable puts there at most */
 enum { LB_NIC = 0x02, LB_SNI = 0x04, LB_COAX = 0x06 };
@@ -34,9 +34,9 @@ static const uint8_t *frame_memory(struct dp8390 *c)
 static enum net_result offer(struct dp8390 *c, const uint8_t *frame, size_t len)
 {
     if (c->tcr & DP8390_TCR_CRC) { /* the last four bytes are the FCS; a wrong one makes a frame for nobody */
-        if (!fcs_ends(frame, len))
+        if (!ether_fcs_ends(frame, len))
             return NET_SENT;
-        len -= ETH_FCS_BYTES;
+        len -= ETHER_FCS_BYTES;
     }
     return len ? c->port->send(c->opaque, frame, len) : NET_SENT;
 }
@@ -82,20 +82,20 @@ static uint32_t loop_fcs(const struct loop *l, size_t len)
     for (size_t i = 0; i < len; i++) {
         uint8_t byte = loop_byte(l, i);
 
-        fcs = fcs_add(fcs, &byte, 1);
+        fcs = ether_fcs_add(fcs, &byte, 1);
     }
     return fcs;
 }
 
 static bool loop_fcs_is_good(const struct loop *l)
 {
-    uint8_t want[ETH_FCS_BYTES];
+    uint8_t want[ETHER_FCS_BYTES];
 
-    if (l->len < ETH_FCS_BYTES)
+    if (l->len < ETHER_FCS_BYTES)
         return false;
-    fcs_store(want, loop_fcs(l, l->len - ETH_FCS_BYTES));
-    for (size_t i = 0; i < ETH_FCS_BYTES; i++) {
-        if (loop_byte(l, l->len - ETH_FCS_BYTES + i) != want[i])
+    ether_fcs_store(want, loop_fcs(l, l->len - ETHER_FCS_BYTES));
+    for (size_t i = 0; i < ETHER_FCS_BYTES; i++) {
+        if (loop_byte(l, l->len - ETHER_FCS_BYTES + i) != want[i])
             return false;
     }
     return true;
@@ -121,12 +121,12 @@ static void fill_fifo(struct dp8390 *c, const struct loop *l, const uint8_t *fcs
  */
 static uint8_t loop_status(const struct dp8390 *c, const struct loop *l, bool crc_good)
 {
-    uint8_t dest[ETH_ADDRESS_BYTES] = {0};
+    uint8_t dest[ETHER_ADDRESS_BYTES] = {0};
 
     for (size_t i = 0; i < sizeof(dest) && i < l->len; i++)
         dest[i] = loop_byte(l, i);
     return (uint8_t)((crc_good || !dp8390_address_passes(c, dest) ? DP8390_RSR_PRX : DP8390_RSR_CRC) |
-                     (eth_is_group(dest) ? DP8390_RSR_PHY : 0));
+                     (ether_is_group(dest) ? DP8390_RSR_PHY : 0));
 }
 
 static enum net_result send_loop_frame(struct dp8390 *c, const struct loop *l)
@@ -155,15 +155,15 @@ static void loop_frame(struct dp8390 *c)
     const uint8_t *memory = frame_memory(c);
     bool words = c->dcr & DP8390_DCR_WTS, given = c->tcr & DP8390_TCR_CRC;
     struct loop l = {.len = words ? c->tbcr / 2 : c->tbcr, .stride = words ? 2 : 1};
-    uint8_t fcs[ETH_FCS_BYTES];
+    uint8_t fcs[ETHER_FCS_BYTES];
 
     if (!memory) {
         refuse_frame(c);
         return;
     }
     l.memory = memory + (words && !(c->dcr & DP8390_DCR_BOS));
-    fcs_store(fcs, loop_fcs(&l, l.len));
-    fill_fifo(c, &l, fcs, given ? 0 : ETH_FCS_BYTES);
+    ether_fcs_store(fcs, loop_fcs(&l, l.len));
+    fill_fifo(c, &l, fcs, given ? 0 : ETHER_FCS_BYTES);
     c->rsr = loop_status(c, &l, given && loop_fcs_is_good(&l));
     finish(c, loop_tsr(c, &l), DP8390_ISR_PTX);
 }

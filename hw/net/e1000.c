@@ -244,7 +244,6 @@ struct device *e1000_new(struct pci_bus *bus, int devfn, const struct dev_env *e
     add_windows(c);
     memcpy(c->mac, cfg->mac, sizeof(c->mac));
     c->port = cfg->port;
-    ether_crc_init(&c->crc);
     e1000_init_decode(c);
     e1000_fill_eeprom(c);
     e1000_irq_init(c);

@@ -67,7 +67,6 @@ struct e1000 {
     uint8_t rx_cache[E1000_RX_CACHE][DESC_BYTES];
     uint8_t rx_first, rx_cached; /* the one for RDH, and how many */
     uint8_t rx_frame[E1000_MAX_FRAME]; /* a copy of a frame that cannot be used where it is; no state */
-    struct ether_crc crc;
     uint8_t row_at[E1000_DECODE_BYTES / 4]; /* decoding: 1 + row of the register table, 0: none */
 };
 

@@ -92,8 +92,6 @@ static uint16_t packet_sum(const struct e1000 *c, const uint8_t *frame, size_t l
 
 static void make_image(struct e1000 *c, struct image *im, const uint8_t *frame, size_t len, bool known)
 {
-    uint32_t crc;
-
     im->pieces = im->at = 0;
     im->bytes = 0;
     im->status = im->errors = 0;
@@ -110,8 +108,7 @@ static void make_image(struct e1000 *c, struct image *im, const uint8_t *frame, 
     }
     if (c->reg[E1000_RCTL] & RCTL_SECRC)
         return;
-    crc = ether_crc_of(&c->crc, frame, len);
-    memcpy(im->fcs, &crc, sizeof(im->fcs));
+    ether_fcs_store(im->fcs, ether_fcs(frame, len));
     add_piece(im, im->fcs, sizeof(im->fcs));
 }
 

@@ -2,7 +2,6 @@
 /* Checksums of received frames (317453, 3.2.9): IPv4's own, and TCP's and UDP's over either IP. */
 #include "hw/net/e1000_int.h"
 
-enum { TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, TYPE_VLAN = 0x8100 };
 enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
 enum { IPV4_MIN_BYTES = 20, IPV6_BYTES = 40, TCP_MIN_BYTES = 20, UDP_BYTES = 8 };
 
@@ -19,18 +18,18 @@ static bool parse(const uint8_t *frame, size_t len, struct parsed *p)
     size_t at = ETHER_HEADER_BYTES, total;
     unsigned type = ether_get16(frame + at - 2);
 
-    if (type == TYPE_VLAN && len >= at + ETHER_TAG_BYTES) {
+    if (type == ETHER_TYPE_VLAN && len >= at + ETHER_TAG_BYTES) {
         at += ETHER_TAG_BYTES;
         type = ether_get16(frame + at - 2);
     }
     p->ip = frame + at;
-    p->v4 = type == TYPE_IPV4;
+    p->v4 = type == ETHER_TYPE_IPV4;
     if (p->v4 && len >= at + IPV4_MIN_BYTES && p->ip[0] >> 4 == 4) {
         p->header = (p->ip[0] & 15) * 4u;
         total = ether_get16(p->ip + 2);
         p->protocol = p->ip[9];
         p->fragment = ether_get16(p->ip + 6) & 0x3fff;
-    } else if (type == TYPE_IPV6 && len >= at + IPV6_BYTES && p->ip[0] >> 4 == 6) {
+    } else if (type == ETHER_TYPE_IPV6 && len >= at + IPV6_BYTES && p->ip[0] >> 4 == 6) {
         p->header = IPV6_BYTES;
         total = IPV6_BYTES + (size_t)ether_get16(p->ip + 4);
         p->protocol = p->ip[6];

@@ -8,11 +8,6 @@
 
 static bool test_bit(const uint32_t *table, unsigned n) { return table[n / 32] >> n % 32 & 1; }
 
-static bool is_broadcast(const uint8_t *frame)
-{
-    return ether_get16(frame) == 0xffff && ether_get16(frame + 2) == 0xffff && ether_get16(frame + 4) == 0xffff;
-}
-
 /* RCTL.VFE: tagged frames of the VLANs in the table; CFIEN: with the CFI bit as CFI says. */
 static bool vlan_passes(const struct e1000 *c, const uint8_t *frame, size_t len)
 {
@@ -60,7 +55,7 @@ enum e1000_match e1000_rx_match(const struct e1000 *c, const uint8_t *frame, siz
         return MATCH_NONE;
     if (exact(c, frame))
         return MATCH_EXACT;
-    if (is_broadcast(frame))
+    if (ether_is_broadcast(frame))
         return control & (RCTL_BAM | RCTL_MPE) || hashed(c, frame) ? MATCH_EXACT : MATCH_NONE;
     if (control & (frame[0] & 1 ? RCTL_MPE : RCTL_UPE))
         return MATCH_EXACT;
@@ -73,7 +68,7 @@ static void add_address(struct net_rx_filter *f, const uint32_t *ra)
 
     memcpy(address, &ra[0], 4);
     memcpy(address + 4, &ra[1], 2);
-    if (address[0] & 1)
+    if (ether_is_group(address))
         memcpy(f->multicast_table[f->multicast_count++], address, sizeof(address));
     else
         memcpy(f->unicast_table[f->unicast_count++], address, sizeof(address));

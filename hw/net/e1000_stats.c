@@ -46,11 +46,6 @@ static bool size_class(size_t bytes, unsigned *n)
     return false;
 }
 
-static bool is_broadcast(const uint8_t *address)
-{
-    return ether_get16(address) == 0xffff && ether_get16(address + 2) == 0xffff && ether_get16(address + 4) == 0xffff;
-}
-
 /*
  * `frames` frames of `bytes` bytes in all (without FCS), which begin like this one; `largest`: all but the
  * last have so many.
@@ -69,8 +64,8 @@ void e1000_count_sent(struct e1000 *c, const uint8_t *frame, size_t bytes, unsig
     e1000_count(c, E1000_GPTC, frames);
     e1000_count_pair(c, E1000_TOT, octets);
     e1000_count_pair(c, E1000_GOTC, octets);
-    if (frame[0] & 1)
-        e1000_count(c, is_broadcast(frame) ? E1000_BPTC : E1000_MPTC, frames);
+    if (ether_is_group(frame))
+        e1000_count(c, ether_is_broadcast(frame) ? E1000_BPTC : E1000_MPTC, frames);
 }
 
 void e1000_count_received(struct e1000 *c, const uint8_t *frame, size_t bytes)
@@ -83,6 +78,6 @@ void e1000_count_received(struct e1000 *c, const uint8_t *frame, size_t bytes)
     e1000_count(c, E1000_GPRC, 1);
     e1000_count_pair(c, E1000_TOR, bytes + ETHER_FCS_BYTES);
     e1000_count_pair(c, E1000_GORC, bytes + ETHER_FCS_BYTES);
-    if (frame[0] & 1)
-        e1000_count(c, is_broadcast(frame) ? E1000_BPRC : E1000_MPRC, 1);
+    if (ether_is_group(frame))
+        e1000_count(c, ether_is_broadcast(frame) ? E1000_BPRC : E1000_MPRC, 1);
 }

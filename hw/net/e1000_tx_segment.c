@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd, PROTOCOL_TCP = 6 };
+enum { PROTOCOL_TCP = 6 };
 enum { IPV4_BYTES = 20, IPV6_BYTES = 40, TCP_BYTES = 20, UDP_BYTES = 8 };
 enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_PSH = 0x08, TCP_URG = 0x20, TCP_CWR = 0x80 };
 #define HAND_OVER_MIN 88 /* bytes of a segment: with fewer the wire's work is out of proportion */
@@ -44,10 +44,11 @@ static bool plain_ip(const struct e1000_tx *tx, const struct e1000_context *x)
     unsigned type = ether_get16(ip - 2);
 
     if (!(x->tucmd & TUCMD_IPV4))
-        return type == TYPE_IPV6 && ip[0] >> 4 == 6 && ip[6] == PROTOCOL_TCP && x->tucss == x->ipcss + IPV6_BYTES;
-    return type == TYPE_IPV4 && ip[0] >> 4 == 4 && (ip[0] & 15) * 4u == x->tucss - x->ipcss &&
-           ip[9] == PROTOCOL_TCP && !(ether_get16(ip + 6) & 0x3fff) && x->ipcso == x->ipcss + 10 && x->ipcse == x->tucss - 1 &&
-           tx->popts & POPTS_IXSM;
+        return type == ETHER_TYPE_IPV6 && ip[0] >> 4 == 6 && ip[6] == PROTOCOL_TCP &&
+               x->tucss == x->ipcss + IPV6_BYTES;
+    return type == ETHER_TYPE_IPV4 && ip[0] >> 4 == 4 && (ip[0] & 15) * 4u == x->tucss - x->ipcss &&
+           ip[9] == PROTOCOL_TCP && !(ether_get16(ip + 6) & 0x3fff) && x->ipcso == x->ipcss + 10 &&
+           x->ipcse == x->tucss - 1 && tx->popts & POPTS_IXSM;
 }
 
 static bool plain_tcp(const struct e1000_tx *tx, const struct e1000_context *x)

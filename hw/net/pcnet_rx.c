@@ -2,7 +2,7 @@
 /* The receiver: address filter, padding, buffers. "Receive Operation". */
 #include <string.h>
 
-#include "hw/net/fcs.h"
+#include "hw/net/ether.h"
 #include "hw/net/pcnet_internal.h"
 
 #define LOOK_NS 2000000ll
@@ -58,7 +58,7 @@ static void miss(struct pcnet *c)
 
 static bool hash_passes(const struct pcnet *c, const uint8_t *dest)
 {
-    unsigned hash = fcs_hash_low(dest);
+    unsigned hash = ether_hash_low(dest);
 
     return c->csr[LADRF + hash / 16] >> hash % 16 & 1;
 }
@@ -78,9 +78,9 @@ static bool passes(const struct pcnet *c, const uint8_t *dest, uint32_t *match)
     uint16_t mode = c->csr[15];
 
     *match = 0;
-    if (!eth_is_group(dest))
+    if (!ether_is_group(dest))
         *match = !(mode & CSR15_DRCVPA) && is_own(c, dest) ? RMD_PAM : 0;
-    else if (eth_is_broadcast(dest) && !(mode & CSR15_DRCVBC))
+    else if (ether_is_broadcast(dest) && !(mode & CSR15_DRCVBC))
         *match = RMD_BAM;
     else if (hash_passes(c, dest))
         *match = RMD_LAFM;
@@ -141,12 +141,12 @@ static size_t stored_bytes(const struct pcnet *c, const uint8_t *frame, size_t l
 {
     size_t length_field;
 
-    if (!(c->csr[4] & CSR4_ASTRP) || len < ETH_HEADER_BYTES + ETH_FCS_BYTES)
+    if (!(c->csr[4] & CSR4_ASTRP) || len < ETHER_HEADER_BYTES + ETHER_FCS_BYTES)
         return len;
     length_field = (size_t)(frame[12] << 8 | frame[13]);
-    if (length_field >= STRIP_BELOW || ETH_HEADER_BYTES + length_field > len - ETH_FCS_BYTES)
+    if (length_field >= STRIP_BELOW || ETHER_HEADER_BYTES + length_field > len - ETHER_FCS_BYTES)
         return len;
-    return ETH_HEADER_BYTES + length_field;
+    return ETHER_HEADER_BYTES + length_field;
 }
 
 static void store(struct pcnet *c, struct pcnet_desc *d, const uint8_t *frame, size_t len, uint32_t end)
@@ -160,9 +160,9 @@ static void store(struct pcnet *c, struct pcnet_desc *d, const uint8_t *frame, s
 /* A fragment, as collisions leave them; a host's frames that are just short have been padded on a wire. */
 static bool is_wanted(const struct pcnet *c, const uint8_t *frame, size_t len, uint32_t *match)
 {
-    if (c->rx_state == PCNET_RX_OFF || (c->csr[15] & CSR15_LOOP) || len > COUNT_MAX - ETH_FCS_BYTES)
+    if (c->rx_state == PCNET_RX_OFF || (c->csr[15] & CSR15_LOOP) || len > COUNT_MAX - ETHER_FCS_BYTES)
         return false;
-    if (len < ETH_ADDRESS_BYTES || (len < ETH_HEADER_BYTES && !(c->csr[124] & CSR124_RPA)))
+    if (len < ETHER_ADDRESS_BYTES || (len < ETHER_HEADER_BYTES && !(c->csr[124] & CSR124_RPA)))
         return false;
     return passes(c, frame, match);
 }
@@ -172,12 +172,12 @@ static void take(struct pcnet *c, struct pcnet_desc *d, const uint8_t *data, siz
     uint8_t frame[COUNT_MAX];
 
     memcpy(frame, data, len);
-    if (len >= ETH_HEADER_BYTES && len < ETH_MIN_BYTES) {
-        memset(frame + len, 0, ETH_MIN_BYTES - len);
-        len = ETH_MIN_BYTES;
+    if (len >= ETHER_HEADER_BYTES && len < ETHER_MIN_BYTES) {
+        memset(frame + len, 0, ETHER_MIN_BYTES - len);
+        len = ETHER_MIN_BYTES;
     }
-    fcs_store(frame + len, fcs_of(frame, len));
-    store(c, d, frame, len + ETH_FCS_BYTES, match);
+    ether_fcs_store(frame + len, ether_fcs(frame, len));
+    store(c, d, frame, len + ETHER_FCS_BYTES, match);
 }
 
 bool pcnet_receive(struct pcnet *c, const uint8_t *frame, size_t len)
@@ -210,12 +210,12 @@ void pcnet_receive_loop(struct pcnet *c, const uint8_t *frame, size_t len)
     struct pcnet_desc d;
     uint32_t match;
 
-    if (c->rx_state == PCNET_RX_OFF || len > COUNT_MAX || len < ETH_ADDRESS_BYTES || !passes(c, frame, &match))
+    if (c->rx_state == PCNET_RX_OFF || len > COUNT_MAX || len < ETHER_ADDRESS_BYTES || !passes(c, frame, &match))
         return;
-    if (len < ETH_MIN_BYTES + ETH_FCS_BYTES && !(c->csr[124] & CSR124_RPA))
+    if (len < ETHER_MIN_BYTES + ETHER_FCS_BYTES && !(c->csr[124] & CSR124_RPA))
         return;
     if (pcnet_load_desc(c, PCNET_RX_RING, c->rx_index, &d))
-        store(c, &d, frame, len, match | (fcs_ends(frame, len) ? 0 : RMD_CRC | DESC_ERR));
+        store(c, &d, frame, len, match | (ether_fcs_ends(frame, len) ? 0 : RMD_CRC | DESC_ERR));
     else
         miss(c);
 }

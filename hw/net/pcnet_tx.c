@@ -2,7 +2,7 @@
 /* The transmitter: gathers frames from its ring. "Transmit Operation", "Loopback Operation". */
 #include <string.h>
 
-#include "hw/net/fcs.h"
+#include "hw/net/ether.h"
 #include "hw/net/pcnet_internal.h"
 
 #define BABBLE_BYTES 1519 /* with FCS */
@@ -58,12 +58,12 @@ static void finish_kept(struct pcnet *c, uint32_t misc)
 
 /* ---- out ---- */
 
-static size_t wire_bytes(const struct pcnet *c) { return c->tx_len - (c->tx_own_fcs ? ETH_FCS_BYTES : 0u); }
+static size_t wire_bytes(const struct pcnet *c) { return c->tx_len - (c->tx_own_fcs ? ETHER_FCS_BYTES : 0u); }
 
 /* A frame that ends with a wrong FCS of its own goes out, but nobody takes it. */
 static enum net_result offer(struct pcnet *c)
 {
-    if (c->tx_own_fcs && !fcs_ends(c->tx_frame, c->tx_len))
+    if (c->tx_own_fcs && !ether_fcs_ends(c->tx_frame, c->tx_len))
         return NET_SENT;
     return wire_bytes(c) ? c->port->send(c->opaque, c->tx_frame, wire_bytes(c)) : NET_SENT;
 }
@@ -89,13 +89,13 @@ static void send_frame(struct pcnet *c)
 /* From the timer: the frame comes back with the FCS that it was sent with. */
 static void deliver_loop(struct pcnet *c)
 {
-    uint8_t frame[PCNET_FRAME_BYTES + ETH_FCS_BYTES];
+    uint8_t frame[PCNET_FRAME_BYTES + ETHER_FCS_BYTES];
     size_t len = c->tx_len;
 
     memcpy(frame, c->tx_frame, len);
     if (!c->tx_own_fcs) {
-        fcs_store(frame + len, fcs_of(frame, len));
-        len += ETH_FCS_BYTES;
+        ether_fcs_store(frame + len, ether_fcs(frame, len));
+        len += ETHER_FCS_BYTES;
     }
     if (!(c->csr[15] & CSR15_INTL))
         offer(c); /* external loopback uses the cable; what that makes of it does not matter */
@@ -151,21 +151,21 @@ static enum gathered gather(struct pcnet *c, struct pcnet_desc *d, size_t *len)
 
 static void pad(struct pcnet *c, size_t *len)
 {
-    if (!(c->csr[4] & CSR4_APAD) || *len >= ETH_MIN_BYTES)
+    if (!(c->csr[4] & CSR4_APAD) || *len >= ETHER_MIN_BYTES)
         return;
-    memset(c->tx_frame + *len, 0, ETH_MIN_BYTES - *len);
-    *len = ETH_MIN_BYTES;
+    memset(c->tx_frame + *len, 0, ETHER_MIN_BYTES - *len);
+    *len = ETHER_MIN_BYTES;
     c->tx_own_fcs = false; /* padding goes with an FCS, whatever else is said */
 }
 
 static void frame_complete(struct pcnet *c, const struct pcnet_desc *last, uint32_t first_status, size_t len)
 {
-    c->tx_own_fcs = own_fcs(c, first_status) && len >= ETH_FCS_BYTES;
+    c->tx_own_fcs = own_fcs(c, first_status) && len >= ETHER_FCS_BYTES;
     pad(c, &len);
     c->tx_len = (uint16_t)len;
     c->tx_status = last->status;
     c->csr[4] |= CSR4_TXSTRT;
-    if (wire_bytes(c) + ETH_FCS_BYTES >= BABBLE_BYTES)
+    if (wire_bytes(c) + ETHER_FCS_BYTES >= BABBLE_BYTES)
         c->csr[0] |= CSR0_BABL;
     if (c->csr[15] & CSR15_LOOP)
         pcnet_set_tx(c, PCNET_TX_LOOP);

@@ -13,22 +13,11 @@ enum { CONFIG_MIN_GRANT = 0x3e, CONFIG_MAX_LATENCY = 0x3f };
 
 static const char *const tx_states[] = { "off", "idle", "wire busy" };
 static const char *const rx_states[] = { "off", "on", "held" };
-static const char *const eeprom_states[] = { "standby", "start", "opcode", "read", "write", "write all", "done" };
-static const char *const eeprom_pendings[] = { "nothing", "erase", "erase all", "store", "store all" };
 
 #define R(type, member, reset, max) DEV_FIELD(struct rtl8139, type, member, reset, max)
 static const struct dev_field fields[] = {
     PCI_DEVICE_FIELDS(struct rtl8139, pci),
-    { .name = "eeprom.word", .type = FIELD_U16, .offset = offsetof(struct rtl8139, eeprom.word),
-      .count = EEPROM_WORDS, .keep = true },
-    DEV_FIELD_ENUM(struct rtl8139, U8, eeprom.state, EEPROM_STANDBY, eeprom_states),
-    DEV_FIELD_ENUM(struct rtl8139, U8, eeprom.pending, EEPROM_NOTHING, eeprom_pendings),
-    R(BOOL, eeprom.clock, 0, 1),
-    R(BOOL, eeprom.out, 1, 1),
-    R(BOOL, eeprom.writable, 0, 1),
-    R(U8, eeprom.address, 0, EEPROM_WORDS - 1),
-    R(U8, eeprom.bits, 0, 15),
-    R(U16, eeprom.shift, 0, 0),
+    MICROWIRE_FIELDS(struct rtl8139, eeprom),
     DEV_FIELD_BYTES(struct rtl8139, idr),
     DEV_FIELD_BYTES(struct rtl8139, mar),
     DEV_FIELD_ARRAY(struct rtl8139, U32, tsd, TSD_OWN, 0),
@@ -304,8 +293,7 @@ static void init(struct rtl8139 *r, const struct dev_env *env, const char *id, c
     pci_device_init(&r->pci, &class, env, id, &ids);
     init_config_space(&r->pci);
     rtl8139_regs_init(r);
-    rtl8139_crc_init(r);
-    rtl8139_eeprom_program(&r->eeprom, cfg->mac);
+    rtl8139_eeprom_program(r, cfg->mac);
     add_windows(r);
     vtimer_init(&r->timer, env->clock, r->pci.dev.lock, rtl8139_timer_fired, r);
     vtimer_init(&r->poll, env->clock, r->pci.dev.lock, rtl8139_poll_fired, r);

@@ -15,16 +15,14 @@ enum { AN_SELECTOR = 0x0001, AN_ALL = 0x05e0, AN_100 = 0x0180, AN_PARTNER = 0x05
 /* An EEPROM without its mark is not believed; the chip's own values stay. */
 void rtl8139_autoload(struct rtl8139 *r)
 {
-    const struct rtl8139_eeprom *e = &r->eeprom;
-
-    if (rtl8139_eeprom_byte(e, 0) != EE_MAGIC_LOW || rtl8139_eeprom_byte(e, 1) != EE_MAGIC_HIGH)
+    if (rtl8139_eeprom_byte(r, 0) != EE_MAGIC_LOW || rtl8139_eeprom_byte(r, 1) != EE_MAGIC_HIGH)
         return;
     for (unsigned i = 0; i < sizeof(r->idr); i++)
-        r->idr[i] = rtl8139_eeprom_byte(e, EE_IDR + i);
-    r->config1 = rtl8139_eeprom_byte(e, EE_CONFIG1);
-    r->config3 = rtl8139_eeprom_byte(e, EE_CONFIG3);
-    r->config4 = rtl8139_eeprom_byte(e, EE_CONFIG4);
-    r->config5 = rtl8139_eeprom_byte(e, EE_CONFIG5);
+        r->idr[i] = rtl8139_eeprom_byte(r, EE_IDR + i);
+    r->config1 = rtl8139_eeprom_byte(r, EE_CONFIG1);
+    r->config3 = rtl8139_eeprom_byte(r, EE_CONFIG3);
+    r->config4 = rtl8139_eeprom_byte(r, EE_CONFIG4);
+    r->config5 = rtl8139_eeprom_byte(r, EE_CONFIG5);
     rtl8139_show_capability(r);
 }
 
@@ -49,8 +47,8 @@ void rtl8139_write_9346cr(struct rtl8139 *r, uint32_t value)
 
     r->cr9346 = value & ~(uint32_t)CR9346_EEDO & 0xcf;
     program = eem(r) == EEM_PROGRAM;
-    rtl8139_eeprom_pins(&r->eeprom, program && value & CR9346_EECS, program && value & CR9346_EESK,
-                        value & CR9346_EEDI);
+    microwire_lines(&r->eeprom, program && value & CR9346_EECS, program && value & CR9346_EESK,
+                    value & CR9346_EEDI);
     if (eem(r) == EEM_AUTOLOAD) {
         rtl8139_autoload(r);
         r->cr9346 &= (1 << CR9346_EEM_SHIFT) - 1; /* done: back to normal */

@@ -5,8 +5,6 @@
  */
 #include "hw/net/rtl8139_int.h"
 
-#define VLAN_AT 12
-#define VLAN_BYTES 4
 
 enum { /* first word */
     RX_SIZE = 0x1fff, /* of the buffer; given back: of the frame, with FCS */
@@ -132,9 +130,9 @@ static bool l4_sum_is_good(const uint8_t *frame, const struct rtl8139_headers *h
 {
     if (h->l4_bad)
         return false;
-    if (h->protocol == IP_PROTOCOL_UDP && !rtl8139_get16(frame + h->l4 + 6))
+    if (h->protocol == IP_PROTOCOL_UDP && !ether_get16(frame + h->l4 + 6))
         return true; /* the sender made none */
-    return rtl8139_fold(rtl8139_sum(rtl8139_pseudo_sum(frame, h), frame + h->l4, h->end - h->l4)) == 0xffff;
+    return ether_sum_fold(ether_sum(rtl8139_pseudo_sum(frame, h), frame + h->l4, h->end - h->l4)) == 0xffff;
 }
 
 static uint32_t sum_status(const struct rtl8139 *r, const uint8_t *frame, size_t len)
@@ -151,7 +149,7 @@ static uint32_t sum_status(const struct rtl8139 *r, const uint8_t *frame, size_t
         status = RX_PID_TCP | (l4_sum_is_good(frame, &h) ? 0 : RX_TCPF);
     else if (h.protocol == IP_PROTOCOL_UDP)
         status = RX_PID_UDP | (l4_sum_is_good(frame, &h) ? 0 : RX_UDPF);
-    if (rtl8139_fold(rtl8139_sum(0, frame + h.l3, h.l4 - h.l3)) != 0xffff)
+    if (ether_sum_fold(ether_sum(0, frame + h.l3, h.l4 - h.l3)) != 0xffff)
         status |= RX_IPF;
     return status;
 }
@@ -163,7 +161,8 @@ static uint32_t whom_status(unsigned who)
 
 static bool is_tagged(const struct rtl8139 *r, const uint8_t *frame, size_t len)
 {
-    return r->cpcr & CPCR_RXVLAN && len >= VLAN_AT + VLAN_BYTES + 2 && rtl8139_get16(frame + VLAN_AT) == 0x8100;
+    return r->cpcr & CPCR_RXVLAN && len >= ETHER_TAG_AT + ETHER_TAG_BYTES + 2 &&
+           ether_get16(frame + ETHER_TAG_AT) == ETHER_TYPE_VLAN;
 }
 
 /* ---- a frame ---- */
@@ -184,9 +183,9 @@ enum rtl8139_rx_result rtl8139_cprx_store(struct rtl8139 *r, const uint8_t *fram
 {
     bool untag = is_tagged(r, frame, len);
     struct iovec pieces[RTL_RX_PIECES];
-    uint8_t fcs[RTL_FCS_BYTES];
-    int n = rtl8139_rx_pieces(r, frame, len, untag, fcs, pieces);
-    uint32_t tag = untag ? RX_TAVA | pci_get_word(frame + VLAN_AT + 2) : 0; /* as it stands on the wire */
+    uint8_t fcs[ETHER_FCS_BYTES];
+    int n = rtl8139_rx_pieces(frame, len, untag, fcs, pieces);
+    uint32_t tag = untag ? RX_TAVA | pci_get_word(frame + ETHER_TAG_AT + 2) : 0; /* as it stands on the wire */
     struct bundle b;
     enum found found;
 

@@ -8,8 +8,6 @@
 
 #include "hw/net/rtl8139_int.h"
 
-#define MAC_BYTES 12 /* both addresses */
-#define TAG_BYTES 4
 #define MAX_SEGMENTS 2048 /* of a large send */
 
 enum { /* first word */
@@ -139,9 +137,8 @@ static bool give_back_faulty(struct rtl8139 *r, enum rtl8139_queue q, const stru
 
 static void put_ip_sum(uint8_t *frame, const struct rtl8139_headers *h)
 {
-    rtl8139_put16(frame + h->l3 + 10, 0);
-    rtl8139_put16(frame + h->l3 + 10,
-                  (uint16_t)~rtl8139_fold(rtl8139_sum(0, frame + h->l3, h->l4 - h->l3)));
+    ether_put16(frame + h->l3 + 10, 0);
+    ether_put16(frame + h->l3 + 10, (uint16_t)~ether_sum_fold(ether_sum(0, frame + h->l3, h->l4 - h->l3)));
 }
 
 /*
@@ -150,16 +147,15 @@ static void put_ip_sum(uint8_t *frame, const struct rtl8139_headers *h)
  */
 static void put_l4_sum(uint8_t *frame, size_t len, const struct rtl8139_headers *h, struct net_offload *off)
 {
-    uint16_t offset = h->protocol == IP_PROTOCOL_TCP ? 16 : 6, sum;
+    uint16_t offset = h->protocol == IP_PROTOCOL_TCP ? 16 : 6;
     uint8_t *place = frame + h->l4 + offset;
 
-    rtl8139_put16(place, rtl8139_fold(rtl8139_pseudo_sum(frame, h)));
+    ether_put16(place, ether_sum_fold(rtl8139_pseudo_sum(frame, h)));
     if (h->end == len) {
         *off = (struct net_offload){ .csum = true, .csum_start = (uint16_t)h->l4, .csum_offset = offset };
         return;
     }
-    sum = (uint16_t)~rtl8139_fold(rtl8139_sum(0, frame + h->l4, h->end - h->l4));
-    rtl8139_put16(place, sum ? sum : 0xffff);
+    ether_put16(place, ether_sum_finish(ether_sum(0, frame + h->l4, h->end - h->l4)));
 }
 
 /* A large send without a sense (no TCP, no size: HAZARDS N-09) is an ordinary one. False: too many pieces. */
@@ -200,25 +196,25 @@ static bool offload(struct rtl8139 *r, size_t *len, uint32_t command, struct net
 
 /* ---- a frame ---- */
 
-static int tag_and_pad(struct rtl8139 *r, size_t len, uint32_t tag, struct net_offload *off, uint8_t raw[TAG_BYTES],
-                       struct iovec iov[4])
+static int tag_and_pad(struct rtl8139 *r, size_t len, uint32_t tag, struct net_offload *off,
+                       uint8_t raw[ETHER_TAG_BYTES], struct iovec iov[4])
 {
-    static const uint8_t zeros[RTL_MIN_FRAME];
-    bool tagged = tag & TX_TAGC && len >= MAC_BYTES;
-    size_t head = tagged ? MAC_BYTES : 0, total = len + (tagged ? TAG_BYTES : 0);
+    static const uint8_t zeros[ETHER_MIN_BYTES];
+    bool tagged = tag & TX_TAGC && len >= ETHER_TAG_AT;
+    size_t head = tagged ? ETHER_TAG_AT : 0, total = len + (tagged ? ETHER_TAG_BYTES : 0);
     int n = 0;
 
     if (tagged) {
-        rtl8139_put16(raw, 0x8100);
+        ether_put16(raw, ETHER_TYPE_VLAN);
         pci_set_word(raw + 2, (uint16_t)tag); /* in the order in which it stands in memory */
         iov[n++] = (struct iovec){ r->frame, head };
-        iov[n++] = (struct iovec){ raw, TAG_BYTES };
-        off->csum_start += off->csum ? TAG_BYTES : 0;
-        off->header_bytes += off->header_bytes ? TAG_BYTES : 0;
+        iov[n++] = (struct iovec){ raw, ETHER_TAG_BYTES };
+        off->csum_start += off->csum ? ETHER_TAG_BYTES : 0;
+        off->header_bytes += off->header_bytes ? ETHER_TAG_BYTES : 0;
     }
     iov[n++] = (struct iovec){ r->frame + head, len - head };
-    if (total < RTL_MIN_FRAME)
-        iov[n++] = (struct iovec){ (void *)(uintptr_t)zeros, RTL_MIN_FRAME - total };
+    if (total < ETHER_MIN_BYTES)
+        iov[n++] = (struct iovec){ (void *)(uintptr_t)zeros, ETHER_MIN_BYTES - total };
     return n;
 }
 
@@ -226,7 +222,7 @@ static int tag_and_pad(struct rtl8139 *r, size_t len, uint32_t tag, struct net_o
 static enum rtl8139_sent send_frame(struct rtl8139 *r, size_t len, const struct descriptor *last)
 {
     struct net_offload off = { .csum = false };
-    uint8_t raw[TAG_BYTES];
+    uint8_t raw[ETHER_TAG_BYTES];
     struct iovec iov[4];
     int n;
 

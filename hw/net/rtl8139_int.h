@@ -2,11 +2,12 @@
 /*
  * Inside of the RTL8139C+; for hw/net/rtl8139*.c only.
  *
- *   rtl8139.c       PCI function, life of the device       rtl8139_tx.c     transmitter; C mode
- *   rtl8139_regs.c  the registers' table                   rtl8139_cptx.c   transmit rings of C+ mode
- *   rtl8139_irq.c   causes, pin, timer                     rtl8139_rx.c     filter; receive ring of C mode
- *   rtl8139_cfg.c   9346CR, CONFIGx, PHY                   rtl8139_cprx.c   receive ring of C+ mode
- *   rtl8139_sum.c   FCS, hash, checksums                   rtl8139_tally.c  counters and their dump
+ *   rtl8139.c         PCI function, life of the device   rtl8139_tx.c       transmitter; C mode
+ *   rtl8139_regs.c    the registers' table               rtl8139_cptx.c     transmit rings of C+ mode
+ *   rtl8139_irq.c     causes, pin, timer                 rtl8139_rx.c       filter; receive ring of C mode
+ *   rtl8139_cfg.c     9346CR, CONFIGx, PHY               rtl8139_cprx.c     receive ring of C+ mode
+ *   rtl8139_eeprom.c  what the 93C46 has in it           rtl8139_headers.c  IPv4, TCP, UDP in a frame
+ *   rtl8139_tally.c   counters and their dump
  *
  * The transmitter's states and who changes them (rtl8139_tx.c):
  *
@@ -27,13 +28,12 @@
 #ifndef HW_NET_RTL8139_INT_H
 #define HW_NET_RTL8139_INT_H
 
+#include "hw/net/ether.h"
+#include "hw/net/microwire.h"
 #include "hw/net/rtl8139.h"
-#include "hw/net/rtl8139_eeprom.h"
 #include "net/net.h"
 
 #define RTL_REG_BYTES 256
-#define RTL_MIN_FRAME 60 /* without FCS */
-#define RTL_FCS_BYTES 4
 #define RTL_MAX_RX_BYTES 4096 /* with FCS; what is longer is an error (LONG) */
 #define RTL_RING_ENTRIES 64
 #define RTL_DESC_BYTES 16
@@ -114,7 +114,7 @@ struct rtl8139 {
     struct pci_device pci; /* first */
     struct netport *port;
     bool c_only; /* the configuration's */
-    struct rtl8139_eeprom eeprom;
+    struct microwire eeprom;
 
     uint8_t idr[6], mar[8];
     uint32_t tsd[RTL_TX_REGS], tsad[RTL_TX_REGS]; /* tsad: TNPDS and THPDS in C+ mode */
@@ -146,7 +146,6 @@ struct rtl8139 {
     struct io_region io, mmio;
     struct io_ops ops;
     uint8_t widths[RTL_REG_BYTES], reg_at[RTL_REG_BYTES];
-    uint32_t crc_table[4][256];
     uint8_t frame[NET_MAX_FRAME_BYTES]; /* a private copy of what is sent */
 };
 
@@ -168,6 +167,11 @@ void rtl8139_timer_update(struct rtl8139 *r);
 void rtl8139_timer_fired(void *opaque);
 void rtl8139_poll_update(struct rtl8139 *r); /* arms or cancels by the states */
 void rtl8139_poll_fired(void *opaque);
+
+/* ---- rtl8139_eeprom.c ---- */
+/* As bought and programmed by the card's maker: ids, the address, configuration, a checksum. */
+void rtl8139_eeprom_program(struct rtl8139 *r, const uint8_t mac[ETHER_ADDRESS_BYTES]);
+uint8_t rtl8139_eeprom_byte(const struct rtl8139 *r, unsigned offset);
 
 /* ---- rtl8139_cfg.c ---- */
 void rtl8139_autoload(struct rtl8139 *r);
@@ -214,19 +218,14 @@ void rtl8139_rx_look(struct rtl8139 *r);
 void rtl8139_rx_missed(struct rtl8139 *r);
 /* The frame as it is stored: padding behind it, then its FCS. Pieces used, at most RTL_RX_PIECES. */
 enum { RTL_RX_PIECES = 4 };
-int rtl8139_rx_pieces(const struct rtl8139 *r, const uint8_t *frame, size_t len, bool untag,
-                      uint8_t fcs[RTL_FCS_BYTES], struct iovec pieces[RTL_RX_PIECES]);
+int rtl8139_rx_pieces(const uint8_t *frame, size_t len, bool untag, uint8_t fcs[ETHER_FCS_BYTES],
+                      struct iovec pieces[RTL_RX_PIECES]);
 /* *bytes: what it takes, with FCS. */
 enum rtl8139_rx_result rtl8139_cprx_store(struct rtl8139 *r, const uint8_t *frame, size_t len, unsigned whom,
                                           size_t *bytes);
 bool rtl8139_cprx_has_room(struct rtl8139 *r, size_t bytes);
 
-/* ---- rtl8139_sum.c ---- */
-void rtl8139_crc_init(struct rtl8139 *r);
-/* The FCS's register after so many bytes; start with UINT32_MAX. */
-uint32_t rtl8139_crc(const struct rtl8139 *r, uint32_t crc, const uint8_t *p, size_t len);
-unsigned rtl8139_hash(const struct rtl8139 *r, const uint8_t mac[6]); /* 0 .. 63: a bit of MAR */
-
+/* ---- rtl8139_headers.c ---- */
 struct rtl8139_headers { /* of an IPv4 frame; all offsets checked against the frame */
     size_t l3, l4, end; /* IP, what it carries, the datagram's end */
     size_t payload;     /* behind the TCP or UDP header */
@@ -236,17 +235,8 @@ struct rtl8139_headers { /* of an IPv4 frame; all offsets checked against the fr
 enum rtl8139_parsed { RTL_NOT_IP, RTL_BAD_IP, RTL_IP };
 enum { IP_PROTOCOL_TCP = 6, IP_PROTOCOL_UDP = 17 };
 enum rtl8139_parsed rtl8139_parse(const uint8_t *frame, size_t len, struct rtl8139_headers *h);
-/* Not folded, not complemented. */
-uint32_t rtl8139_sum(uint32_t sum, const uint8_t *p, size_t len);
-uint16_t rtl8139_fold(uint32_t sum);
+/* Of addresses, protocol and length, as ether_sum() has it. */
 uint32_t rtl8139_pseudo_sum(const uint8_t *frame, const struct rtl8139_headers *h);
-
-static inline unsigned rtl8139_get16(const uint8_t *p) { return (unsigned)p[0] << 8 | p[1]; } /* network order */
-static inline void rtl8139_put16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
 
 /* ---- rtl8139_tally.c ---- */
 void rtl8139_write_dtccr(struct rtl8139 *r, uint32_t value);

@@ -5,9 +5,6 @@
 #include "hw/net/rtl8139_int.h"
 #include "hw/pci/pci_regs.h"
 
-#define ETHER_BYTES 14
-#define MAC_BYTES 12
-#define TAG_BYTES 4
 #define HEADER_BYTES 4
 #define CAPR_BEHIND 16 /* CAPR is so far behind what has been read */
 #define RING_ALIGN 4
@@ -51,11 +48,9 @@ void rtl8139_rx_enable(struct rtl8139 *r, bool on)
 
 static unsigned whom(const struct rtl8139 *r, const uint8_t *frame)
 {
-    static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-
-    if (!memcmp(frame, broadcast, 6))
+    if (ether_is_broadcast(frame))
         return RX_BAR;
-    if (frame[0] & 1)
+    if (ether_is_group(frame))
         return RX_MAR;
     return memcmp(frame, r->idr, 6) ? 0 : RX_PAM;
 }
@@ -70,7 +65,7 @@ static bool accepted(const struct rtl8139 *r, const uint8_t *frame, unsigned who
     case RX_MAR:
         if (!(r->rcr & RCR_AM))
             return false;
-        hash = rtl8139_hash(r, frame);
+        hash = ether_hash_high(frame);
         return r->mar[hash / 8] >> hash % 8 & 1;
     default: return r->rcr & RCR_AAP;
     }
@@ -97,24 +92,24 @@ void rtl8139_rx_filter(void *opaque, struct net_rx_filter *f)
 
 /* ---- the frame as it is stored ---- */
 
-int rtl8139_rx_pieces(const struct rtl8139 *r, const uint8_t *frame, size_t len, bool untag,
-                      uint8_t fcs[RTL_FCS_BYTES], struct iovec pieces[RTL_RX_PIECES])
+int rtl8139_rx_pieces(const uint8_t *frame, size_t len, bool untag, uint8_t fcs[ETHER_FCS_BYTES],
+                      struct iovec pieces[RTL_RX_PIECES])
 {
-    static const uint8_t zeros[RTL_MIN_FRAME];
-    size_t head = untag ? MAC_BYTES : len, skip = untag ? MAC_BYTES + TAG_BYTES : len;
+    static const uint8_t zeros[ETHER_MIN_BYTES];
+    size_t head = untag ? ETHER_TAG_AT : len, skip = untag ? ETHER_TAG_AT + ETHER_TAG_BYTES : len;
     size_t stored = head + (len - skip);
-    uint32_t crc = UINT32_MAX;
+    uint32_t sum = 0;
     int n = 0;
 
     pieces[n++] = (struct iovec){ (void *)(uintptr_t)frame, head };
     if (len > skip)
         pieces[n++] = (struct iovec){ (void *)(uintptr_t)(frame + skip), len - skip };
-    if (stored < RTL_MIN_FRAME)
-        pieces[n++] = (struct iovec){ (void *)(uintptr_t)zeros, RTL_MIN_FRAME - stored };
+    if (stored < ETHER_MIN_BYTES)
+        pieces[n++] = (struct iovec){ (void *)(uintptr_t)zeros, ETHER_MIN_BYTES - stored };
     for (int i = 0; i < n; i++)
-        crc = rtl8139_crc(r, crc, pieces[i].iov_base, pieces[i].iov_len);
-    pci_set_long(fcs, ~crc);
-    pieces[n++] = (struct iovec){ fcs, RTL_FCS_BYTES };
+        sum = ether_fcs_add(sum, pieces[i].iov_base, pieces[i].iov_len);
+    ether_fcs_store(fcs, sum);
+    pieces[n++] = (struct iovec){ fcs, ETHER_FCS_BYTES };
     return n;
 }
 
@@ -193,13 +188,13 @@ static enum rtl8139_rx_result crx_store(struct rtl8139 *r, const uint8_t *frame,
                                         size_t *bytes)
 {
     struct iovec pieces[RTL_RX_PIECES];
-    uint8_t fcs[RTL_FCS_BYTES];
+    uint8_t fcs[ETHER_FCS_BYTES];
     int n;
 
-    *bytes = (len < RTL_MIN_FRAME ? RTL_MIN_FRAME : len) + RTL_FCS_BYTES;
+    *bytes = (len < ETHER_MIN_BYTES ? ETHER_MIN_BYTES : len) + ETHER_FCS_BYTES;
     if (!ring_has_room(r, *bytes))
         return RTL_RX_NO_ROOM;
-    n = rtl8139_rx_pieces(r, frame, len, false, fcs, pieces);
+    n = rtl8139_rx_pieces(frame, len, false, fcs, pieces);
     if (!store_frame(r, pieces, n, *bytes, who))
         return RTL_RX_DROPPED;
     r->cbr = (uint16_t)((write_pos(r) + needed(*bytes)) & (ring_bytes(r) - 1));
@@ -238,12 +233,12 @@ static void count(struct rtl8139 *r, unsigned who)
 /* True: nothing is to be done with it. */
 static bool passes_by(struct rtl8139 *r, const uint8_t *frame, size_t len, unsigned *who)
 {
-    if (r->rx_state == RTL_RX_OFF || !rtl8139_running(r) || len < ETHER_BYTES)
+    if (r->rx_state == RTL_RX_OFF || !rtl8139_running(r) || len < ETHER_HEADER_BYTES)
         return true;
     *who = whom(r, frame);
     if (!accepted(r, frame, *who))
         return true;
-    if (len + RTL_FCS_BYTES > RTL_MAX_RX_BYTES) {
+    if (len + ETHER_FCS_BYTES > RTL_MAX_RX_BYTES) {
         r->tally.rx_err++;
         rtl8139_raise(r, INT_RER);
         return true;

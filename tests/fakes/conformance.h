@@ -2,7 +2,7 @@
 /*
  * One suite of checks for every device. A device is a row: a name, a maker that builds it in a
  * world of fakes, and an optional generator of the events that come from outside the guest.
- * Each check returns NULL, or a line that says what does not hold; test_conformance.c runs them all
+ * Each check returns NULL, or a line that says what does not hold; test_conformance*.c run them all
  * over all rows, and over devices that are broken on purpose, where each has to find the fault.
  */
 #ifndef TESTS_FAKES_CONFORMANCE_H

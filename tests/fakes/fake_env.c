@@ -201,3 +201,32 @@ void fake_step(struct fake_env *fe, int64_t delta_ns)
 {
     vclock_step(fe->env.clock, vclock_now_ns(fe->env.clock) + delta_ns);
 }
+
+struct field_query {
+    const char *name;
+    uint64_t value;
+    bool found;
+};
+
+static void match_field(void *opaque, const char *name, uint64_t value, const char *text)
+{
+    struct field_query *q = opaque;
+
+    (void)text;
+    if (!strcmp(name, q->name)) {
+        q->value = value;
+        q->found = true;
+    }
+}
+
+uint64_t fake_field(struct device *dev, const char *name)
+{
+    struct field_query q = {name, 0, false};
+
+    device_enter(dev);
+    device_dump(dev, match_field, &q);
+    device_leave(dev);
+    if (!q.found)
+        abort();
+    return q.value;
+}

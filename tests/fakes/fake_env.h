@@ -38,4 +38,7 @@ void fake_writemem(struct fake_env *fe, uint64_t addr, unsigned size, uint64_t v
 
 void fake_step(struct fake_env *fe, int64_t delta_ns);
 
+/* A field of the device's, by its name; ends the test if there is none. */
+uint64_t fake_field(struct device *dev, const char *name);
+
 #endif

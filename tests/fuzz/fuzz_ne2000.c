@@ -9,6 +9,7 @@
 #include "hw/net/ne2k_isa.h"
 #include "tests/fakes/fake_env.h"
 #include "tests/fakes/fake_net.h"
+#include "tests/fuzz/card_wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,27 +48,6 @@ static void start(struct card *c)
         fake_out(c->fe, BASE + sequence[i][0], 1, sequence[i][1]);
 }
 
-static void frame(struct card *c, const uint8_t *d)
-{
-    static uint8_t bytes[66000];
-    size_t len = (size_t)(d[1] << 8 | d[2]) % (d[3] & 0x80 ? sizeof(bytes) : 1600);
-
-    memset(bytes, d[4], 64);
-    memset(bytes, d[3] & 1 ? 0xff : d[5], 6);
-    if (d[3] & 2)
-        memcpy(bytes, mac, 6);
-    fake_net_feed(c->wire, bytes, len);
-}
-
-static void wire(struct card *c, const uint8_t *d)
-{
-    fake_net_clear(c->wire);
-    if (d[1] & 1)
-        fake_net_set_room(c->wire, d[2] & 1 ? FAKE_NET_FRAMES : 0);
-    if (d[1] & 2)
-        fake_net_set_link(c->wire, d[2] & 2);
-}
-
 static void step(struct card *c, const uint8_t *d)
 {
     uint16_t port = (uint16_t)(BASE + (d[1] & 31));
@@ -83,8 +63,8 @@ static void step(struct card *c, const uint8_t *d)
     case 2: fake_in(c->fe, port, width); break;
     case 3: fake_ins(c->fe, port, width, buf, count); break;
     case 4: fake_outs(c->fe, port, width, buf, count); break;
-    case 5: frame(c, d); break;
-    case 6: wire(c, d); break;
+    case 5: wire_frame(c->wire, mac, d); break;
+    case 6: wire_change(c->wire, d); break;
     default: fake_step(c->fe, value); break;
     }
 }

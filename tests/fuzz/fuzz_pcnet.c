@@ -9,6 +9,7 @@
 #include "hw/net/pcnet_pci.h"
 #include "tests/fakes/fake_env.h"
 #include "tests/fakes/fake_net.h"
+#include "tests/fuzz/card_wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -78,27 +79,6 @@ static void start(struct card *c, uint8_t what)
     csr(c, 0, what & 8 ? 0x43 : 0x41, 0x10);
 }
 
-static void frame(struct card *c, const uint8_t *d)
-{
-    static uint8_t bytes[66000];
-    size_t len = (size_t)(d[1] << 8 | d[2]) % (d[3] & 0x80 ? sizeof(bytes) : 1600);
-
-    memset(bytes, d[4], 64);
-    memset(bytes, d[3] & 1 ? 0xff : d[5], 6);
-    if (d[3] & 2)
-        memcpy(bytes, mac, 6);
-    fake_net_feed(c->wire, bytes, len);
-}
-
-static void wire(struct card *c, const uint8_t *d)
-{
-    fake_net_clear(c->wire);
-    if (d[1] & 1)
-        fake_net_set_room(c->wire, d[2] & 1 ? FAKE_NET_FRAMES : 0);
-    if (d[1] & 2)
-        fake_net_set_link(c->wire, d[2] & 2);
-}
-
 static void step(struct card *c, const uint8_t *d)
 {
     uint32_t value;
@@ -110,8 +90,8 @@ static void step(struct card *c, const uint8_t *d)
     case 2: csr(c, d[1], value, 0x10); break;
     case 3: csr(c, d[1], value, 0x16); break;
     case 4: memcpy(c->fe->ram + RX_RING + ((d[1] << 8 | d[2]) & 0x17ff), d + 3, 4); break;
-    case 5: frame(c, d); break;
-    case 6: wire(c, d); break;
+    case 5: wire_frame(c->wire, mac, d); break;
+    case 6: wire_change(c->wire, d); break;
     default: fake_step(c->fe, value & 0xffffff); break;
     }
 }

@@ -14,6 +14,8 @@ from vmtest import GUESTS, Vm, check, done, need_file, need_kvm, skip, tmp
 ROMS = "/usr/lib/ipxe/qemu"
 # -device, its ROM
 CARDS = [
+    ("e1000", "pxe-e1000.rom"),
+    ("rtl8139", "pxe-rtl8139.rom"),
     ("ne2k_pci", "pxe-ne2k_pci.rom"),
     ("pcnet", "pxe-pcnet.rom"),
     ("pcnet,chip=am79c973", "pxe-pcnet.rom"),

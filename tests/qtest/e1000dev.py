@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A small driver of the 82540EM over qtest: legacy descriptors, polling. What a test needs to send and get frames."""
 import struct
-import time
+
+from wire import Driver
 
 CTRL, STATUS, RCTL, TCTL = 0x0000, 0x0008, 0x0100, 0x0400
 RDBAL, RDBAH, RDLEN, RDH, RDT = 0x2800, 0x2804, 0x2808, 0x2810, 0x2818
@@ -11,7 +12,7 @@ BUFFER = 16384      # bytes of each buffer
 BAR = 0xfeb00000
 
 
-class E1000:
+class E1000(Driver):
     """The card at devfn; its rings and buffers begin at guest address `memory` (4 MiB of it)."""
 
     def __init__(self, m, devfn=0x18, memory=0x400000):
@@ -76,14 +77,3 @@ class E1000:
         if refill:
             self.set(RDT, at)
         return frame
-
-    def wait(self, wanted=lambda frame: True, limit_s=30):
-        """The next frame of which `wanted` is true; others are dropped."""
-        end = time.monotonic() + limit_s
-        while time.monotonic() < end:
-            frame = self.poll()
-            if frame is None:
-                time.sleep(0.002)
-            elif wanted(frame):
-                return frame
-        raise AssertionError("no such frame came within %d s" % limit_s)

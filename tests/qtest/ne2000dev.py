@@ -2,10 +2,12 @@
 """A small driver of the NE2000 over qtest: strings of words, the ring, polling. As e1000dev.E1000 to its users."""
 import time
 
+from wire import Driver
+
 START, STOP = 0x46, 0x80
 
 
-class Ne2000:
+class Ne2000(Driver):
     def __init__(self, m, base=0x300, devfn=None):
         self.m, self.base = m, base
         if devfn is not None:
@@ -60,14 +62,3 @@ class Ne2000:
         self.next = following
         self.outs((3, STOP - 1 if following == START else following - 1))
         return frame
-
-    def wait(self, wanted=lambda frame: True, limit_s=60):
-        """The next frame of which `wanted` is true; others are dropped."""
-        end = time.monotonic() + limit_s
-        while time.monotonic() < end:
-            frame = self.poll()
-            if frame is None:
-                time.sleep(0.002)
-            elif wanted(frame):
-                return frame
-        raise AssertionError("no such frame came within %d s" % limit_s)

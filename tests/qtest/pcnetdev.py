@@ -3,11 +3,13 @@
 import struct
 import time
 
+from wire import Driver
+
 RING = 16
 BUFFER = 2048
 
 
-class Pcnet:
+class Pcnet(Driver):
     def __init__(self, m, devfn=0x18, base=0xc100, memory=0x400000):
         self.m, self.base = m, base
         self.block, self.rx_ring, self.tx_ring = memory, memory + 0x1000, memory + 0x2000
@@ -68,14 +70,3 @@ class Pcnet:
         self.rx_at = (n + 1) % RING
         self.set(0, 0)
         return frame
-
-    def wait(self, wanted=lambda frame: True, limit_s=60):
-        """The next frame of which `wanted` is true; others are dropped."""
-        end = time.monotonic() + limit_s
-        while time.monotonic() < end:
-            frame = self.poll()
-            if frame is None:
-                time.sleep(0.002)
-            elif wanted(frame):
-                return frame
-        raise AssertionError("no such frame came within %d s" % limit_s)

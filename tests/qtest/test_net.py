@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Wires and cards of the whole machine, without a vCPU: frames both ways, DHCP and TFTP, the cable, captures, QMP."""
+import contextlib
 import os
 import socket
 import struct
@@ -13,169 +14,109 @@ import time
 sys.path.insert(0, os.path.dirname(__file__))
 from e1000dev import E1000, RCTL
 from kvmdm import KVM_DM, Machine, run
-
-MAC = bytes.fromhex("525400123456")
-BROADCAST = b"\xff" * 6
-
-
-def frame(payload, to=BROADCAST, kind=0x88b5):
-    data = to + MAC + struct.pack(">H", kind) + payload
-    return data + bytes(max(0, 60 - len(data)))
+from wire import (BROADCAST, MAC, Peer, checksum, counters, dhcp, dhcp_options, exactly, frame, has_user, is_udp,
+                  read_frame, udp, until, write_frame)
 
 
-def exactly(sock, count):
-    data = b""
-    while len(data) < count:
-        more = sock.recv(count - len(data))
-        assert more, "the stream ended"
-        data += more
-    return data
-
-
-def read_frame(sock):
-    return exactly(sock, struct.unpack(">I", exactly(sock, 4))[0])
-
-
-def write_frame(sock, data):
-    sock.sendall(struct.pack(">I", len(data)) + data)
-
-
-def counters(m, name="n"):
-    return next(n for n in m.execute("query-netdevs") if n["id"] == name)
-
-
-def until(condition, limit_s=30):
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "it does not come true"
-        time.sleep(0.005)
-
-
-class Peer:
-    """The other end of a stream: a unix socket that kvm-dm connects to."""
-
-    def __init__(self, folder):
-        self.path = os.path.join(folder, "peer")
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen(1)
-        self.options = ["-netdev", "stream,id=n,reconnect=1,addr.type=unix,addr.path=" + self.path,
-                        "-device", "e1000,netdev=n,id=net0,addr=3,romfile="]
-
-    def accept(self):
-        self.listener.settimeout(30)
-        sock = self.listener.accept()[0]
-        sock.settimeout(30)
-        return sock
+@contextlib.contextmanager
+def connected():
+    """The end of a stream that its peer has, a machine with an E1000 on it, the socket, the card with its link up."""
+    with tempfile.TemporaryDirectory() as folder:
+        peer = Peer(folder)
+        with Machine(*peer.options) as m:
+            sock = peer.accept()
+            card = E1000(m)
+            until(card.link)
+            yield peer, m, sock, card
 
 
 def test_both_ways():
     """Frames of all lengths from 60 to 9000, each way, in order, unchanged."""
-    with tempfile.TemporaryDirectory() as folder:
-        peer = Peer(folder)
-        with Machine(*peer.options) as m:
-            sock = peer.accept()
-            card = E1000(m)
-            until(card.link)
-            for n in (46, 47, 100, 1486, 1500, 8000):
-                data = frame(os.urandom(n))
-                card.send(data)
-                assert read_frame(sock) == data
-                answer = frame(os.urandom(n), MAC)
-                write_frame(sock, answer)
-                assert card.wait() == answer
-            for i in range(40):
-                write_frame(sock, frame(bytes([i]) * 200, MAC))
-            for i in range(40):
-                assert card.wait()[14] == i
-            c = counters(m)
-            assert c["tx-frames"] == 6 and c["rx-frames"] == 46 and c["device"] == "net0", c
-            assert c["tx-bytes"] == sum(max(60, 14 + n) for n in (46, 47, 100, 1486, 1500, 8000))
+    with connected() as (_, m, sock, card):
+        for n in (46, 47, 100, 1486, 1500, 8000):
+            data = frame(os.urandom(n))
+            card.send(data)
+            assert read_frame(sock) == data
+            answer = frame(os.urandom(n), MAC)
+            write_frame(sock, answer)
+            assert card.wait() == answer
+        for i in range(40):
+            write_frame(sock, frame(bytes([i]) * 200, MAC))
+        for i in range(40):
+            assert card.wait()[14] == i
+        c = counters(m)
+        assert c["tx-frames"] == 6 and c["rx-frames"] == 46 and c["device"] == "net0", c
+        assert c["tx-bytes"] == sum(max(60, 14 + n) for n in (46, 47, 100, 1486, 1500, 8000))
 
 
 def test_receive_full():
     """N-33: more frames than the ring holds; when the guest gives buffers, all that was on the way arrives."""
-    with tempfile.TemporaryDirectory() as folder:
-        peer = Peer(folder)
-        with Machine(*peer.options) as m:
-            sock = peer.accept()
-            card = E1000(m)
-            until(card.link)
-            count = 1000
+    with connected() as (_, m, sock, card):
+        count = 1000
 
-            def flood():
-                for i in range(count):
-                    write_frame(sock, frame(struct.pack(">H", i) + bytes(1000), MAC))
-
-            sender = threading.Thread(target=flood)  # it has to wait for us: the wire takes no more than fits
-            sender.start()
-            until(lambda: counters(m)["rx-frames"] >= 60)
-            m.alive()
-            assert counters(m)["rx-frames"] < 70 and sender.is_alive()
+        def flood():
             for i in range(count):
-                assert struct.unpack(">H", card.wait()[14:16])[0] == i
-            sender.join()
-            write_frame(sock, frame(b"after", MAC))
-            assert card.wait()[14:19] == b"after"
-            assert counters(m)["rx-dropped"] == 0
+                write_frame(sock, frame(struct.pack(">H", i) + bytes(1000), MAC))
+
+        sender = threading.Thread(target=flood)  # it has to wait for us: the wire takes no more than fits
+        sender.start()
+        until(lambda: counters(m)["rx-frames"] >= 60)
+        m.alive()
+        assert counters(m)["rx-frames"] < 70 and sender.is_alive()
+        for i in range(count):
+            assert struct.unpack(">H", card.wait()[14:16])[0] == i
+        sender.join()
+        write_frame(sock, frame(b"after", MAC))
+        assert card.wait()[14:19] == b"after"
+        assert counters(m)["rx-dropped"] == 0
 
 
 def test_stop_and_reset():
     """While the VM stands nothing is written to its memory; reset with frames on the way leaves the wire alive."""
-    with tempfile.TemporaryDirectory() as folder:
-        peer = Peer(folder)
-        with Machine(*peer.options) as m:
-            sock = peer.accept()
-            card = E1000(m)
-            until(card.link)
-            m.execute("stop")
-            write_frame(sock, frame(b"while stopped", MAC))
-            time.sleep(0.2)
-            assert card.poll() is None
-            m.execute("cont")
-            assert card.wait()[14:27] == b"while stopped"
-            m.execute("stop")
-            for i in range(30):  # a unix socket keeps some forty
-                write_frame(sock, frame(bytes(500), MAC))
-            m.execute("system_reset")
-            m.execute("cont")
-            time.sleep(0.1)
-            card = E1000(m)
-            until(card.link)
-            write_frame(sock, frame(b"after reset", MAC))
-            card.wait(lambda f: f[14:25] == b"after reset")
-            card.send(frame(b"and back"))
-            while read_frame(sock)[14:22] != b"and back":
-                pass
+    with connected() as (_, m, sock, card):
+        m.execute("stop")
+        write_frame(sock, frame(b"while stopped", MAC))
+        time.sleep(0.2)
+        assert card.poll() is None
+        m.execute("cont")
+        assert card.wait()[14:27] == b"while stopped"
+        m.execute("stop")
+        for i in range(30):  # a unix socket keeps some forty
+            write_frame(sock, frame(bytes(500), MAC))
+        m.execute("system_reset")
+        m.execute("cont")
+        time.sleep(0.1)
+        card = E1000(m)
+        until(card.link)
+        write_frame(sock, frame(b"after reset", MAC))
+        card.wait(lambda f: f[14:25] == b"after reset")
+        card.send(frame(b"and back"))
+        while read_frame(sock)[14:22] != b"and back":
+            pass
 
 
 def test_never_reading_peer():
     """A peer that does not read: the guest is not stopped, the process neither hangs nor grows."""
-    with tempfile.TemporaryDirectory() as folder:
-        peer = Peer(folder)
-        with Machine(*peer.options) as m:
-            sock = peer.accept()
-            card = E1000(m)
-            until(card.link)
-            before = None
-            for i in range(2000):
-                card.send(frame(bytes(8000)))
-                if i == 300:
-                    before = m.rss_kib()
-                if i % 200 == 0:
-                    m.alive()
-            assert m.rss_kib() - before < 2048, (before, m.rss_kib())
-            assert counters(m)["tx-held"] + counters(m)["tx-dropped"] > 0
-            sock.setblocking(False)
-            sock.settimeout(10)
-            read_frame(sock)
-            sock.close()
-            sock = peer.accept()  # it connects again
-            until(card.link)
-            card.start()
-            card.send(frame(b"to the next"))
-            while read_frame(sock)[14:25] != b"to the next":
-                pass
+    with connected() as (peer, m, sock, card):
+        before = None
+        for i in range(2000):
+            card.send(frame(bytes(8000)))
+            if i == 300:
+                before = m.rss_kib()
+            if i % 200 == 0:
+                m.alive()
+        assert m.rss_kib() - before < 2048, (before, m.rss_kib())
+        assert counters(m)["tx-held"] + counters(m)["tx-dropped"] > 0
+        sock.setblocking(False)
+        sock.settimeout(10)
+        read_frame(sock)
+        sock.close()
+        sock = peer.accept()  # it connects again
+        until(card.link)
+        card.start()
+        card.send(frame(b"to the next"))
+        while read_frame(sock)[14:25] != b"to the next":
+            pass
 
 
 def test_hostile_peer():
@@ -205,28 +146,23 @@ def test_hostile_peer():
 
 def test_set_link():
     """The cable by QMP, by either name; the guest sees it; nothing passes while it is out."""
-    with tempfile.TemporaryDirectory() as folder:
-        peer = Peer(folder)
-        with Machine(*peer.options) as m:
-            sock = peer.accept()
-            card = E1000(m)
+    with connected() as (_, m, sock, card):
+        for name in ("n", "net0"):
+            m.execute("set_link", name=name, up=False)
+            until(lambda: not card.link())
+            assert not counters(m)["link"]
+            card.send(frame(b"lost"))
+            write_frame(sock, frame(b"lost", MAC))
+            until(lambda: counters(m)["rx-dropped"] > 0)
+            m.execute("set_link", name=name, up=True)
             until(card.link)
-            for name in ("n", "net0"):
-                m.execute("set_link", name=name, up=False)
-                until(lambda: not card.link())
-                assert not counters(m)["link"]
-                card.send(frame(b"lost"))
-                write_frame(sock, frame(b"lost", MAC))
-                until(lambda: counters(m)["rx-dropped"] > 0)
-                m.execute("set_link", name=name, up=True)
-                until(card.link)
-                card.start()
-                card.send(frame(b"there"))
-                while read_frame(sock)[14:19] != b"there":
-                    raise AssertionError("a frame passed a cable that was out")
-            assert m.ask("set_link", name="nobody", up=True)["error"]["class"] == "DeviceNotFound"
-            names = [e["data"]["netdev-id"] for e in m.events if e["event"] == "NETDEV_STREAM_CONNECTED"]
-            assert names in ([], ["n"]), names  # it may have been before the monitor listened
+            card.start()
+            card.send(frame(b"there"))
+            while read_frame(sock)[14:19] != b"there":
+                raise AssertionError("a frame passed a cable that was out")
+        assert m.ask("set_link", name="nobody", up=True)["error"]["class"] == "DeviceNotFound"
+        names = [e["data"]["netdev-id"] for e in m.events if e["event"] == "NETDEV_STREAM_CONNECTED"]
+        assert names in ([], ["n"]), names  # it may have been before the monitor listened
 
 
 def test_netdev_add():
@@ -401,42 +337,6 @@ def test_rom_and_boot():
 
 
 # ---- the user network ----
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(">%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
-
-def udp(to_mac, source, target, sport, dport, payload):
-    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28 + len(payload), 1, 0, 64, 17, 0, source, target)
-    head = head[:10] + struct.pack(">H", checksum(head)) + head[12:]
-    return frame(head + struct.pack(">HHHH", sport, dport, 8 + len(payload), 0) + payload, to_mac, 0x0800)
-
-
-def is_udp(data, dport):
-    return data[12:14] == b"\x08\x00" and data[23] == 17 and data[36:38] == struct.pack(">H", dport)
-
-
-def dhcp(kind, *options):
-    packet = struct.pack(">BBBBIHH", 1, 1, 6, 0, 0x12345678, 0, 0x8000) + bytes(16) + MAC + bytes(10 + 64 + 128)
-    return packet + b"\x63\x82\x53\x63\x35\x01" + bytes([kind]) + b"".join(options) + b"\xff" + bytes(200)
-
-
-def dhcp_options(packet):
-    options, at = {}, 240
-    while packet[at] != 255:
-        options[packet[at]] = packet[at + 2:at + 2 + packet[at + 1]]
-        at += 2 + packet[at + 1]
-    return options
-
-
-def has_user():
-    done = subprocess.run([KVM_DM, "-netdev", "help"], stdout=subprocess.PIPE, check=True)
-    return b"user" in done.stdout
-
 
 def test_user_network():
     """libslirp: an address by DHCP with what the options say, a file by TFTP, a port of the host that leads in."""

@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from kvmdm import Machine, run
 from ne2000dev import Ne2000
 from pcnetdev import Pcnet
-from test_net import BROADCAST, Peer, dhcp, frame, has_user, is_udp, read_frame, udp, until, write_frame
+from wire import BROADCAST, Peer, dhcp, frame, has_user, is_udp, read_frame, udp, until, write_frame
 
 CARDS = [
     ("ne2k_isa", "", lambda m: Ne2000(m)),
@@ -21,53 +21,48 @@ CARDS = [
 ]
 
 
-def on_peer(folder, name, options):
-    peer = Peer(folder)
-    peer.options = peer.options[:2] + ["-device", "%s,netdev=n,id=net0%s" % (name, options)]
-    return peer
+def on_a_stream():
+    """Each card in a machine of its own, and the socket of its wire's other end."""
+    for name, options, card_of in CARDS:
+        with tempfile.TemporaryDirectory() as folder:
+            peer = Peer(folder, name, options)
+            with Machine(*peer.options) as m:
+                sock = peer.accept()
+                card = card_of(m)
+                yield name, m, sock, card
 
 
 def test_both_ways():
     """Frames of lengths from 60 to 1514, each way, in order, unchanged."""
-    for name, options, card_of in CARDS:
-        with tempfile.TemporaryDirectory() as folder:
-            peer = on_peer(folder, name, options)
-            with Machine(*peer.options) as m:
-                sock = peer.accept()
-                card = card_of(m)
-                assert card.mac == bytes.fromhex("525400123456")
-                for n in (46, 47, 100, 240, 1000, 1499, 1500):
-                    data = frame(os.urandom(n))
-                    card.send(data)
-                    assert read_frame(sock) == data
-                    back = frame(os.urandom(n), card.mac)
-                    write_frame(sock, back)
-                    assert card.wait() == back, (name, n)
-                m.alive()
+    for name, m, sock, card in on_a_stream():
+        assert card.mac == bytes.fromhex("525400123456")
+        for n in (46, 47, 100, 240, 1000, 1499, 1500):
+            data = frame(os.urandom(n))
+            card.send(data)
+            assert read_frame(sock) == data
+            back = frame(os.urandom(n), card.mac)
+            write_frame(sock, back)
+            assert card.wait() == back, (name, n)
+        m.alive()
 
 
 def test_more_than_the_ring():
     """A peer sends 300 frames at once: the wire holds what the card has no room for; none is lost."""
-    for name, options, card_of in CARDS:
-        with tempfile.TemporaryDirectory() as folder:
-            peer = on_peer(folder, name, options)
-            with Machine(*peer.options) as m:
-                sock = peer.accept()
-                card = card_of(m)
-                frames = [frame(struct.pack(">I", i) + os.urandom(600), card.mac) for i in range(300)]
+    for name, m, sock, card in on_a_stream():
+        frames = [frame(struct.pack(">I", i) + os.urandom(600), card.mac) for i in range(300)]
 
-                def flood():
-                    for data in frames:
-                        write_frame(sock, data)
+        def flood():
+            for data in frames:
+                write_frame(sock, data)
 
-                thread = threading.Thread(target=flood)
-                thread.start()
-                for i, data in enumerate(frames):
-                    if i % 30 == 29 and name == "pcnet":
-                        m.step(2_000_000)  # its look for a buffer
-                    assert card.wait() == data, (name, i)
-                thread.join()
-                m.alive()
+        thread = threading.Thread(target=flood)
+        thread.start()
+        for i, data in enumerate(frames):
+            if i % 30 == 29 and name == "pcnet":
+                m.step(2_000_000)  # its look for a buffer
+            assert card.wait() == data, (name, i)
+        thread.join()
+        m.alive()
 
 
 def test_user_network():

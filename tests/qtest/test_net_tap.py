@@ -15,7 +15,7 @@ import time
 sys.path.insert(0, os.path.dirname(__file__))
 from e1000dev import E1000
 from kvmdm import KVM_DM, Machine, run
-from test_net import BROADCAST, MAC, checksum, counters, dhcp, dhcp_options, frame, is_udp, udp, until
+from wire import BROADCAST, MAC, checksum, counters, dhcp, dhcp_options, frame, is_udp, udp, until
 
 HELPER = "/usr/lib/qemu/qemu-bridge-helper"
 CARD = ["-device", "e1000,netdev=n,id=net0,addr=3,romfile="]

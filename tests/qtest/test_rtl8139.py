@@ -10,8 +10,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 from kvmdm import Machine, run
+from wire import MAC, checksum, read_frame, until, write_frame
 
-MAC = bytes.fromhex("525400123456")
 PORT = 0xC000
 TSD, TSAD, RBSTART, CR, CAPR, IMR, ISR, TCR, RCR, TPPOLL, CPCR, RDSAR = (
     0x10, 0x20, 0x30, 0x37, 0x38, 0x3C, 0x3E, 0x40, 0x44, 0xD9, 0xE0, 0xE4)
@@ -22,38 +22,6 @@ OWN, EOR, FS, LS, LGSEN = 1 << 31, 1 << 30, 1 << 29, 1 << 28, 1 << 27
 
 def frame(length, salt, to=MAC):
     return to + b"\x02\0\0\0\0\x01\x88\xb5" + bytes((i * 7 + salt) & 0xFF for i in range(length - 14))
-
-
-def exactly(sock, count):
-    data = b""
-    while len(data) < count:
-        more = sock.recv(count - len(data))
-        assert more, "the stream ended"
-        data += more
-    return data
-
-
-def read_frame(sock):
-    return exactly(sock, struct.unpack(">I", exactly(sock, 4))[0])
-
-
-def write_frame(sock, data):
-    sock.sendall(struct.pack(">I", len(data)) + data)
-
-
-def until(condition, limit_s=30):
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "it does not come true"
-        time.sleep(0.002)
-
-
-def csum(data):
-    data += bytes(len(data) & 1)
-    total = sum(struct.unpack(">%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total ^ 0xFFFF
 
 
 class Card(Machine):
@@ -209,11 +177,11 @@ def test_full_wire_keeps_order():
 def check_segment(got, header, payload, at):
     ip, tcp = got[14:34], got[34:54]
     length = len(got) - 54
-    assert struct.unpack(">H", ip[2:4])[0] == 40 + length and csum(ip) == 0
+    assert struct.unpack(">H", ip[2:4])[0] == 40 + length and checksum(ip) == 0
     assert struct.unpack(">I", tcp[4:8])[0] == 1000 + at
     assert got[54:] == payload[at:at + length]
     pseudo = ip[12:20] + struct.pack(">HH", 6, 20 + length)
-    assert csum(pseudo + got[34:]) == 0, "TCP's sum"
+    assert checksum(pseudo + got[34:]) == 0, "TCP's sum"
     assert got[:14] == header[:14]
     return length
 

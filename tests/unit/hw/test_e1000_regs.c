@@ -2,8 +2,6 @@
 /* 82540EM: configuration space, the register table, its ways in, resets, EEPROM, PHY, statistics. */
 #include "tests/unit/hw/e1000_common.h"
 
-#include "hw/net/ether.h"
-
 static void test_identity(void **state)
 {
     struct bench *b = bench();
@@ -483,32 +481,6 @@ static void test_wake_up(void **state)
     bench_free(b);
 }
 
-/* RFC 1071 and IEEE 802.3: known values, every length and start. */
-static void test_sums(void **state)
-{
-    uint8_t data[80], large[1620];
-    struct ether_crc crc, plain;
-
-    (void)state;
-    for (unsigned i = 0; i < sizeof(data); i++)
-        data[i] = (uint8_t)(i * 83 + 5);
-    for (unsigned start = 0; start < 9; start++) {
-        for (unsigned len = 0; start + len <= sizeof(data); len++)
-            assert_int_equal(ether_sum_fold(ether_sum(0x1ffff, data + start, len)), sum16(data + start, len, 0x1ffff));
-    }
-    ether_crc_init(&crc);
-    assert_int_equal(ether_crc_of(&crc, (const uint8_t *)"123456789", 9), 0xcbf43926);
-    assert_int_equal(ether_crc_of(&crc, (const uint8_t *)"The quick brown fox jumps over the lazy dog", 43), 0x414fa339);
-    assert_int_equal(ether_crc_of(&crc, data, 0), 0);
-    /* Both ways agree at every length and start. */
-    plain = crc;
-    plain.folds = false;
-    for (unsigned i = 0; i < sizeof(large); i++)
-        large[i] = (uint8_t)(i * i * 31 + i / 256);
-    for (unsigned len = 0; len <= 1600; len++)
-        assert_int_equal(ether_crc_of(&crc, large + len % 17, len), ether_crc_of(&plain, large + len % 17, len));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -517,7 +489,6 @@ int main(void)
         cmocka_unit_test(test_software_reset), cmocka_unit_test(test_eeprom_read),  cmocka_unit_test(test_eeprom_write),
         cmocka_unit_test(test_phy),          cmocka_unit_test(test_negotiation),    cmocka_unit_test(test_cable),
         cmocka_unit_test(test_statistics),   cmocka_unit_test(test_sticky),         cmocka_unit_test(test_wake_up),
-        cmocka_unit_test(test_sums),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

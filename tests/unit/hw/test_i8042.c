@@ -98,33 +98,7 @@ static bool ready(struct bench *b)
     return r;
 }
 
-struct field_query {
-    const char *name;
-    uint64_t value;
-    bool found;
-};
-
-static void match_field(void *opaque, const char *name, uint64_t value, const char *text)
-{
-    struct field_query *q = opaque;
-
-    (void)text;
-    if (!strcmp(name, q->name)) {
-        q->value = value;
-        q->found = true;
-    }
-}
-
-static uint64_t field(struct bench *b, const char *name)
-{
-    struct field_query q = {name, 0, false};
-
-    device_enter(b->dev);
-    device_dump(b->dev, match_field, &q);
-    device_leave(b->dev);
-    assert_true(q.found);
-    return q.value;
-}
+static uint64_t field(struct bench *b, const char *name) { return fake_field(b->dev, name); }
 
 static void drain(struct bench *b)
 {

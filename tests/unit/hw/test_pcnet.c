@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "hw/net/fcs.h"
+#include "hw/net/ether.h"
 #include "hw/net/pcnet.h"
 
 #define RAM (1 << 20)
@@ -535,7 +535,7 @@ static void test_padding_and_fcs(void **state)
         bool ilacc = style == 1;
 
         put_tx(w, 0, 104, 0x8300); /* the software has added an FCS, a right one */
-        fcs_store(frame + 100, fcs_of(frame, 100));
+        ether_fcs_store(frame + 100, ether_fcs(frame, 100));
         if (ilacc)
             set_desc(w, TX_RING, 0, TX_BUFFERS, 104, 0xa300); /* there the bit means "none" */
         kick(w);
@@ -682,7 +682,7 @@ static void test_receive(void **state)
             assert_int_equal(desc_flags(w, RX_RING, n), style ? 0x0340 : 0x0300); /* PAM */
             assert_int_equal(desc_count(w, n), padded + 4);
             assert_memory_equal(got, want, padded);
-            assert_true(fcs_ends(got, padded + 4));
+            assert_true(ether_fcs_ends(got, padded + 4));
             assert_int_equal(csr(w, 0) & CSR0_RINT, CSR0_RINT);
             assert_true(w->pin);
             set_csr(w, 0, CSR0_RINT | CSR0_IENA);
@@ -759,7 +759,7 @@ static void test_filters(void **state)
         set_csr(w, 5, CSR5_SPND);
         set_csr(w, 15, mode);
         for (unsigned i = 0; i < 4; i++) { /* the bits of those two addresses only */
-            unsigned a = fcs_hash_low(group), b = fcs_hash_low(bcast);
+            unsigned a = ether_hash_low(group), b = ether_hash_low(bcast);
 
             set_csr(w, 8 + i, hash ? (a / 16 == i) << a % 16 | (b / 16 == i) << b % 16 : 0);
         }
@@ -932,7 +932,7 @@ static void test_loopback(void **state)
 
         put_tx(w, 0, 104, 0x8300);
         if (software_fcs)
-            fcs_store(frame + 100, fcs_of(frame, 100));
+            ether_fcs_store(frame + 100, ether_fcs(frame, 100));
         kick(w);
         assert_int_equal(csr(w, 0) & (CSR0_RINT | CSR0_TINT), 0); /* comes from the timer (N-16, N-30) */
         assert_int_equal(w->tx_delay, 0);

@@ -110,33 +110,7 @@ static void enable(struct bench *b, uint32_t mode)
     expect_nothing(b);
 }
 
-struct query {
-    const char *name;
-    uint64_t value;
-    bool found;
-};
-
-static void match(void *opaque, const char *name, uint64_t value, const char *text)
-{
-    struct query *q = opaque;
-
-    (void)text;
-    if (strcmp(name, q->name))
-        return;
-    q->value = value;
-    q->found = true;
-}
-
-static uint64_t field(struct bench *b, const char *name)
-{
-    struct query q = {name, 0, false};
-
-    device_enter(b->dev);
-    device_dump(b->dev, match, &q);
-    device_leave(b->dev);
-    assert_true(q.found);
-    return q.value;
-}
+static uint64_t field(struct bench *b, const char *name) { return fake_field(b->dev, name); }
 
 /* ---- the port ---- */
 
