@@ -112,12 +112,25 @@ static inline void machine_request(const struct machine_port *port, enum machine
         port->request(port->opaque, what, arg);
 }
 
+/* Message-signalled interrupts: a write of `data` to `address`, which the interrupt controllers take. */
+struct msi_port {
+    void (*send)(void *opaque, uint64_t address, uint32_t data); /* NULL: nobody is there */
+    void *opaque;
+};
+
+static inline void msi_send(const struct msi_port *port, uint64_t address, uint32_t data)
+{
+    if (port->send)
+        port->send(port->opaque, address, data);
+}
+
 /* Everything together; each machine has one, and a device keeps a pointer to it. */
 struct dev_env {
     struct iomap *iomap;
     struct vclock *clock;
     struct dma_port dma;
     struct machine_port machine;
+    struct msi_port msi;
     /* A line about a mistake of the guest or a notable event; rate-limited and counted by the receiver. */
     void (*guest_error)(void *opaque, struct device *dev, const char *text);
     void *guest_error_opaque;
