@@ -33,6 +33,7 @@
 #include "hw/timer/mc146818.h"
 #include "hw/timer/port61.h"
 #include "hw/vga/vga.h"
+#include "hw/virtio/rng.h"
 #include "tests/fakes/conformance.h"
 #include "tests/fakes/fake_block.h"
 #include "tests/fakes/fake_surface.h"
@@ -773,6 +774,66 @@ static void prepare_cmd646(struct rig *rig)
     config_write(rig, CMD646_DEVFN, 0x04, 5);
 }
 
+/* virtio: by both transports' registers, with rings that the events put into memory and doorbells they ring. */
+
+#define VIRTIO_DEVFN PCI_DEVFN(3, 0)
+
+static bool constant_entropy(void *opaque, void *buf, size_t bytes)
+{
+    (void)opaque;
+    memset(buf, 0x5a, bytes);
+    return true;
+}
+
+static struct device *make_virtio_rng(struct rig *rig)
+{
+    struct virtio_rng_config cfg = {.entropy = {constant_entropy, NULL}};
+
+    return virtio_rng_new(make_bridge(rig), VIRTIO_DEVFN, &rig->fe->env, "rng", &cfg, why, sizeof(why));
+}
+
+static void prepare_virtio(struct rig *rig)
+{
+    config_write(rig, VIRTIO_DEVFN, 0x10, 0xc000);
+    config_write(rig, VIRTIO_DEVFN, 0x14, 0xe4000000);
+    config_write(rig, VIRTIO_DEVFN, 0x20, 0xf0000000);
+    config_write(rig, VIRTIO_DEVFN, 0x24, 0);
+    config_write(rig, VIRTIO_DEVFN, 0x04, 7);
+}
+
+/* A ring at 4096 with a request of three descriptors of random kinds, brought up the legacy way, and a kick. */
+static void event_virtio(struct rig *rig, struct rng *rng)
+{
+    uint8_t *ring = rig->fe->ram + 4096;
+    uint16_t idx;
+
+    if (rng_below(rng, 4) == 0 || rig->fe->ram_bytes < 65536) {
+        event_pci(rig, rng);
+        return;
+    }
+    for (uint16_t i = 0; i < 3; i++) {
+        uint64_t gpa = 0x8000 + 512 * rng_below(rng, 32);
+        uint32_t bytes = i == 1 ? 512 * (1 + rng_below(rng, 4)) : i == 0 ? 16 : 1;
+        uint16_t flags = (uint16_t)((i < 2) | (i == 2 || (i && rng_below(rng, 2)) ? 2 : 0)), next = (uint16_t)(i + 1);
+
+        memcpy(ring + 16 * i, &gpa, 8);
+        memcpy(ring + 16 * i + 8, &bytes, 4);
+        memcpy(ring + 16 * i + 12, &flags, 2);
+        memcpy(ring + 16 * i + 14, &next, 2);
+    }
+    if (rng_below(rng, 8) == 0) {
+        fake_out(rig->fe, 0xc012, 1, 0);
+        fake_out(rig->fe, 0xc012, 1, 3);
+        fake_out(rig->fe, 0xc00e, 2, rng_below(rng, 3));
+        fake_out(rig->fe, 0xc008, 4, 1);
+        fake_out(rig->fe, 0xc012, 1, 7);
+    }
+    memcpy(&idx, ring + 16 * fake_in(rig->fe, 0xc00c, 2) % 4096 + 2, 2);
+    idx++;
+    memcpy(ring + 16 * fake_in(rig->fe, 0xc00c, 2) % 4096 + 2, &idx, 2);
+    fake_out(rig->fe, 0xc010, 2, rng_below(rng, 3));
+}
+
 /* The floppy controller, with two disks and a DMA controller beside it. */
 
 #define EXTRA_DMA (EXTRA_FIRST + 2)
@@ -929,6 +990,8 @@ static const struct conform_row rows[] = {
     {.name = "cmd646-ide", .make = make_cmd646, .prepare = prepare_cmd646,
      .unmake = unmake_piix_ide, .event = event_ide, .settle = settle_ide,
      .copy_outside = copy_disks},
+    {.name = "virtio-rng-pci", .make = make_virtio_rng, .prepare = prepare_virtio, .unmake = unmake_pci,
+     .event = event_virtio, .copy_outside = copy_bridge},
     {.name = "isa-fdc", .make = make_fdc, .unmake = unmake_fdc, .event = event_fdc,
      .settle = settle_ide, .copy_outside = copy_fdc},
     {.name = "isa-vga", .make = make_isa_vga, .unmake = unmake_vga, .event = event_vga,
