@@ -33,6 +33,7 @@
 #include "hw/timer/mc146818.h"
 #include "hw/timer/port61.h"
 #include "hw/vga/vga.h"
+#include "hw/virtio/blk.h"
 #include "hw/virtio/rng.h"
 #include "tests/fakes/conformance.h"
 #include "tests/fakes/fake_block.h"
@@ -792,6 +793,15 @@ static struct device *make_virtio_rng(struct rig *rig)
     return virtio_rng_new(make_bridge(rig), VIRTIO_DEVFN, &rig->fe->env, "rng", &cfg, why, sizeof(why));
 }
 
+static struct device *make_virtio_blk(struct rig *rig)
+{
+    struct virtio_blk_config cfg = {
+        .blk = make_disk(rig, 0, 8192), .write_cache = true, .discard = true, .write_zeroes = true, .queues = 2};
+
+    make_disk(rig, 1, 100); /* for what the IDE rows share */
+    return virtio_blk_new(make_bridge(rig), VIRTIO_DEVFN, &rig->fe->env, "vd", &cfg, why, sizeof(why));
+}
+
 static void prepare_virtio(struct rig *rig)
 {
     config_write(rig, VIRTIO_DEVFN, 0x10, 0xc000);
@@ -832,6 +842,14 @@ static void event_virtio(struct rig *rig, struct rng *rng)
     idx++;
     memcpy(ring + 16 * fake_in(rig->fe, 0xc00c, 2) % 4096 + 2, &idx, 2);
     fake_out(rig->fe, 0xc010, 2, rng_below(rng, 3));
+}
+
+static void event_virtio_blk(struct rig *rig, struct rng *rng)
+{
+    if (rng_below(rng, 2))
+        event_virtio(rig, rng);
+    else
+        fake_block_complete(rig->extra[EXTRA_FIRST]);
 }
 
 /* The floppy controller, with two disks and a DMA controller beside it. */
@@ -992,6 +1010,8 @@ static const struct conform_row rows[] = {
      .copy_outside = copy_disks},
     {.name = "virtio-rng-pci", .make = make_virtio_rng, .prepare = prepare_virtio, .unmake = unmake_pci,
      .event = event_virtio, .copy_outside = copy_bridge},
+    {.name = "virtio-blk-pci", .make = make_virtio_blk, .prepare = prepare_virtio, .unmake = unmake_piix_ide,
+     .event = event_virtio_blk, .settle = settle_ide, .copy_outside = copy_disks},
     {.name = "isa-fdc", .make = make_fdc, .unmake = unmake_fdc, .event = event_fdc,
      .settle = settle_ide, .copy_outside = copy_fdc},
     {.name = "isa-vga", .make = make_isa_vga, .unmake = unmake_vga, .event = event_vga,
