@@ -212,11 +212,22 @@ static const struct opt_desc kvm_pit_props[] = {
     {.name = "disable-legacy", .type = OPT_ENUM, .values = "on|off",                               \
      .help = "on: only by the registers of virtio 1.0 and later", .fallback = "off"},              \
     {.name = "disable-modern", .type = OPT_ENUM, .values = "on|off",                               \
-     .help = "on: only by the ports of virtio before 1.0", .fallback = "off"},                     \
+     .help = "on: only by the ports of virtio before 1.0", .fallback = "off"}
+
+#define PROP_PCI_PLACE                                                                             \
     {.name = "addr", .type = OPT_STRING, .help = "PCI slot: 0x3", .fallback = "the first free"},   \
     PROP_BUS("pci.0")
 
+static const struct opt_desc virtio_net_props[] = {
+    PROP_PCI_NIC,
+    {.name = "mq", .type = OPT_ENUM, .values = "on|off",
+     .help = "a queue pair per queue of the netdev, up to 4", .fallback = "off"},
+    PROP_VIRTIO,
+    OPT_END,
+};
+
 static const struct opt_desc virtio_rng_props[] = {
+    PROP_PCI_PLACE,
     PROP_VIRTIO,
     OPT_END,
 };
@@ -242,6 +253,7 @@ static const struct opt_desc virtio_blk_props[] = {
      .help = "volatile write cache shown to the guest", .fallback = "auto"},
     {.name = "scsi", .type = OPT_ENUM, .values = "off", .help = "SCSI commands pass through"},
     PROP_POLICY,
+    PROP_PCI_PLACE,
     PROP_VIRTIO,
     OPT_END,
 };
@@ -260,6 +272,7 @@ static const struct device_desc devices[] = {
     {"isa-vga", "isa-device", "ISA", "standard VGA for machine isapc", true, isa_vga_props},
     {"VGA", "pci-device", "PCI", "standard VGA with Bochs extensions", true, vga_props},
     {"virtio-blk-pci", "virtio-pci", "PCI", "paravirtual disk", true, virtio_blk_props},
+    {"virtio-net-pci", "virtio-pci", "PCI", "paravirtual network card", true, virtio_net_props},
     {"virtio-rng-pci", "virtio-pci", "PCI", "entropy from the host", true, virtio_rng_props},
     {"PIIX4_PM", "pci-device", "PCI", "power management", false, piix4_pm_props},
     {"kvm-pit", "isa-device", "ISA", "interval timer, in the kernel", false, kvm_pit_props},
@@ -301,7 +314,7 @@ static const struct {
     {"rtl8139", "network cards come later"},
     {"ne2k_*", "network cards come later"},
     {"pcnet", "network cards come later"},
-    {"virtio-net*", "network cards come later"},
+    {"virtio-net*", "use virtio-net-pci"},
     {"virtio-blk*", "use virtio-blk-pci"},
     {"virtio-rng*", "use virtio-rng-pci"},
     {"virtio-vga*", "use VGA"},

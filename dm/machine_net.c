@@ -8,6 +8,7 @@
 #include "dm/memory.h"
 #include "dm/options.h"
 #include "hw/pci/pci.h"
+#include "hw/virtio/net.h"
 #include "net/netdev.h"
 
 #define MAX_ROM_BYTES (1024 * 1024)
@@ -22,7 +23,24 @@ struct nic_driver {
     struct device *(*make)(struct machine *m, const struct nic *nic);
 };
 
+static struct device *make_virtio_net(struct machine *m, const struct nic *nic)
+{
+    struct virtio_net_config cfg = {
+        .port = nic->port,
+        .pairs = machine_virtio_on(m, nic->config, "mq") && nic->port ? net_queues(nic->port) : 1,
+        .disable_legacy = machine_virtio_on(m, nic->config, "disable-legacy"),
+        .disable_modern = machine_virtio_on(m, nic->config, "disable-modern"),
+    };
+
+    memcpy(cfg.mac, nic->mac, sizeof(cfg.mac));
+    if (cfg.pairs <= VIRTIO_NET_PAIRS)
+        return virtio_net_new(m->bus, nic->devfn, m->parts.env, nic->id, &cfg, WHY);
+    g_snprintf(WHY, "mq=on: the netdev has %u queues; %d at most", cfg.pairs, VIRTIO_NET_PAIRS);
+    return NULL;
+}
+
 static const struct nic_driver drivers[] = {
+    {"virtio-net-pci", "pxe-virtio.rom", make_virtio_net},
     {NULL, NULL, NULL}, /* the end */
 };
 

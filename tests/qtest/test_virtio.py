@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """virtio devices of the whole machine, without a vCPU: disk and entropy, places, boot order, faults."""
 import os
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
 from kvmdm import KVM_DM, Machine, run
@@ -125,6 +127,138 @@ def test_entropy():
             assert rng.queues[0].take() == 64
             seen.add(m.read(rng.data, 64))
         assert len(seen) == 8 and bytes(64) not in seen
+
+
+class Wire:
+    """The other end of -netdev stream: frames with their length before them."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "peer")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(1)
+        self.listener.settimeout(30)
+        self.options = ["-netdev", "stream,id=n,addr.type=unix,addr.path=" + self.path]
+
+    def accept(self):
+        self.sock = self.listener.accept()[0]
+        self.sock.settimeout(30)
+        return self
+
+    def exactly(self, count):
+        data = b""
+        while len(data) < count:
+            data += self.sock.recv(count - len(data)) or self.closed()
+        return data
+
+    def closed(self):
+        raise EOFError(self.path)
+
+    def read(self):
+        return self.exactly(struct.unpack(">I", self.exactly(4))[0])
+
+    def write(self, frame):
+        self.sock.sendall(struct.pack(">I", len(frame)) + frame)
+
+
+class Card(Virtio):
+    """Receive buffers of `room` bytes, one after the other; one frame at a time to send."""
+
+    def start(self, features=0, room=2048, buffers=32):
+        super().start(3, features=features)
+        self.room, self.mergeable = room, features & 1 << 15
+        for n in range(buffers):
+            self.queues[0].add((self.data + room * n, room, True))
+        self.tx = self.data + 0x100000
+        self.at, self.buffers = 0, buffers
+
+    def send(self, frame, header=bytes(12)):
+        self.m.write(self.tx, header + frame)
+        self.queues[1].add((self.tx, 12, False), (self.tx + 12, len(frame), False))
+        assert self.queues[1].take() == 0
+
+    def receive(self):
+        parts, count = [], 1
+        while len(parts) < count:
+            written = self.queues[0].take()
+            assert written is not None, "no frame comes"
+            parts.append(self.m.read(self.data + self.room * self.at, written))
+            count = struct.unpack("<H", parts[0][10:12])[0]
+            self.queues[0].add((self.data + self.room * self.at, self.room, True))
+            self.at = (self.at + 1) % self.buffers
+        return b"".join(parts)[12:]
+
+
+def test_card_both_ways():
+    """Frames of all lengths each way, in one buffer or several; the MAC; the cable."""
+    with tempfile.TemporaryDirectory() as folder:
+        wire = Wire(folder)
+        with Machine(*wire.options, "-device", "virtio-net-pci,netdev=n,addr=4,mac=52:54:00:00:00:77,romfile=") as m:
+            wire.accept()
+            card = Card(m, DEVFN)
+            assert m.read(card.bar + 0x2000, 6) == bytes.fromhex("525400000077")
+            for features in (0, 1 << 15 | 1 << 16):
+                card.start(features)
+                for length in (14, 60, 61, 1514, 1900) + ((2036, 2037, 9014, 60000) if features else ()):
+                    frame = os.urandom(length)
+                    card.send(frame)
+                    assert wire.read() == frame
+                    answer = os.urandom(length)
+                    wire.write(answer)
+                    assert card.receive() == answer
+            assert card.get(0x2006, "<H") == 1
+            m.execute("set_link", name="n", up=False)
+            m.step(1_000_000)
+            assert card.get(0x2006, "<H") == 0
+            m.execute("set_link", name="n", up=True)
+
+
+def test_card_flood():
+    """Far more frames than the ring has buffers: all come, in order."""
+    with tempfile.TemporaryDirectory() as folder:
+        wire = Wire(folder)
+        with Machine(*wire.options, "-device", "virtio-net-pci,netdev=n,addr=4,romfile=") as m:
+            wire.accept()
+            card = Card(m, DEVFN)
+            card.start(buffers=16)
+            sender = threading.Thread(  # it has to wait for us: the wire takes no more than fits
+                target=lambda: [wire.write(struct.pack(">H", n) + bytes(100)) for n in range(200)])
+            sender.start()
+            for n in range(200):
+                assert card.receive()[:2] == struct.pack(">H", n)
+            sender.join()
+
+
+def test_card_offload():
+    """A large TCP segment is cut before it goes into a wire that cannot, with right sums."""
+    with tempfile.TemporaryDirectory() as folder:
+        wire = Wire(folder)
+        with Machine(*wire.options, "-device", "virtio-net-pci,netdev=n,addr=4,romfile=") as m:
+            wire.accept()
+            card = Card(m, DEVFN)
+            card.start(1 << 0 | 1 << 11)
+            payload = os.urandom(4000)
+            ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 1, 0, 64, 6, 0, b"\x0a\0\0\1", b"\x0a\0\0\2")
+            tcp = struct.pack(">HHIIBBHHH", 1, 2, 1000, 0, 0x50, 0x18, 1000, 0, 0)
+            head = b"\x52\x54\0\0\0\1\x52\x54\0\0\0\2\x08\0" + ip + tcp
+            card.send(head + payload, struct.pack("<BBHHHHH", 1, 1, 54, 1460, 34, 16, 0))
+            got = b""
+            for length in (1460, 1460, 1080):
+                frame = wire.read()
+                assert len(frame) == 54 + length
+                sequence = struct.unpack(">I", frame[38:42])[0]
+                assert sequence == 1000 + len(got)
+                assert ones_sum(frame[14:34]) == 0xffff
+                assert ones_sum(frame[26:34] + struct.pack(">HH", 6, 20 + length) + frame[34:]) == 0xffff
+                got += frame[54:]
+            assert got == payload
+
+
+def ones_sum(data):
+    total = sum(struct.unpack(">%dH" % (len(data) // 2), data[:len(data) & ~1])) + (data[-1] << 8 if len(data) & 1 else 0)
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return total
 
 
 def test_hostile_guest():

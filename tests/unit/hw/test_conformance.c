@@ -34,9 +34,11 @@
 #include "hw/timer/port61.h"
 #include "hw/vga/vga.h"
 #include "hw/virtio/blk.h"
+#include "hw/virtio/net.h"
 #include "hw/virtio/rng.h"
 #include "tests/fakes/conformance.h"
 #include "tests/fakes/fake_block.h"
+#include "tests/fakes/fake_net.h"
 #include "tests/fakes/fake_surface.h"
 
 /* ---- a device with one register of each kind, right or broken in one way ---- */
@@ -802,6 +804,20 @@ static struct device *make_virtio_blk(struct rig *rig)
     return virtio_blk_new(make_bridge(rig), VIRTIO_DEVFN, &rig->fe->env, "vd", &cfg, why, sizeof(why));
 }
 
+static struct device *make_virtio_net(struct rig *rig)
+{
+    struct virtio_net_config cfg = {.mac = {0x52, 0x54, 0, 0x12, 0x34, 0x56}};
+
+    cfg.port = rig->extra[EXTRA_FIRST] = fake_net_new();
+    return virtio_net_new(make_bridge(rig), VIRTIO_DEVFN, &rig->fe->env, "net", &cfg, why, sizeof(why));
+}
+
+static void unmake_virtio_net(struct rig *rig)
+{
+    fake_net_free(rig->extra[EXTRA_FIRST]);
+    unmake_pci(rig);
+}
+
 static void prepare_virtio(struct rig *rig)
 {
     config_write(rig, VIRTIO_DEVFN, 0x10, 0xc000);
@@ -842,6 +858,18 @@ static void event_virtio(struct rig *rig, struct rng *rng)
     idx++;
     memcpy(ring + 16 * fake_in(rig->fe, 0xc00c, 2) % 4096 + 2, &idx, 2);
     fake_out(rig->fe, 0xc010, 2, rng_below(rng, 3));
+}
+
+static void event_virtio_net(struct rig *rig, struct rng *rng)
+{
+    uint8_t frame[256];
+    size_t len = rng_below(rng, sizeof(frame));
+
+    memset(frame, (int)len, sizeof(frame));
+    if (rng_below(rng, 2))
+        event_virtio(rig, rng);
+    else
+        fake_net_feed(rig->extra[EXTRA_FIRST], frame, len);
 }
 
 static void event_virtio_blk(struct rig *rig, struct rng *rng)
@@ -1012,6 +1040,8 @@ static const struct conform_row rows[] = {
      .event = event_virtio, .copy_outside = copy_bridge},
     {.name = "virtio-blk-pci", .make = make_virtio_blk, .prepare = prepare_virtio, .unmake = unmake_piix_ide,
      .event = event_virtio_blk, .settle = settle_ide, .copy_outside = copy_disks},
+    {.name = "virtio-net-pci", .make = make_virtio_net, .prepare = prepare_virtio, .unmake = unmake_virtio_net,
+     .event = event_virtio_net, .copy_outside = copy_bridge},
     {.name = "isa-fdc", .make = make_fdc, .unmake = unmake_fdc, .event = event_fdc,
      .settle = settle_ide, .copy_outside = copy_fdc},
     {.name = "isa-vga", .make = make_isa_vga, .unmake = unmake_vga, .event = event_vga,
