@@ -210,6 +210,10 @@ static void start_transfer(struct virtio_blk *b, unsigned queue, bool read, uint
         end_now(b, queue, 0, S_IOERR);
         return;
     }
+    if (!bytes) {
+        end_now(b, queue, 0, S_OK);
+        return;
+    }
     if (read && !block_try_read(b->blk, sector, b->map.iov, (int)b->map.count)) {
         blk_unmap(&b->map, true);
         end_now(b, queue, (uint32_t)bytes, S_OK);
