@@ -113,8 +113,8 @@ struct nic {
 bool machine_add_nics(struct machine *m, GError **error);
 void machine_free_nics(struct machine *m);
 
-/* virtio-blk-pci and virtio-rng-pci. */
-bool machine_add_virtio(struct machine *m, GError **error);
+/* virtio-blk-pci and virtio-rng-pci: first those with an address, so that nothing else takes it; then the others. */
+bool machine_add_virtio(struct machine *m, bool with_addr, GError **error);
 /* A property of theirs that is on or off, and off if not said. */
 bool machine_virtio_on(const struct machine *m, const struct device_config *d, const char *name);
 

@@ -156,19 +156,15 @@ static bool add(struct machine *m, const struct device_config *d, unsigned numbe
     return find_driver(d->driver)->make(m, d, id, devfn, error) != NULL;
 }
 
-/* Those that have an address first, so that none of the others takes it. */
-bool machine_add_virtio(struct machine *m, GError **error)
+bool machine_add_virtio(struct machine *m, bool with_addr, GError **error)
 {
     GPtrArray *devices = m->parts.config->devices;
 
-    for (unsigned pass = 0; pass < 2; pass++) {
-        for (guint i = 0; i < devices->len; i++) {
-            const struct device_config *d = g_ptr_array_index(devices, i);
+    for (guint i = 0; i < devices->len; i++) {
+        const struct device_config *d = g_ptr_array_index(devices, i);
 
-            if (find_driver(d->driver) && (device_prop(m, d, "addr") != NULL) == (pass == 0) &&
-                !add(m, d, i, error))
-                return false;
-        }
+        if (find_driver(d->driver) && (device_prop(m, d, "addr") != NULL) == with_addr && !add(m, d, i, error))
+            return false;
     }
     return true;
 }

@@ -87,7 +87,9 @@ def test_if_virtio_and_places():
         options = []
         for n in range(2):
             options += ["-drive", "if=virtio,format=raw,file=" + image(folder, "d%d" % n)]
-        with Machine(*options, "-device", "virtio-rng-pci") as m:
+        with Machine(*options, "-device", "virtio-net-pci,romfile=", "-device",
+                     "virtio-rng-pci,addr=3") as m:
+            assert m.config_read(3 << 3, 0) == 0x10051af4
             ids = [m.config_read(slot << 3, 0) for slot in range(32)]
             assert ids.count(0x10011af4) == 2 and ids.count(0x10051af4) == 1, ids
             names = [b["device"] for b in m.execute("query-block")]
