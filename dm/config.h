@@ -13,7 +13,7 @@
 #include "dm/memory.h"
 #include "dm/privileges.h"
 
-enum drive_if { DRIVE_IF_IDE, DRIVE_IF_NONE, DRIVE_IF_FLOPPY };
+enum drive_if { DRIVE_IF_IDE, DRIVE_IF_NONE, DRIVE_IF_FLOPPY, DRIVE_IF_VIRTIO };
 
 /* A block node of -blockdev: flat options as block/node.h has them; checked, not opened. */
 struct blockdev_config {

@@ -192,6 +192,8 @@ static enum drive_if interface_of(const char *word)
 {
     if (word && !strcmp(word, "none"))
         return DRIVE_IF_NONE;
+    if (word && !strcmp(word, "virtio"))
+        return DRIVE_IF_VIRTIO;
     return word && !strcmp(word, "floppy") ? DRIVE_IF_FLOPPY : DRIVE_IF_IDE;
 }
 
@@ -416,6 +418,28 @@ static void place_none(struct parser *p, guint i)
         d->id = g_strdup_printf("none%d", d->unit);
 }
 
+/* As QEMU has it: short for if=none with a -device virtio-blk-pci, which comes after those that were given. */
+static bool place_virtio(struct parser *p, guint i, GError **error)
+{
+    struct drive_config *d = g_ptr_array_index(p->config->drives, i);
+    const struct drive_place *at = g_ptr_array_index(p->places, i);
+    struct device_config *dev;
+
+    if (at->bus >= 0 || at->unit >= 0 || d->cd)
+        return opt_error(error, "-drive if=virtio: it is a disk without bus= and unit=");
+    d->unit = MAX(at->index, 0);
+    while (at->index < 0 && taken(p, i, DRIVE_IF_VIRTIO, 0, d->unit))
+        d->unit++;
+    if (!d->id)
+        d->id = g_strdup_printf("virtio%d", d->unit);
+    dev = g_new0(struct device_config, 1);
+    dev->driver = g_strdup("virtio-blk-pci");
+    dev->props = text_table();
+    g_hash_table_insert(dev->props, g_strdup("drive"), g_strdup(d->id));
+    g_ptr_array_add(p->config->devices, dev);
+    return true;
+}
+
 static bool place_drive(struct parser *p, guint i, GError **error)
 {
     const struct drive_config *d = g_ptr_array_index(p->config->drives, i);
@@ -424,6 +448,8 @@ static bool place_drive(struct parser *p, guint i, GError **error)
         return place_floppy(p, i, error);
     if (d->interface == DRIVE_IF_IDE)
         return place_ide(p, i, error);
+    if (d->interface == DRIVE_IF_VIRTIO)
+        return place_virtio(p, i, error);
     place_none(p, i);
     return true;
 }
@@ -477,7 +503,7 @@ static struct drive_config *drive_of_node(struct parser *p, const char *name)
 
 static bool takes_drive(const struct device_config *dev, bool *needs_one)
 {
-    *needs_one = !strcmp(dev->driver, "ide-hd");
+    *needs_one = !strcmp(dev->driver, "ide-hd") || !strcmp(dev->driver, "virtio-blk-pci");
     return *needs_one || !strcmp(dev->driver, "ide-cd") || !strcmp(dev->driver, "floppy");
 }
 
@@ -540,7 +566,7 @@ static bool join_device(struct parser *p, const struct device_config *dev, GErro
     if (!d)
         return opt_error(error, "-device %s,drive=%s: no -drive or -blockdev has that id",
                          dev->driver, id);
-    if (d->interface != DRIVE_IF_NONE || d->used_by_device)
+    if ((d->interface != DRIVE_IF_NONE && d->interface != DRIVE_IF_VIRTIO) || d->used_by_device)
         return opt_error(error, "-device %s,drive=%s: that drive is in use%s", dev->driver, id,
                          d->used_by_device ? "" : "; give it if=none");
     if (!strcmp(dev->driver, "ide-cd"))

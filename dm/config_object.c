@@ -53,7 +53,7 @@ static const char *object_refusal(const char *type)
     if (!strcmp(type, "iothread"))
         return "there are no I/O threads to configure";
     if (g_str_has_prefix(type, "rng-"))
-        return "virtio comes later";
+        return "virtio-rng-pci without rng= takes the host's entropy";
     if (g_str_has_prefix(type, "filter-"))
         return "only filter-dump; tc of the host can do it to a tap";
     return "only memory-backend-ram, -memfd and -file, secret, tls-creds-x509, tls-creds-psk and filter-dump";

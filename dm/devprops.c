@@ -235,6 +235,57 @@ static const struct opt_desc kvm_pit_props[] = {
     OPT_END,
 };
 
+/* Of every virtio device on PCI. */
+#define PROP_VIRTIO                                                                                \
+    {.name = "disable-legacy", .type = OPT_ENUM, .values = "on|off",                               \
+     .help = "on: only by the registers of virtio 1.0 and later", .fallback = "off"},              \
+    {.name = "disable-modern", .type = OPT_ENUM, .values = "on|off",                               \
+     .help = "on: only by the ports of virtio before 1.0", .fallback = "off"}
+
+#define PROP_PCI_PLACE                                                                             \
+    {.name = "addr", .type = OPT_STRING, .help = "PCI slot: 0x3", .fallback = "the first free"},   \
+    PROP_BUS("pci.0")
+
+static const struct opt_desc virtio_net_props[] = {
+    PROP_PCI_NIC,
+    {.name = "mq", .type = OPT_ENUM, .values = "on|off",
+     .help = "a queue pair per queue of the netdev, up to 4", .fallback = "off"},
+    PROP_VIRTIO,
+    OPT_END,
+};
+
+static const struct opt_desc virtio_rng_props[] = {
+    PROP_PCI_PLACE,
+    PROP_VIRTIO,
+    OPT_END,
+};
+
+static const struct opt_desc virtio_blk_props[] = {
+    {.name = "drive", .type = OPT_STRING,
+     .help = "id of the -drive, or node-name of the -blockdev"},
+    {.name = "bootindex", .type = OPT_NUMBER, .min = -1, .max = INT32_MAX,
+     .help = "place in the boot order, lowest first; -1: none", .fallback = "-1"},
+    {.name = "serial", .type = OPT_STRING, .max = 20, .help = "serial number, up to 20 characters"},
+    {.name = "num-queues", .type = OPT_NUMBER, .min = 1, .max = 8, .help = "request queues", .fallback = "1"},
+    {.name = "queue-size", .type = OPT_NUMBER, .min = 4, .max = 256,
+     .help = "entries of each, a power of two", .fallback = "256"},
+    {.name = "logical_block_size", .type = OPT_SIZE, .min = 512, .max = 512, .help = "bytes; 512", .fallback = "512"},
+    {.name = "physical_block_size", .type = OPT_SIZE, .min = 512, .max = 2097152,
+     .help = "bytes, a power of two", .fallback = "512"},
+    {.name = "discard", .type = OPT_ENUM, .values = "on|off", .help = "discard is offered", .fallback = "on"},
+    {.name = "write-zeroes", .type = OPT_ENUM, .values = "on|off",
+     .help = "write zeroes is offered", .fallback = "on"},
+    {.name = "share-rw", .type = OPT_ENUM, .values = "off",
+     .help = "others may write to the image"},
+    {.name = "write-cache", .type = OPT_ENUM, .values = "auto|on|off",
+     .help = "volatile write cache shown to the guest", .fallback = "auto"},
+    {.name = "scsi", .type = OPT_ENUM, .values = "off", .help = "SCSI commands pass through"},
+    PROP_POLICY,
+    PROP_PCI_PLACE,
+    PROP_VIRTIO,
+    OPT_END,
+};
+
 static const struct opt_desc no_props[] = {OPT_END};
 
 static const struct device_desc devices[] = {
@@ -253,6 +304,9 @@ static const struct device_desc devices[] = {
     {"pcnet", "pci-device", "PCI", "network card, AMD PCnet", true, pcnet_props},
     {"rtl8139", "pci-device", "PCI", "Realtek RTL8139C+ Fast Ethernet", true, rtl8139_props},
     {"VGA", "pci-device", "PCI", "standard VGA with Bochs extensions", true, vga_props},
+    {"virtio-blk-pci", "virtio-pci", "PCI", "paravirtual disk", true, virtio_blk_props},
+    {"virtio-net-pci", "virtio-pci", "PCI", "paravirtual network card", true, virtio_net_props},
+    {"virtio-rng-pci", "virtio-pci", "PCI", "entropy from the host", true, virtio_rng_props},
     {"PIIX4_PM", "pci-device", "PCI", "power management", false, piix4_pm_props},
     {"kvm-pit", "isa-device", "ISA", "interval timer, in the kernel", false, kvm_pit_props},
     {"kvm-i8259", "isa-device", "ISA", "interrupt controller, in the kernel", false, no_props},
@@ -291,12 +345,13 @@ static const struct {
 } refusals[] = {
     {"ide-drive", "use ide-hd"},
     {"e1000*", "use e1000, which is the 82540EM"},
-    {"virtio-net*", "network cards come later"},
-    {"virtio-blk*", "virtio comes later; ide-hd works"},
+    {"virtio-net*", "use virtio-net-pci"},
+    {"virtio-blk*", "use virtio-blk-pci"},
+    {"virtio-rng*", "use virtio-rng-pci"},
     {"virtio-vga*", "use VGA"},
     {"virtio-gpu*", "use VGA"},
-    {"virtio*", "virtio comes later"},
-    {"virtserialport", "virtio comes later"},
+    {"virtio*", "there are virtio-blk-pci, virtio-net-pci and virtio-rng-pci"},
+    {"virtserialport", "use -serial"},
     {"scsi-*", "there is no SCSI; ide-hd works"},
     {"lsi*", "there is no SCSI; ide-hd works"},
     {"nvme*", "there is no NVMe; ide-hd works"},

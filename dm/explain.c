@@ -50,7 +50,8 @@ static JsonArray *describe_chardevs(const struct vm_config *c)
 
 static JsonObject *describe_drive(const struct drive_config *d)
 {
-    static const char *const buses[] = {[DRIVE_IF_IDE] = "ide", [DRIVE_IF_NONE] = "none", [DRIVE_IF_FLOPPY] = "floppy"};
+    static const char *const buses[] = {[DRIVE_IF_IDE] = "ide", [DRIVE_IF_NONE] = "none", [DRIVE_IF_FLOPPY] = "floppy",
+                                        [DRIVE_IF_VIRTIO] = "virtio"};
     const char *name = block_format_by_name(d->file);
     JsonObject *o = json_object_new();
 

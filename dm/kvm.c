@@ -342,6 +342,14 @@ void kvm_irq_line(struct kvm *kvm, unsigned gsi, bool level)
     ioctl(kvm->vm_fd, KVM_IRQ_LINE, &irq);
 }
 
+void kvm_msi(struct kvm *kvm, uint64_t address, uint32_t data)
+{
+    struct kvm_msi msi = {
+        .address_lo = (uint32_t)address, .address_hi = (uint32_t)(address >> 32), .data = data};
+
+    ioctl(kvm->vm_fd, KVM_SIGNAL_MSI, &msi);
+}
+
 void kvm_reset(struct kvm *kvm)
 {
     for (unsigned i = 0; i < 3; i++)

@@ -56,6 +56,7 @@ bool kvm_create_chips(struct kvm *kvm, GError **error);
 void kvm_follow_iomap(struct kvm *kvm, struct iomap *map, unsigned vcpus);
 
 void kvm_irq_line(struct kvm *kvm, unsigned gsi, bool level);
+void kvm_msi(struct kvm *kvm, uint64_t address, uint32_t data); /* a message-signalled interrupt */
 
 /* Writes that KVM collected are carried out, in order; before each access of any vCPU. */
 void kvm_flush_posted(struct kvm *kvm, struct iomap *map, struct io_reader *reader);

@@ -193,7 +193,8 @@ static bool build(struct machine *m, GError **error)
         memory_set_isa(m->parts.memory);
     return build_isa(m) && machine_add_floppies(m, error) && build_instead_of_kvm(m) &&
            (m->pci ? build_pci(m) : build_isa_ide(m)) && machine_add_vga(m, error) &&
-           machine_add_ide(m, error) && machine_add_nics(m, error) && machine_add_isa_devices(m, error) &&
+           machine_add_virtio(m, true, error) && machine_add_ide(m, error) && machine_add_nics(m, error) &&
+           machine_add_virtio(m, false, error) && machine_add_isa_devices(m, error) &&
            machine_describe_disks(m, error) && firmware_describe(&m->firmware, error);
 }
 

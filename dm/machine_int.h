@@ -2,8 +2,8 @@
 /*
  * What the files of the machine share: machine.c has the boards, machine_ide.c the IDE controllers and
  * their buses, machine_drives.c who sits at which IDE place,
- * machine_floppy.c the floppy drives, machine_net.c the network cards, machine_devices.c what -device adds,
- * machine_input.c the pointer.
+ * machine_floppy.c the floppy drives, machine_net.c the network cards, machine_virtio.c virtio, machine_devices.c what
+ * -device adds, machine_input.c the pointer.
  */
 #ifndef DM_MACHINE_INT_H
 #define DM_MACHINE_INT_H
@@ -119,6 +119,11 @@ struct nic {
 /* Cards with an address first; then the firmware is told what can be booted from. */
 bool machine_add_nics(struct machine *m, GError **error);
 void machine_free_nics(struct machine *m);
+
+/* virtio-blk-pci and virtio-rng-pci: first those with an address, so that nothing else takes it; then the others. */
+bool machine_add_virtio(struct machine *m, bool with_addr, GError **error);
+/* A property of theirs that is on or off, and off if not said. */
+bool machine_virtio_on(const struct machine *m, const struct device_config *d, const char *name);
 
 /* The display adapter, the -serial ports, and what -device and -debugcon add on the ISA bus. */
 bool machine_add_vga(struct machine *m, GError **error);

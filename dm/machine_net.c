@@ -13,6 +13,7 @@
 #include "hw/net/pcnet_pci.h"
 #include "hw/net/rtl8139.h"
 #include "hw/pci/pci.h"
+#include "hw/virtio/net.h"
 #include "net/netdev.h"
 
 #define MAX_ROM_BYTES (1024 * 1024)
@@ -93,12 +94,29 @@ static struct device *make_rtl8139(struct machine *m, const struct nic *nic)
     return rtl8139_new(m->bus, nic->devfn, m->parts.env, nic->id, &cfg, m->why, sizeof(m->why));
 }
 
+static struct device *make_virtio_net(struct machine *m, const struct nic *nic)
+{
+    struct virtio_net_config cfg = {
+        .port = nic->port,
+        .pairs = machine_virtio_on(m, nic->config, "mq") && nic->port ? net_queues(nic->port) : 1,
+        .disable_legacy = machine_virtio_on(m, nic->config, "disable-legacy"),
+        .disable_modern = machine_virtio_on(m, nic->config, "disable-modern"),
+    };
+
+    memcpy(cfg.mac, nic->mac, sizeof(cfg.mac));
+    if (cfg.pairs <= VIRTIO_NET_PAIRS)
+        return virtio_net_new(m->bus, nic->devfn, m->parts.env, nic->id, &cfg, WHY);
+    g_snprintf(WHY, "mq=on: the netdev has %u queues; %d at most", cfg.pairs, VIRTIO_NET_PAIRS);
+    return NULL;
+}
+
 static const struct nic_driver drivers[] = {
     {"ne2k_isa", NULL, make_ne2k_isa},
     {"ne2k_pci", "pxe-ne2k_pci.rom", make_ne2k_pci},
     {"pcnet", "pxe-pcnet.rom", make_pcnet},
     {"e1000", "pxe-e1000.rom", make_e1000},
     {"rtl8139", "pxe-rtl8139.rom", make_rtl8139},
+    {"virtio-net-pci", "pxe-virtio.rom", make_virtio_net},
     {NULL, NULL, NULL}, /* the end */
 };
 

@@ -109,7 +109,7 @@ static const struct opt_desc drive_subs[] = {
     {.name = "format", .type = OPT_STRING, .help = "image format: raw, qcow2 ... (-blockdev help)",
      .fallback = "by the name: .qcow2, .vmdk, .vdi, .vhd; else raw"},
     {.name = "driver", .type = OPT_STRING, .alias_of = "format"},
-    {.name = "if", .type = OPT_ENUM, .values = "ide|floppy|none",
+    {.name = "if", .type = OPT_ENUM, .values = "ide|floppy|virtio|none",
      .help = "none: for a -device to use",
      .fallback = "ide"},
     {.name = "index", .type = OPT_NUMBER, .min = 0, .max = 3, .help = "bus * 2 + unit; a floppy drive: 0 is A, 1 is B",

@@ -460,6 +460,15 @@ static bool choose_accel(struct vm *vm, bool bare, GError **error)
     return false;
 }
 
+/* Without KVM (qtest) nobody takes it. */
+static void send_msi(void *opaque, uint64_t address, uint32_t data)
+{
+    struct vm *vm = opaque;
+
+    if (vm->kvm)
+        kvm_msi(vm->kvm, address, data);
+}
+
 static bool build_world(struct vm *vm, GError **error)
 {
     if (vm->stepped) {
@@ -490,6 +499,7 @@ static bool build_world(struct vm *vm, GError **error)
     vm->env.dma = memory_dma(vm->memory);
     iomap_set_ram(vm->env.iomap, memory_access, vm->memory);
     vm->irq = irq_fabric_new(set_line, vm);
+    vm->env.msi = (struct msi_port){send_msi, vm};
     return true;
 }
 

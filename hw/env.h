@@ -144,6 +144,18 @@ static inline bool cpu_set_regs(const struct cpu_port *port, const struct cpu_re
     return port->set && port->set(port->opaque, regs);
 }
 
+/* Message-signalled interrupts: a write of `data` to `address`, which the interrupt controllers take. */
+struct msi_port {
+    void (*send)(void *opaque, uint64_t address, uint32_t data); /* NULL: nobody is there */
+    void *opaque;
+};
+
+static inline void msi_send(const struct msi_port *port, uint64_t address, uint32_t data)
+{
+    if (port->send)
+        port->send(port->opaque, address, data);
+}
+
 /* Everything together; each machine has one, and a device keeps a pointer to it. */
 struct dev_env {
     struct iomap *iomap;
@@ -151,6 +163,7 @@ struct dev_env {
     struct dma_port dma;
     struct machine_port machine;
     struct cpu_port cpu;
+    struct msi_port msi;
     /* A line about a mistake of the guest or a notable event; rate-limited and counted by the receiver. */
     void (*guest_error)(void *opaque, struct device *dev, const char *text);
     void *guest_error_opaque;

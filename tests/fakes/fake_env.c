@@ -95,6 +95,15 @@ static bool set_regs(void *opaque, const struct cpu_regs *regs)
     return fe->has_cpu;
 }
 
+static void record_msi(void *opaque, uint64_t address, uint32_t data)
+{
+    struct fake_env *fe = opaque;
+
+    fe->msi_sent++;
+    fe->msi_address = address;
+    fe->msi_data = data;
+}
+
 static void record_error(void *opaque, struct device *dev, const char *text)
 {
     struct fake_env *fe = opaque;
@@ -129,6 +138,7 @@ struct fake_env *fake_env_new(size_t ram_bytes)
     fe->env.dma = (struct dma_port){&ram_ops, fe};
     fe->env.machine = (struct machine_port){record_request, fe};
     fe->env.cpu = (struct cpu_port){get_regs, set_regs, fe};
+    fe->env.msi = (struct msi_port){record_msi, fe};
     fe->env.guest_error = record_error;
     fe->env.guest_error_opaque = fe;
     return fe;

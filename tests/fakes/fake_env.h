@@ -16,6 +16,9 @@ struct fake_env {
     unsigned maps_open; /* dma_map without its unmap */
     bool irq_level[FAKE_LINES];
     unsigned irq_raised[FAKE_LINES]; /* rising edges */
+    unsigned msi_sent;
+    uint64_t msi_address; /* of the last one */
+    uint32_t msi_data;
     unsigned requests[MACHINE_EXIT + 1];
     unsigned request_arg;
     bool has_cpu; /* accesses are a processor's, whose registers are these */

@@ -303,7 +303,9 @@ static void drive_flags(void **state)
     refuse("-drive file=a,cache=foo", "-drive cache=foo|writeback");
     refuse("-drive file=a,format=dmg", "-drive format=dmg|qemu-img convert");
     refuse("-drive file=a,format=rwa", "-drive format=rwa|raw works");
-    refuse("-drive file=a,if=virtio", "-drive if=virtio|ide");
+    refuse("-drive file=a,if=scsi", "-drive if=scsi|virtio");
+    refuse("-drive file=a,if=virtio,bus=0", "if=virtio|bus=");
+    refuse("-drive file=a,if=virtio,media=cdrom", "if=virtio|disk");
     refuse("-drive file=a,media=tape", "-drive media=tape|cdrom");
     refuse("-cdrom a -hdc b", "index 2|already");
     refuse("-drive file=a,rerror=enospc", "-drive rerror=enospc");
@@ -478,7 +480,7 @@ static void devices(void **state)
     refuse("-device '{\"driver\":\"ide-hd\"'", "-device|JSON");
     refuse("-device '{\"driver\":\"ide-hd\"} x'", "-device|JSON");
     refuse("-device '{\"driver\":\"a\",\"driver\":\"b\"}'", "-device|twice");
-    refuse("-global virtio-blk-pci.scsi=off", "-global virtio-blk-pci|virtio");
+    refuse("-global virtio-blk.scsi=off", "-global virtio-blk|virtio-blk-pci");
     refuse("-global ide-hd.foo=1", "-global ide-hd.foo");
     refuse("-global ide-hd", "-global ide-hd");
     refuse("-global PIIX4_PM.disable_s3=0", "-global PIIX4_PM|disable_s3=0");

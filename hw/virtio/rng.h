@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Entropy device. VIRTIO 1.2, section 5.4: one queue of buffers to be filled. */
+#ifndef HW_VIRTIO_RNG_H
+#define HW_VIRTIO_RNG_H
+
+#include "hw/device.h"
+
+struct pci_bus;
+
+/* Fills buf with random bytes; false if there are none. Must not wait. */
+struct entropy_port {
+    bool (*fill)(void *opaque, void *buf, size_t bytes);
+    void *opaque;
+};
+
+struct virtio_rng_config {
+    struct entropy_port entropy;
+    bool disable_legacy, disable_modern;
+};
+
+/* NULL with why[]. devfn < 0: the first free slot. */
+struct device *virtio_rng_new(struct pci_bus *bus, int devfn, const struct dev_env *env, const char *id,
+                              const struct virtio_rng_config *cfg, char *why, size_t why_size);
+
+#endif
