@@ -69,6 +69,26 @@ static const struct chardev_option socket_options[] = {
     {0},
 };
 
+static const struct chardev_option udp_options[] = {
+    {"host", CHARDEV_OPT_STRING, false, "name or address to send to (default localhost)"},
+    {"port", CHARDEV_OPT_STRING, true, "port to send to"},
+    {"localaddr", CHARDEV_OPT_STRING, false, "address to send from (default any)"},
+    {"localport", CHARDEV_OPT_STRING, false, "port to receive on (default any free one)"},
+    {"ipv4", CHARDEV_OPT_BOOL, false, "only IPv4"},
+    {"ipv6", CHARDEV_OPT_BOOL, false, "only IPv6"},
+    {0},
+};
+
+static const struct chardev_option pipe_options[] = {
+    {"path", CHARDEV_OPT_STRING, true, "FIFOs PATH.in (read) and PATH.out (written), or PATH for both"},
+    {0},
+};
+
+static const struct chardev_option ringbuf_options[] = {
+    {"size", CHARDEV_OPT_SIZE, false, "how much is kept, a power of two (default 64k)"},
+    {0},
+};
+
 /* Sizes and looks of a virtual console; what serves "vc" uses them. */
 static const struct chardev_option vc_options[] = {
     {"width", CHARDEV_OPT_NUMBER, false, "pixels"},
@@ -84,6 +104,9 @@ static const struct chardev_driver drivers[] = {
     {"file", "output to a file", file_options, chardev_file_open},
     {"pty", "a pseudo terminal", no_options, chardev_pty_open},
     {"socket", "unix or TCP socket, server or client", socket_options, chardev_socket_open},
+    {"udp", "datagrams to and from one address", udp_options, chardev_udp_open},
+    {"pipe", "named pipes (FIFOs)", pipe_options, chardev_pipe_open},
+    {"ringbuf", "memory that QMP ringbuf-read reads", ringbuf_options, chardev_ringbuf_open},
     {"vc", "a console in the display", vc_options, open_vc},
     {"memory", "in this process, for tests", no_options, chardev_memory_open},
 };

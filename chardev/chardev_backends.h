@@ -91,11 +91,18 @@ struct chardev *chardev_mux_add_front(struct chardev *mux, const char *label);
 /* ---- legacy words ---- */
 
 /*
- * "stdio", "null", "pty", "file:PATH", "unix:PATH[,server][,nowait]", "tcp:[HOST]:PORT[,...]",
- * "telnet:...", "vc[:...]", and "mon:" before any ("mux-" before the back end's name);
+ * "stdio", "null", "pty", "file:PATH", "pipe:PATH", "unix:PATH[,server][,nowait]",
+ * "tcp:[HOST]:PORT[,...]", "telnet:...", "udp:[HOST]:PORT[@[LOCALADDR]:LOCALPORT]", "vc[:...]", and "mon:" before any ("mux-" before the back end's name);
  * "chardev:ID" gives back end "ref" with option id. *opts is a new table. "none" is the caller's.
  */
 bool chardev_parse_legacy(const char *word, char **backend, GHashTable **opts, GError **error);
+
+/* ---- "ringbuf" ---- */
+
+bool chardev_is_ringbuf(const struct chardev *chr);
+size_t chardev_ringbuf_used(struct chardev *chr); /* bytes that wait to be read */
+/* The oldest bytes, taken out; how many. */
+size_t chardev_ringbuf_take(struct chardev *chr, void *buf, size_t size);
 
 /* ---- "memory": the other end is in this process (tests) ---- */
 

@@ -112,6 +112,9 @@ struct chardev *chardev_file_open(const char *label, GHashTable *opts, GError **
 struct chardev *chardev_stdio_open(const char *label, GHashTable *opts, GError **error);
 struct chardev *chardev_pty_open(const char *label, GHashTable *opts, GError **error);
 struct chardev *chardev_socket_open(const char *label, GHashTable *opts, GError **error);
+struct chardev *chardev_udp_open(const char *label, GHashTable *opts, GError **error);
+struct chardev *chardev_pipe_open(const char *label, GHashTable *opts, GError **error);
+struct chardev *chardev_ringbuf_open(const char *label, GHashTable *opts, GError **error);
 
 /* stdio: the escape key is left to a mux in front of it. */
 void chardev_stdio_no_escape(struct chardev *chr);
