@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QMP: ringbuf-read, ringbuf-write. */
+/* QMP: ringbuf-read, ringbuf-write, chardev-reopen-logs; event CHARDEV_DROPPED. */
 #include <string.h>
 
 #include "chardev/chardev_backends.h"
 #include "dm/backends.h"
 #include "dm/json.h"
+#include "dm/monitor.h"
 #include "dm/qmp.h"
+#include "dm/qmp_chardev.h"
 #include "dm/vm_build.h"
 
 #define MAX_READ_BYTES (1u << 20) /* of one answer */
@@ -49,7 +51,6 @@ static JsonNode *ringbuf_read(struct vm *vm, JsonObject *args, GError **error)
     gint64 size = json_object_get_int_member(args, "size");
     g_autofree char *text = NULL;
     g_autofree uint8_t *data = NULL;
-    JsonNode *node;
     size_t n;
 
     if (!chr)
@@ -62,9 +63,7 @@ static JsonNode *ringbuf_read(struct vm *vm, JsonObject *args, GError **error)
     data = g_malloc(n + 1);
     n = chardev_ringbuf_take(chr, data, n);
     text = wants_base64(args) ? g_base64_encode(data, n) : g_utf8_make_valid((const char *)data, (gssize)n);
-    node = json_node_new(JSON_NODE_VALUE);
-    json_node_set_string(node, text);
-    return node;
+    return json_node_of_string(text);
 }
 
 /* g_base64_decode() passes over what does not belong there. */
@@ -98,6 +97,31 @@ static JsonNode *ringbuf_write(struct vm *vm, JsonObject *args, GError **error)
     return NULL;
 }
 
+/* ---- logs ---- */
+
+static JsonNode *reopen_logs(struct vm *vm, JsonObject *args, GError **error)
+{
+    (void)vm, (void)args;
+    if (!chardev_reopen_logs(false))
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "a log cannot be opened anew, and the old one goes on");
+    return NULL;
+}
+
+static void bytes_lost(void *opaque, struct chardev *chr, uint64_t bytes)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_string_member(data, "id", chardev_label(chr));
+    json_object_set_int_member(data, "bytes", (gint64)bytes);
+    json_object_set_int_member(data, "dropped", (gint64)chardev_dropped(chr));
+    monitor_event(opaque, "CHARDEV_DROPPED", json_node_of_object(data));
+}
+
+void qmp_chardev_follow(struct vm *vm)
+{
+    chardev_set_lost_hook(bytes_lost, vm);
+}
+
 static const struct qmp_arg read_args[] = {{"device", QMP_STRING, false, NULL},
                                            {"size", QMP_INT, false, NULL},
                                            {"format", QMP_STRING, true, "utf8|base64"},
@@ -110,5 +134,6 @@ static const struct qmp_arg write_args[] = {{"device", QMP_STRING, false, NULL},
 static const struct qmp_command rows[] = {
     {"ringbuf-read", ringbuf_read, read_args, false, false},
     {"ringbuf-write", ringbuf_write, write_args, false, false},
+    {"chardev-reopen-logs", reopen_logs, NULL, false, false},
 };
 const struct qmp_table qmp_chardev_table = {rows, G_N_ELEMENTS(rows)};
