@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Serial logs: of every back end, in lines, rotated, reopened, shared by processes, never in the guest's way."""
-import fcntl
 import glob
 import os
 import pty
@@ -36,25 +35,17 @@ def test_logfile_of_a_pty():
         log.write(b"old;")
         log.flush()
         fd = os.open(log.name, os.O_WRONLY | os.O_APPEND)
-        os.set_inheritable(fd, True)
-        m = Machine("-add-fd", "set=0,fd=%d,opaque=serial0-log" % fd,
-                    *serial("pty,logfile=/dev/fdset/0,logappend=on"))
-        real = subprocess.Popen
-        subprocess.Popen = lambda *a, **k: real(*a, pass_fds=[fd], **k)
-        try:
-            m.__enter__()
-        finally:
-            subprocess.Popen = real
-        say(m, b"alone\n")
-        wait_for(lambda: content(log.name) == b"old;alone\n")
-        name = [c for c in m.execute("query-chardev") if c["label"] == "s"][0]["filename"]
-        with open(name[len("pty:"):], "r+b", buffering=0) as slave:
-            slave.write(b"k")
-            assert hear(m, 1) == b"k"
-            say(m, b"both\n")
-            assert slave.read(5) == b"both\n"
-        wait_for(lambda: content(log.name) == b"old;alone\nboth\n")
-        m.__exit__(None, None, None)
+        with Machine("-add-fd", "set=0,fd=%d,opaque=serial0-log" % fd,
+                     *serial("pty,logfile=/dev/fdset/0,logappend=on"), pass_fds=[fd]) as m:
+            say(m, b"alone\n")
+            wait_for(lambda: content(log.name) == b"old;alone\n")
+            name = [c for c in m.execute("query-chardev") if c["label"] == "s"][0]["filename"]
+            with open(name[len("pty:"):], "r+b", buffering=0) as slave:
+                slave.write(b"k")
+                assert hear(m, 1) == b"k"
+                say(m, b"both\n")
+                assert slave.read(5) == b"both\n"
+            wait_for(lambda: content(log.name) == b"old;alone\nboth\n")
         os.close(fd)
 
 
