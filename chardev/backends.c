@@ -5,6 +5,7 @@
 
 #include "chardev/chardev_backends.h"
 #include "chardev/core.h"
+#include "chardev/seriallog.h"
 
 static void (*quit_fn)(void *opaque);
 static void *quit_opaque;
@@ -46,11 +47,27 @@ static const struct chardev_option stdio_options[] = {
 
 static const struct chardev_option file_options[] = {
     {"path", CHARDEV_OPT_STRING, true, "the file"},
-    {"append", CHARDEV_OPT_BOOL, false, "keep what it holds (default off)"},
-    {"limit", CHARDEV_OPT_SIZE, false,
-     "write at most this much, drop the rest (default 1G, 0: all)"},
+    {"append", CHARDEV_OPT_BOOL, false, "keep what it holds (default off; on with line-prefix=)"},
     {0},
 };
+
+static const struct chardev_option log_options[] = {
+    {"logfile", CHARDEV_OPT_STRING, false, "a file that gets what the guest sends, too"},
+    {"logappend", CHARDEV_OPT_BOOL, false, "keep what it holds (default off; on with line-prefix=)"},
+    {"limit", CHARDEV_OPT_SIZE, false,
+     "log: write at most this much, drop the rest (default 1G, with rotate-size= 0: all)"},
+    {"rotate-size", CHARDEV_OPT_SIZE, false, "log: go on with a new file at this size; the old ones are FILE.1, ..."},
+    {"rotate-count", CHARDEV_OPT_NUMBER, false, "log: how many old ones are kept (default 5)"},
+    {"timestamps", CHARDEV_OPT_STRING, false, "log: time before each line: off, on or utc, monotonic (default off)"},
+    {"line-prefix", CHARDEV_OPT_STRING, false, "log: name before each line, for several VMs on one log"},
+    {"reopen", CHARDEV_OPT_BOOL, false, "log: SIGHUP opens it anew and does not end kvm-dm (default off)"},
+    {0},
+};
+
+const struct chardev_option *chardev_common_options(void)
+{
+    return log_options;
+}
 
 static const struct chardev_option socket_options[] = {
     {"path", CHARDEV_OPT_STRING, false, "unix socket"},
@@ -63,9 +80,31 @@ static const struct chardev_option socket_options[] = {
     {"telnet", CHARDEV_OPT_BOOL, false, "speak telnet (default off)"},
     {"reconnect", CHARDEV_OPT_NUMBER, false,
      "client: try again after so many seconds (default 0: never)"},
+    {"backlog", CHARDEV_OPT_SIZE, false,
+     "server: a client first gets the last so many bytes of what came before it (default 0)"},
     {"nodelay", CHARDEV_OPT_BOOL, false, "TCP: send small packets at once (default off)"},
     {"ipv4", CHARDEV_OPT_BOOL, false, "TCP: only IPv4"},
     {"ipv6", CHARDEV_OPT_BOOL, false, "TCP: only IPv6"},
+    {0},
+};
+
+static const struct chardev_option udp_options[] = {
+    {"host", CHARDEV_OPT_STRING, false, "name or address to send to (default localhost)"},
+    {"port", CHARDEV_OPT_STRING, true, "port to send to"},
+    {"localaddr", CHARDEV_OPT_STRING, false, "address to send from (default any)"},
+    {"localport", CHARDEV_OPT_STRING, false, "port to receive on (default any free one)"},
+    {"ipv4", CHARDEV_OPT_BOOL, false, "only IPv4"},
+    {"ipv6", CHARDEV_OPT_BOOL, false, "only IPv6"},
+    {0},
+};
+
+static const struct chardev_option pipe_options[] = {
+    {"path", CHARDEV_OPT_STRING, true, "FIFOs PATH.in (read) and PATH.out (written), or PATH for both"},
+    {0},
+};
+
+static const struct chardev_option ringbuf_options[] = {
+    {"size", CHARDEV_OPT_SIZE, false, "how much is kept, a power of two (default 64k)"},
     {0},
 };
 
@@ -84,6 +123,9 @@ static const struct chardev_driver drivers[] = {
     {"file", "output to a file", file_options, chardev_file_open},
     {"pty", "a pseudo terminal", no_options, chardev_pty_open},
     {"socket", "unix or TCP socket, server or client", socket_options, chardev_socket_open},
+    {"udp", "datagrams to and from one address", udp_options, chardev_udp_open},
+    {"pipe", "named pipes (FIFOs)", pipe_options, chardev_pipe_open},
+    {"ringbuf", "memory that QMP ringbuf-read reads", ringbuf_options, chardev_ringbuf_open},
     {"vc", "a console in the display", vc_options, open_vc},
     {"memory", "in this process, for tests", no_options, chardev_memory_open},
 };
@@ -181,12 +223,27 @@ static const struct chardev_option *find_option(const struct chardev_driver *dri
                                                 const char *key)
 {
     static const struct chardev_option mux = {"mux", CHARDEV_OPT_BOOL, false, "several front ends"};
+    const struct chardev_option *const tables[] = {driver->options, log_options};
 
-    for (const struct chardev_option *o = driver->options; o->name; o++) {
-        if (!strcmp(o->name, key))
-            return o;
+    for (unsigned i = 0; i < G_N_ELEMENTS(tables); i++) {
+        for (const struct chardev_option *o = tables[i]; o->name; o++) {
+            if (!strcmp(o->name, key))
+                return o;
+        }
     }
     return strcmp(key, mux.name) ? NULL : &mux;
+}
+
+/* The options of a log where there is none. */
+static char *log_misfit(const struct chardev_driver *driver, GHashTable *opts)
+{
+    if (driver->open == chardev_file_open || chardev_opt(opts, "logfile"))
+        return NULL;
+    for (const struct chardev_option *o = log_options; o->name; o++) {
+        if (chardev_opt(opts, o->name))
+            return g_strdup_printf("option %s= needs logfile=", o->name);
+    }
+    return NULL;
 }
 
 char *chardev_check_options(const struct chardev_driver *driver, GHashTable *opts)
@@ -209,10 +266,20 @@ char *chardev_check_options(const struct chardev_driver *driver, GHashTable *opt
         if (o->required && !chardev_opt(opts, o->name))
             return g_strdup_printf("option %s= is missing (%s)", o->name, o->help);
     }
-    return NULL;
+    return log_misfit(driver, opts);
 }
 
 /* ---- opening ---- */
+
+static bool open_log(struct chardev *chr, GHashTable *opts, GError **error)
+{
+    const char *path = chardev_opt(opts, "logfile");
+    bool append = chardev_opt_bool(opts, "logappend", chardev_opt(opts, "line-prefix") != NULL);
+
+    if (path)
+        chr->log = seriallog_open(chr, path, append, true, opts, error);
+    return !path || chr->log;
+}
 
 static struct chardev *fail_unknown(GError **error, const char *label, const char *backend)
 {
@@ -240,6 +307,10 @@ struct chardev *chardev_open(const char *backend, const char *label, GHashTable 
         return chardev_fail(error, label, "%s", fault);
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error code, no death */
     chr = driver->open(label, opts, error);
+    if (chr && !open_log(chr, opts, error)) {
+        chardev_free(chr);
+        return NULL;
+    }
     if (!chr || !mux)
         return chr;
     if (driver->open == chardev_stdio_open)

@@ -11,12 +11,16 @@
 #include <unistd.h>
 
 #include "chardev/chardev_backends.h"
+#include "chardev/seriallog.h"
 #include "ioreq/iolock.h"
 
 #define BATCH_US      1000 /* from one write to the host to the next, while a vCPU sends bytes */
 #define LAST_CHANCE_MS 200
+#define NOTICE_US      1000000 /* between two notices of lost bytes */
 
 static void (*log_hook)(const char *line);
+static void (*lost_hook)(void *opaque, struct chardev *chr, uint64_t bytes);
+static void *lost_opaque;
 
 /* ---- small things ---- */
 
@@ -99,7 +103,9 @@ uint64_t chardev_dropped(struct chardev *chr)
     pthread_mutex_lock(&chr->lock);
     n = chr->dropped;
     pthread_mutex_unlock(&chr->lock);
-    return n;
+    if (chr->ops->dropped)
+        n += chr->ops->dropped(chr);
+    return n + seriallog_dropped(chr->own_log) + seriallog_dropped(chr->log);
 }
 
 size_t chardev_queued(struct chardev *chr)
@@ -127,6 +133,42 @@ void chardev_kick(struct chardev *chr)
     pthread_mutex_lock(&chr->lock);
     kick_locked(chr, 0);
     pthread_mutex_unlock(&chr->lock);
+}
+
+/* ---- lost output ---- */
+
+void chardev_set_lost_hook(void (*fn)(void *opaque, struct chardev *chr, uint64_t bytes), void *opaque)
+{
+    lost_hook = fn;
+    lost_opaque = opaque;
+}
+
+/* The alarm is set past its note under chr->lock, which may be held: it then rings once too often, never too late. */
+void chardev_note_lost(struct chardev *chr, uint64_t bytes)
+{
+    if (!bytes)
+        return;
+    __atomic_fetch_add(&chr->lost, bytes, __ATOMIC_RELAXED);
+    g_source_set_ready_time(chr->work, 0);
+}
+
+static void tell_lost(struct chardev *chr)
+{
+    uint64_t lost = __atomic_load_n(&chr->lost, __ATOMIC_RELAXED), news = lost - chr->told_lost;
+    gint64 now = g_get_monotonic_time(), next = chr->told_lost_at_us + NOTICE_US;
+
+    if (!news)
+        return;
+    if (chr->told_lost_at_us && now < next) {
+        pthread_mutex_lock(&chr->lock);
+        kick_locked(chr, next);
+        pthread_mutex_unlock(&chr->lock);
+        return;
+    }
+    chr->told_lost = lost;
+    chr->told_lost_at_us = now;
+    if (lost_hook)
+        lost_hook(lost_opaque, chr, news);
 }
 
 /* ---- output ---- */
@@ -201,24 +243,49 @@ static size_t write_connected(struct chardev *chr, const uint8_t *buf, size_t le
     return done;
 }
 
+/* What a late peer gets first. */
+static void send_backlog_locked(struct chardev *chr)
+{
+    size_t first = MIN(chr->backlog_used, chr->backlog_size - chr->backlog_head);
+
+    if (!chr->backlog)
+        return;
+    ring_append(chr, chr->backlog + chr->backlog_head, first);
+    ring_append(chr, chr->backlog, chr->backlog_used - first);
+    chr->backlog_unseen = 0;
+}
+
 size_t chardev_write(struct chardev *chr, const void *buf, size_t len)
 {
     size_t done = len;
 
-    if (chr->ops->forward)
-        return chr->ops->forward(chr, buf, len);
-    pthread_mutex_lock(&chr->lock);
-    if (chr->connected)
-        done = write_connected(chr, buf, len);
-    else
-        chr->dropped += len;
-    pthread_mutex_unlock(&chr->lock);
+    if (chr->ops->forward) {
+        done = chr->ops->forward(chr, buf, len);
+    } else {
+        pthread_mutex_lock(&chr->lock);
+        if (chr->connected)
+            done = write_connected(chr, buf, len);
+        else if (!chr->backlog)
+            chr->dropped += len;
+        if (chr->backlog)
+            chardev_backlog_put(chr, buf, done);
+        pthread_mutex_unlock(&chr->lock);
+    }
+    if (chr->log)
+        seriallog_write(chr->log, buf, done);
     return done;
 }
 
 static void drop_output_locked(struct chardev *chr)
 {
-    chr->dropped += chr->out_used;
+    uint64_t lost = chr->out_used;
+
+    if (chr->backlog) { /* the next peer gets it */
+        chr->backlog_unseen = MIN(chr->out_used, chr->backlog_used);
+        lost -= chr->backlog_unseen;
+    }
+    chr->dropped += lost;
+    chardev_note_lost(chr, lost);
     chr->out_used = chr->out_head = 0;
     chr->blocked = chr->broken = false;
 }
@@ -436,6 +503,7 @@ void chardev_peer_opened(struct chardev *chr, int in_fd, int out_fd)
     pthread_mutex_lock(&chr->lock);
     chr->out_fd = out_fd;
     drop_output_locked(chr);
+    send_backlog_locked(chr);
     __atomic_store_n(&chr->connected, true, __ATOMIC_RELEASE);
     kick_locked(chr, 0);
     pthread_mutex_unlock(&chr->lock);
@@ -493,6 +561,7 @@ static gboolean work(GSource *source, GSourceFunc unused, gpointer unused_data)
             g_unix_fd_add(chr->out_fd, G_IO_OUT | G_IO_HUP | G_IO_ERR, output_ready, chr);
     if (room)
         tell_writable(chr);
+    tell_lost(chr);
     deliver(chr);
     return G_SOURCE_CONTINUE;
 }
@@ -548,11 +617,13 @@ void chardev_free(struct chardev *chr)
     unwatch(&chr->in_watch);
     unwatch(&chr->out_watch);
     g_source_destroy(chr->work);
-    g_source_unref(chr->work);
+    seriallog_close(chr->log);
     if (chr->ops->free)
         chr->ops->free(chr);
+    g_source_unref(chr->work);
     pthread_mutex_destroy(&chr->lock);
     g_free(chr->out);
+    g_free(chr->backlog);
     g_free(chr->label);
     g_free(chr->filename);
     g_free(chr);

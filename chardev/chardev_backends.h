@@ -7,7 +7,8 @@
  * - Output waits in a ring of 64 KiB per back end; what does not fit is not taken (chardev_write()
  *   says so) and writable() follows. Nobody there: taken, dropped, counted.
  * - One peer at a time. A second connection waits in the kernel's queue of the listening socket.
- * - file: at most `limit` bytes are written per run (default 1 GiB, 0: no limit), so that a guest
+ * - logfile: what the front end sends goes to that file, too, whether a peer is there or not.
+ * - file, logfile: at most `limit` bytes are written per run (default 1 GiB, 0: no limit), so that a guest
  *   cannot fill the host's disk; the rest is dropped and counted. A full disk or a quota is the
  *   same. Each of these makes one line of log, not one per write.
  */
@@ -42,6 +43,9 @@ struct chardev_driver {
 const struct chardev_driver *chardev_drivers(unsigned *count);
 const struct chardev_driver *chardev_driver_find(const char *name); /* NULL: unknown */
 
+/* Options that every back end takes: its log. */
+const struct chardev_option *chardev_common_options(void);
+
 /* NULL if these options suit the back end, else g_malloc'd words that say which does not. */
 char *chardev_check_options(const struct chardev_driver *driver, GHashTable *opts);
 
@@ -75,6 +79,15 @@ void chardev_set_log_hook(void (*fn)(const char *line));
 void chardev_register_vc(struct chardev *(*open_fn)(const char *label, GHashTable *opts,
                                                     GError **error));
 
+/* Every log, or with `hangup` those with reopen=on, is opened anew by its name: logrotate has moved it. False: one of
+ * them cannot be (a line of log says so) and goes on with the old file. */
+bool chardev_reopen_logs(bool hangup);
+bool chardev_logs_want_hangup(void); /* is there one with reopen=on? */
+
+/* Told on the main loop, at most once a second per back end, that bytes were lost which a connected peer or a log
+ * should have got: so many since the last time. NULL: nobody wants to know. */
+void chardev_set_lost_hook(void (*fn)(void *opaque, struct chardev *chr, uint64_t bytes), void *opaque);
+
 /* How many bytes were dropped, and how many wait, for the monitor and tests. */
 uint64_t chardev_dropped(struct chardev *chr);
 size_t chardev_queued(struct chardev *chr);
@@ -91,11 +104,18 @@ struct chardev *chardev_mux_add_front(struct chardev *mux, const char *label);
 /* ---- legacy words ---- */
 
 /*
- * "stdio", "null", "pty", "file:PATH", "unix:PATH[,server][,nowait]", "tcp:[HOST]:PORT[,...]",
- * "telnet:...", "vc[:...]", and "mon:" before any ("mux-" before the back end's name);
+ * "stdio", "null", "pty", "file:PATH", "pipe:PATH", "unix:PATH[,server][,nowait]",
+ * "tcp:[HOST]:PORT[,...]", "telnet:...", "udp:[HOST]:PORT[@[LOCALADDR]:LOCALPORT]", "vc[:...]", and "mon:" before any ("mux-" before the back end's name);
  * "chardev:ID" gives back end "ref" with option id. *opts is a new table. "none" is the caller's.
  */
 bool chardev_parse_legacy(const char *word, char **backend, GHashTable **opts, GError **error);
+
+/* ---- "ringbuf" ---- */
+
+bool chardev_is_ringbuf(const struct chardev *chr);
+size_t chardev_ringbuf_used(struct chardev *chr); /* bytes that wait to be read */
+/* The oldest bytes, taken out; how many. */
+size_t chardev_ringbuf_take(struct chardev *chr, void *buf, size_t size);
 
 /* ---- "memory": the other end is in this process (tests) ---- */
 

@@ -36,8 +36,11 @@ struct chardev_ops {
     /* May be called on any thread, the front end's lock held. */
     void (*send_break)(struct chardev *chr);
     void (*accept_input)(struct chardev *chr);
+    uint64_t (*dropped)(struct chardev *chr); /* beside chr->dropped */
     void (*free)(struct chardev *chr); /* closes what is the back end's own */
 };
+
+struct seriallog;
 
 struct chardev {
     const struct chardev_ops *ops;
@@ -69,13 +72,26 @@ struct chardev {
     gint64 worked_at_us;  /* when it last did */
     uint8_t *out;
     size_t out_size, out_head, out_used;
+    uint8_t *backlog;     /* the last of the output, for the next peer; NULL: none is kept */
+    size_t backlog_size, backlog_head, backlog_used;
+    size_t backlog_unseen; /* of it, the last so many bytes went to no peer */
     uint64_t dropped;     /* bytes: nobody there, or lost with a peer */
+
+    struct seriallog *own_log, *log; /* of back end "file"; of logfile=. Set while opening, else NULL */
+    uint64_t lost; /* atomic: bytes that somebody would have got, for the notice */
+    uint64_t told_lost;
+    gint64 told_lost_at_us;
 };
 
 /* Common part of a new back end. chr is zeroed memory from the back end's own struct. */
 void chardev_init(struct chardev *chr, const struct chardev_ops *ops, const char *label);
 void chardev_set_filename(struct chardev *chr, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Before the first peer: each new peer gets the last `bytes` of what was written before it came. */
+void chardev_keep_backlog(struct chardev *chr, size_t bytes);
+/* chardev_write() only, chr->lock held: buf was taken. */
+void chardev_backlog_put(struct chardev *chr, const uint8_t *buf, size_t len);
 
 /* Main loop: a peer is there, with these descriptors (non-blocking, or such that a write of any
  * size cannot block for long; -1: none, or ops->write). Old input is dropped, OPENED follows. */
@@ -88,6 +104,9 @@ size_t chardev_input_room(const struct chardev *chr);
 void chardev_tell(struct chardev *chr, enum chardev_event event); /* main loop: to the front end */
 /* Any thread: the deferred part runs soon (output, input, notices). */
 void chardev_kick(struct chardev *chr);
+
+/* Any thread, any lock held: bytes of a peer or a log are lost; a notice follows, at most one per second. */
+void chardev_note_lost(struct chardev *chr, uint64_t bytes);
 
 /* A line to the user, through chardev_set_log_hook(). */
 void chardev_log(const struct chardev *chr, const char *format, ...)
@@ -112,6 +131,9 @@ struct chardev *chardev_file_open(const char *label, GHashTable *opts, GError **
 struct chardev *chardev_stdio_open(const char *label, GHashTable *opts, GError **error);
 struct chardev *chardev_pty_open(const char *label, GHashTable *opts, GError **error);
 struct chardev *chardev_socket_open(const char *label, GHashTable *opts, GError **error);
+struct chardev *chardev_udp_open(const char *label, GHashTable *opts, GError **error);
+struct chardev *chardev_pipe_open(const char *label, GHashTable *opts, GError **error);
+struct chardev *chardev_ringbuf_open(const char *label, GHashTable *opts, GError **error);
 
 /* stdio: the escape key is left to a mux in front of it. */
 void chardev_stdio_no_escape(struct chardev *chr);

@@ -65,23 +65,35 @@ static bool parse_unix(struct result *r, const char *rest, const char *word, GEr
     return true;
 }
 
+/* The last colon parts a port from [HOST]:; an IPv6 address is in brackets. Writes into `address`. */
+static bool split_address(char *address, char **host, char **port)
+{
+    char *colon = strrchr(address, ':');
+
+    if (!colon || !colon[1])
+        return false;
+    *colon = 0;
+    *port = colon + 1;
+    *host = address;
+    if (address[0] == '[' && colon > address && colon[-1] == ']') {
+        ++*host;
+        colon[-1] = 0;
+    }
+    return true;
+}
+
 /* [HOST]:PORT, an IPv6 address in brackets. */
 static bool parse_tcp(struct result *r, const char *rest, const char *word, GError **error)
 {
     g_autofree char *address = next_part(&rest);
-    char *colon = strrchr(address, ':'), *host = address;
+    char *host, *port;
 
-    if (!colon || !colon[1])
+    if (!split_address(address, &host, &port))
         return fail(error, word, "a port is missing: tcp:[HOST]:PORT[,server=on][,wait=off]");
-    *colon = 0;
-    if (host[0] == '[' && colon[-1] == ']') {
-        host++;
-        colon[-1] = 0;
-    }
     r->backend = "socket";
     if (*host)
         set_opt(r, "host", host);
-    set_opt(r, "port", colon + 1);
+    set_opt(r, "port", port);
     parse_flags(r, rest);
     return true;
 }
@@ -90,6 +102,33 @@ static bool parse_telnet(struct result *r, const char *rest, const char *word, G
 {
     set_opt(r, "telnet", "on");
     return parse_tcp(r, rest, word, error);
+}
+
+/* [HOST]:PORT[@[LOCALADDR]:LOCALPORT] */
+static bool parse_udp(struct result *r, const char *rest, const char *word, GError **error)
+{
+    g_auto(GStrv) ends = g_strsplit(rest, "@", 2);
+    static const char *const names[2][2] = {{"host", "port"}, {"localaddr", "localport"}};
+    char *host, *port;
+
+    for (int i = 0; i < 2 && (!i || ends[i]); i++) {
+        if (!ends[i] || !split_address(ends[i], &host, &port))
+            return fail(error, word, "a port is missing: udp:[HOST]:PORT[@[LOCALADDR]:LOCALPORT]");
+        if (*host)
+            set_opt(r, names[i][0], host);
+        set_opt(r, names[i][1], port);
+    }
+    r->backend = "udp";
+    return true;
+}
+
+static bool parse_pipe(struct result *r, const char *rest, const char *word, GError **error)
+{
+    if (!*rest)
+        return fail(error, word, "a path is missing: pipe:PATH");
+    r->backend = "pipe";
+    set_opt(r, "path", rest);
+    return true;
 }
 
 static bool parse_file(struct result *r, const char *rest, const char *word, GError **error)
@@ -135,6 +174,7 @@ static const struct {
 } prefixes[] = {
     {"unix:", parse_unix}, {"tcp:", parse_tcp},      {"telnet:", parse_telnet},
     {"file:", parse_file}, {"chardev:", parse_ref}, {"vc:", parse_vc},
+    {"udp:", parse_udp},   {"pipe:", parse_pipe},
 };
 
 static bool parse_word(struct result *r, const char *word, GError **error)
@@ -153,7 +193,7 @@ static bool parse_word(struct result *r, const char *word, GError **error)
     }
     return fail(error, word,
                 "no such character back end; use stdio, null, pty, vc, file:PATH, unix:PATH, "
-                "tcp:HOST:PORT, telnet:HOST:PORT, chardev:ID, or mon: before one of them");
+                "tcp:HOST:PORT, telnet:HOST:PORT, udp:HOST:PORT, pipe:PATH, chardev:ID, or mon: before one of them");
 }
 
 bool chardev_parse_legacy(const char *word, char **backend, GHashTable **opts, GError **error)

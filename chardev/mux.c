@@ -166,7 +166,12 @@ static size_t mux_forward(struct chardev *chr, const void *buf, size_t len)
     return chardev_write(((struct mux *)chr)->backend, buf, len);
 }
 
-static const struct chardev_ops mux_ops = {.forward = mux_forward, .free = mux_free};
+static uint64_t mux_dropped(struct chardev *chr)
+{
+    return chardev_dropped(((struct mux *)chr)->backend);
+}
+
+static const struct chardev_ops mux_ops = {.forward = mux_forward, .dropped = mux_dropped, .free = mux_free};
 
 struct chardev *chardev_mux_new(struct chardev *backend)
 {

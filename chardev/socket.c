@@ -26,6 +26,7 @@
 
 #define MAX_ADDRESSES 8
 #define MAX_PASSED_FDS 16
+#define MAX_BACKLOG_BYTES (16u << 20)
 
 enum sock_state { SOCK_CLOSED, SOCK_LISTENING, SOCK_CONNECTING, SOCK_PAUSING, SOCK_CONNECTED };
 
@@ -481,6 +482,19 @@ static void sock_free(struct chardev *chr)
 static const struct chardev_ops sock_ops = {
     .read = sock_read, .filter = sock_filter, .hangup = sock_hangup, .free = sock_free};
 
+static bool keep_backlog(struct sock *s, const char *word, GError **error)
+{
+    uint64_t bytes = word ? chardev_opt_size(word) : 0;
+
+    if (bytes > MAX_BACKLOG_BYTES || (bytes && !s->server)) {
+        chardev_fail(error, s->chr.label, "backlog=%s: it is for server=on, and at most 16M", word);
+        return false;
+    }
+    if (bytes)
+        chardev_keep_backlog(&s->chr, bytes);
+    return true;
+}
+
 struct chardev *chardev_socket_open(const char *label, GHashTable *opts, GError **error)
 {
     const char *reconnect = chardev_opt(opts, "reconnect");
@@ -492,7 +506,7 @@ struct chardev *chardev_socket_open(const char *label, GHashTable *opts, GError 
     s->telnet = chardev_opt_bool(opts, "telnet", false);
     s->nodelay = chardev_opt_bool(opts, "nodelay", false);
     s->reconnect_s = reconnect ? (unsigned)g_ascii_strtoull(reconnect, NULL, 10) : 0;
-    if (!establish(s, opts, error)) {
+    if (!keep_backlog(s, chardev_opt(opts, "backlog"), error) || !establish(s, opts, error)) {
         chardev_free(&s->chr);
         return NULL;
     }

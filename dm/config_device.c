@@ -122,28 +122,27 @@ bool apply_global(struct parser *p, const struct option_use *use, GError **error
 
 /* ---- -chardev ---- */
 
-/* Our types for theirs; the table of a back end is the back end's own. */
+/* Our types for theirs; the table of a back end is the back end's own. Then come those that all have (NULL: only they). */
 struct opt_desc *chardev_descs(const char *backend)
 {
     static const enum opt_type types[] = {
         [CHARDEV_OPT_STRING] = OPT_STRING, [CHARDEV_OPT_BOOL] = OPT_BOOL,
         [CHARDEV_OPT_NUMBER] = OPT_NUMBER, [CHARDEV_OPT_SIZE] = OPT_SIZE};
-    const struct chardev_driver *driver = chardev_driver_find(backend);
-    const struct chardev_option *o;
-    struct opt_desc *descs;
-    size_t n = 0;
+    const struct chardev_driver *driver = backend ? chardev_driver_find(backend) : NULL;
+    const struct chardev_option *const tables[] = {driver ? driver->options : NULL, chardev_common_options()};
+    GArray *descs;
 
-    if (!driver)
+    if (backend && !driver)
         return NULL;
-    for (o = driver->options; o && o->name; o++)
-        n++;
-    descs = g_new0(struct opt_desc, n + 1);
-    for (size_t i = 0; i < n; i++) {
-        descs[i].name = driver->options[i].name;
-        descs[i].type = types[driver->options[i].type];
-        descs[i].help = driver->options[i].help;
+    descs = g_array_new(TRUE, TRUE, sizeof(struct opt_desc));
+    for (size_t i = 0; i < G_N_ELEMENTS(tables); i++) {
+        for (const struct chardev_option *o = tables[i]; o && o->name; o++) {
+            struct opt_desc desc = {.name = o->name, .type = types[o->type], .help = o->help};
+
+            g_array_append_val(descs, desc);
+        }
     }
-    return descs;
+    return (struct opt_desc *)(void *)g_array_free(descs, FALSE);
 }
 
 static struct chardev_config *find_chardev(struct parser *p, const char *id)

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "chardev/chardev_backends.h"
 #include "dm/config.h"
 #include "dm/console.h"
 #include "dm/daemon.h"
@@ -21,14 +22,20 @@
 #include "dm/web_display.h"
 
 static int signal_fd = -1;
+static volatile sig_atomic_t hung_up, told_to_end;
 
 static void note_signal(int sig)
 {
     uint64_t one = 1;
     int saved = errno;
-    ssize_t n = write(signal_fd, &one, sizeof(one)); /* fails when it is full, which says the same */
+    ssize_t n;
 
-    (void)sig;
+    if (sig == SIGHUP)
+        hung_up = 1;
+    else
+        told_to_end = 1;
+    n = write(signal_fd, &one, sizeof(one)); /* fails when it is full, which says the same */
+
     (void)n;
     errno = saved;
 }
@@ -38,7 +45,13 @@ static gboolean terminate(gint fd, GIOCondition condition, gpointer opaque)
     uint64_t count;
 
     (void)condition;
-    if (read(fd, &count, sizeof(count)) == sizeof(count))
+    if (read(fd, &count, sizeof(count)) != sizeof(count))
+        return G_SOURCE_CONTINUE;
+    if (hung_up && chardev_logs_want_hangup()) {
+        hung_up = 0;
+        chardev_reopen_logs(true);
+    }
+    if (hung_up || told_to_end)
         vm_quit(opaque, EXIT_OK, "host-signal");
     return G_SOURCE_CONTINUE;
 }

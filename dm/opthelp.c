@@ -209,8 +209,18 @@ static void print_man_devices(FILE *out)
     }
 }
 
+/* What all back ends have is said once. */
+static void cut_common(struct opt_desc *descs)
+{
+    while (descs && descs->name && strcmp(descs->name, chardev_common_options()->name))
+        descs++;
+    if (descs)
+        descs->name = NULL;
+}
+
 static void print_man_chardevs(FILE *out)
 {
+    g_autofree struct opt_desc *common = NULL;
     unsigned count;
     const struct chardev_driver *d = chardev_drivers(&count);
 
@@ -221,9 +231,13 @@ static void print_man_chardevs(FILE *out)
         if (!strcmp(d[i].name, "memory"))
             continue;
         print_man_entry(out, d[i].name, "", d[i].help);
+        cut_common(descs);
         if (descs && descs->name)
             print_man_subs(out, descs);
     }
+    common = chardev_descs(NULL);
+    print_man_entry(out, "any of them", "", "the log of what the guest sends: logfile=, or the file of file");
+    print_man_subs(out, common);
 }
 
 static void print_man_netdevs(FILE *out)

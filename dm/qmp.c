@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "chardev/chardev.h"
+#include "chardev/chardev_backends.h"
 #include "dm/backends.h"
 #include "dm/json.h"
 #include "dm/monitor.h"
@@ -132,6 +133,7 @@ static void add_chardev(void *opaque, struct chardev *chr)
     json_object_set_string_member(o, "label", chardev_label(chr));
     json_object_set_string_member(o, "filename", chardev_filename(chr));
     json_object_set_boolean_member(o, "frontend-open", TRUE);
+    json_object_set_int_member(o, "dropped", (gint64)chardev_dropped(chr)); /* bytes; our own member */
     json_array_add_object_element(opaque, o);
 }
 
@@ -183,10 +185,10 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
     return json_node_of_array(array);
 }
 
-/* The events that dm/vm.c, dm/qmp_jobs.c, dm/qmp_net.c and dm/qmp_input.c send. */
+/* The events that dm/vm.c, dm/qmp_jobs.c, dm/qmp_net.c, dm/qmp_input.c and dm/qmp_chardev.c send. */
 static const char *const events[] = {
     "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
-    "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "DEVICE_TRAY_MOVED", "JOB_STATUS_CHANGE",
+    "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "CHARDEV_DROPPED", "DEVICE_TRAY_MOVED", "JOB_STATUS_CHANGE",
     "NETDEV_STREAM_CONNECTED", "NETDEV_STREAM_DISCONNECTED", "NIC_RX_FILTER_CHANGED", "POWERDOWN",
     "RESET", "RESUME", "SHUTDOWN", "STOP", "TYPE_COMPLETED", "TYPE_PROGRESS",
 #ifdef CONFIG_VNC
@@ -296,7 +298,7 @@ const struct qmp_command *qmp_commands(unsigned *count)
                                                     &qmp_qom_table, &qmp_cpus_table, &qmp_migrate_table,
                                                     &qmp_fds_table, &qmp_hmp_table, &qmp_vnc_table,
                                                     &qmp_events_table, &qmp_net_table, &qmp_web_table,
-                                                    &qmp_record_table};
+                                                    &qmp_record_table, &qmp_chardev_table};
     static GArray *all;
 
     if (!all) {

@@ -23,6 +23,7 @@
 #include "dm/notify.h"
 #include "dm/qmp_input.h"
 #include "dm/qmp_jobs.h"
+#include "dm/qmp_chardev.h"
 #include "dm/qmp_net.h"
 #include "dm/qmp_record.h"
 #include "dm/qtest.h"
@@ -595,6 +596,7 @@ struct vm *vm_new(const struct vm_config *config, GError **error)
     block_set_tray_hook(tray_moved, vm);
     qmp_jobs_follow(vm);
     qmp_net_follow(vm);
+    qmp_chardev_follow(vm);
     if (!bare && !build_machine(vm, error))
         goto fail;
     if (!build_vcpus(vm, error) || !build_qtest(vm, error) || !build_monitors(vm, error))

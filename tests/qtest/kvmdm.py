@@ -57,9 +57,10 @@ class Stream:
 class Machine:
     """Starts kvm-dm without a vCPU, driven over qtest; also QMP. Use as a context manager."""
 
-    def __init__(self, *options, qmp=True):
+    def __init__(self, *options, qmp=True, pass_fds=()):
         self.dir = tempfile.TemporaryDirectory(prefix="kvm-dm-qtest-")
         self.options = options
+        self.pass_fds = pass_fds
         self.qtest = Stream(self.dir.name, "qtest")
         self.qmp = Stream(self.dir.name, "qmp") if qmp else None
         self.irqs = []
@@ -75,7 +76,7 @@ class Machine:
         # An address sanitizer build would keep freed memory, and growth could not be told from that.
         environment = dict(os.environ)
         environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, pass_fds=self.pass_fds)
         self.qtest.accept(self.process)
         if self.qmp:
             self.qmp.accept(self.process)

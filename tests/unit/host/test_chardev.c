@@ -1222,10 +1222,15 @@ static void test_legacy(void **state)
          "host=localhost port=23 server=on telnet=on wait=off "},
         {"mon:telnet::23,server", "mux-socket", "port=23 server=on telnet=on "},
         {"chardev:char0", "ref", "id=char0 "},
+        {"pipe:/run/p", "pipe", "path=/run/p "},
+        {"udp::4555", "udp", "port=4555 "},
+        {"udp:host:4555@:4556", "udp", "host=host localport=4556 port=4555 "},
+        {"udp:[::1]:1@[::1]:2", "udp", "host=::1 localaddr=::1 localport=2 port=1 "},
     };
     static const char *const bad[] = {
         "",      "none",  "stdi0",    "file:", "unix:",  "tcp:",
-        "tcp:x", "tcp::", "chardev:", "mon:",  "vc:800", "tty:/dev/x"};
+        "tcp:x", "tcp::", "chardev:", "mon:",  "vc:800", "tty:/dev/x", "pipe:", "udp:", "udp:x",
+        "udp:x:1@", "udp:x:1@y", "udp::", "tcp:]:"};
 
     (void)state;
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
