@@ -26,7 +26,7 @@ def keys(vm, *names):
 
 
 def type_text(vm, text, **more):
-    return vm.qmp("type-text", timeout=LIMIT_MS / 1000, text=text, **more)
+    return vm.qmp("type-text", timeout=LIMIT_MS / 1000, text=text, **{"timeout-ms": LIMIT_MS - 5000, **more})
 
 
 def join(disk, *parts):
