@@ -9,9 +9,9 @@ outer_modules="virtio_pci 9pnet_virtio 9p kvm_amd tun 8021q"
 inner_modules="ata_piix pata_cmd64x sd_mod sr_mod isofs crc32c_generic ext4 psmouse evdev i2c_piix4
     button pcspkr bochs"
 
-# pata_legacy is loaded where a guest has ISA channels only, floppy where it has floppies, vga16fb by the job
-# "video", the others where it has network cards; not every kernel has them.
-optional_modules="pata_legacy floppy vga16fb af_packet 8021q e1000 8139cp 8139too ne2k-pci pcnet32 virtio_net"
+# pata_legacy is loaded where a guest has ISA channels only, floppy where it has floppies, the others where it has network
+# cards; not every kernel has them.
+optional_modules="pata_legacy floppy af_packet 8021q e1000 8139cp 8139too ne2k-pci pcnet32 virtio_net"
 
 # kernel_package: the name of the package that linux-image-amd64 stands for; nothing if unknown
 kernel_package()

@@ -15,7 +15,7 @@ from vmtest import Vm, check, done, fail
 LIMIT = 300
 KERNEL, INITRD, APPEND, PICTURES = sys.argv[1:]
 # By driver: the size of the screen, and how it is seen (None: whatever the driver chose).
-CONSOLES = {"vgacon": ("text", None), "vga16fb": ("graphics", (640, 480)), "bochs": ("graphics", None),
+CONSOLES = {"vgacon": ("text", None), "bochs": ("graphics", None),
             "back": ("graphics", None), "vesafb": ("graphics", (1024, 768)), "takeover": ("graphics", None)}
 
 

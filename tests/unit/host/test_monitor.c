@@ -310,7 +310,7 @@ static void commands(void **state)
     expect("{\"return\":[{\"name\":\"BLOCK_IO_ERROR\"},"
            "{\"name\":\"BLOCK_JOB_CANCELLED\"},{\"name\":\"BLOCK_JOB_COMPLETED\"},"
            "{\"name\":\"BLOCK_JOB_ERROR\"},{\"name\":\"BLOCK_JOB_PENDING\"},"
-           "{\"name\":\"BLOCK_JOB_READY\"},{\"name\":\"DEVICE_TRAY_MOVED\"},"
+           "{\"name\":\"BLOCK_JOB_READY\"},{\"name\":\"CHARDEV_DROPPED\"},{\"name\":\"DEVICE_TRAY_MOVED\"},"
            "{\"name\":\"JOB_STATUS_CHANGE\"},"
            "{\"name\":\"NETDEV_STREAM_CONNECTED\"},{\"name\":\"NETDEV_STREAM_DISCONNECTED\"},"
            "{\"name\":\"NIC_RX_FILTER_CHANGED\"},{\"name\":\"POWERDOWN\"},"
