@@ -314,7 +314,7 @@ static void commands(void **state)
            "{\"name\":\"JOB_STATUS_CHANGE\"},"
            "{\"name\":\"NETDEV_STREAM_CONNECTED\"},{\"name\":\"NETDEV_STREAM_DISCONNECTED\"},"
            "{\"name\":\"NIC_RX_FILTER_CHANGED\"},{\"name\":\"POWERDOWN\"},"
-           "{\"name\":\"RESET\"},{\"name\":\"RESUME\"},{\"name\":\"SHUTDOWN\"},"
+           "{\"name\":\"RESET\"},{\"name\":\"RESUME\"},{\"name\":\"SCREEN_RECORD_STOPPED\"},{\"name\":\"SHUTDOWN\"},"
            "{\"name\":\"STOP\"},{\"name\":\"TYPE_COMPLETED\"},"
            "{\"name\":\"TYPE_PROGRESS\"}"
 #ifdef CONFIG_VNC
