@@ -235,16 +235,11 @@ def test_passed_descriptors():
         fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", b"tapz", 0x0002 | 0x1000 | 0x4000 | 0x0100))
         os.set_inheritable(fd, True)
         fds.append(fd)
-    real = subprocess.Popen
-    subprocess.Popen = lambda *a, **k: real(*a, pass_fds=fds, **k)
-    try:
-        with Machine("-netdev", "tap,id=n,fds=" + ":".join(map(str, fds)), *CARD) as m:
-            assert counters(m)["queues"] == 3
-            configure("tapz")
-    finally:
-        subprocess.Popen = real
-        for fd in fds:
-            os.close(fd)
+    with Machine("-netdev", "tap,id=n,fds=" + ":".join(map(str, fds)), *CARD, pass_fds=fds) as m:
+        assert counters(m)["queues"] == 3
+        configure("tapz")
+    for fd in fds:
+        os.close(fd)
     with Machine("-netdev", "tap,id=n,ifname=tapq,script=no,downscript=no,queues=4", *CARD) as m:
         assert counters(m)["queues"] == 4
         configure("tapq")
