@@ -248,7 +248,6 @@ static void info_qtree(struct hmp *h)
     each(h, "query-devices", one_device);
 }
 
-/* One address space at a time: `argv` of the row tells which. */
 static void one_range(struct hmp *h, JsonObject *o)
 {
     gint64 base = number_of(o, "base");

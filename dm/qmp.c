@@ -28,7 +28,7 @@ const char *qmp_error_class(const GError *error)
     return error->domain == QMP_ERROR ? names[error->code] : names[0];
 }
 
-static JsonObject *add_named(JsonArray *array, const char *name)
+JsonObject *qmp_add_named(JsonArray *array, const char *name)
 {
     JsonObject *o = json_object_new();
 
@@ -98,7 +98,7 @@ static JsonNode *query_target(struct vm *vm, JsonObject *args, GError **error)
 static void add_machine(JsonArray *array, const char *name, const char *alias, bool is_default,
                         unsigned cpus)
 {
-    JsonObject *o = add_named(array, name);
+    JsonObject *o = qmp_add_named(array, name);
 
     if (alias)
         json_object_set_string_member(o, "alias", alias);
@@ -170,7 +170,7 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
         parameters = json_array_new();
         for (const struct opt_desc *s = o[i].subs; s && s->name; s++) {
             if (!s->refusal)
-                json_object_set_string_member(add_named(parameters, s->name), "type",
+                json_object_set_string_member(qmp_add_named(parameters, s->name), "type",
                                               opt_type_name(s->type == OPT_ENUM ? OPT_STRING : s->type));
         }
         json_object_set_string_member(entry, "option", o[i].qmp_name);
@@ -202,7 +202,7 @@ static JsonNode *query_events(struct vm *vm, JsonObject *args, GError **error)
 
     (void)vm, (void)args, (void)error;
     for (unsigned i = 0; i < G_N_ELEMENTS(events); i++)
-        add_named(array, events[i]);
+        qmp_add_named(array, events[i]);
     return json_node_of_array(array);
 }
 
@@ -318,7 +318,7 @@ static JsonNode *query_commands(struct vm *vm, JsonObject *args, GError **error)
 
     (void)vm, (void)args, (void)error;
     for (unsigned i = 0; i < count; i++)
-        add_named(array, c[i].name);
+        qmp_add_named(array, c[i].name);
     return json_node_of_array(array);
 }
 
@@ -331,7 +331,7 @@ static const char *schema_type(enum qmp_type type)
 
 static JsonObject *add_schema(JsonArray *array, const char *name, const char *meta)
 {
-    JsonObject *o = add_named(array, name);
+    JsonObject *o = qmp_add_named(array, name);
 
     json_object_set_string_member(o, "meta-type", meta);
     return o;
@@ -343,7 +343,7 @@ static void add_argument_types(JsonArray *schema, const struct qmp_command *c, c
     JsonArray *members = json_array_new();
 
     for (const struct qmp_arg *a = c->args; a && a->name; a++) {
-        JsonObject *m = add_named(members, a->name);
+        JsonObject *m = qmp_add_named(members, a->name);
         g_autofree char *enum_name = g_strdup_printf("%s-%s", c->name, a->name);
 
         json_object_set_string_member(m, "type", a->values ? enum_name : schema_type(a->type));

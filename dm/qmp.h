@@ -70,6 +70,9 @@ extern const struct qmp_table qmp_web_table; /* qmp_web.c */
 extern const struct qmp_table qmp_record_table; /* qmp_record.c */
 extern const struct qmp_table qmp_chardev_table; /* qmp_chardev.c */
 
+/* A new object {"name": name} at the end of an array; the array's. */
+JsonObject *qmp_add_named(JsonArray *array, const char *name);
+
 /* All rows of all tables. */
 const struct qmp_command *qmp_commands(unsigned *count);
 

@@ -44,19 +44,10 @@ static const struct {
     {"max-x86_64-cpu", "x86_64-cpu", cpu_props},
 };
 
-static JsonObject *add_named(JsonArray *array, const char *name)
-{
-    JsonObject *o = json_object_new();
-
-    json_object_set_string_member(o, "name", name);
-    json_array_add_object_element(array, o);
-    return o;
-}
-
 static void add_type(JsonArray *array, const char *implements, const char *name, const char *parent)
 {
     if (!strcmp(implements, "object") || !strcmp(implements, parent) || !strcmp(implements, name))
-        json_object_set_string_member(add_named(array, name), "parent", parent);
+        json_object_set_string_member(qmp_add_named(array, name), "parent", parent);
 }
 
 static JsonNode *qom_list_types(struct vm *vm, JsonObject *args, GError **error)
@@ -69,7 +60,7 @@ static JsonNode *qom_list_types(struct vm *vm, JsonObject *args, GError **error)
     (void)vm, (void)error;
     for (unsigned i = 0; i < count; i++) {
         if (!strcmp(implements, "device"))
-            json_object_set_string_member(add_named(array, d[i].name), "parent", d[i].parent);
+            json_object_set_string_member(qmp_add_named(array, d[i].name), "parent", d[i].parent);
         else
             add_type(array, implements, d[i].name, d[i].parent);
     }
@@ -87,7 +78,7 @@ static JsonNode *properties_node(const struct opt_desc *props)
 
         if (p->refusal || p->alias_of)
             continue;
-        o = add_named(array, p->name);
+        o = qmp_add_named(array, p->name);
         json_object_set_string_member(o, "type", opt_type_name(p->type));
         if (p->help)
             json_object_set_string_member(o, "description", p->help);
@@ -262,7 +253,7 @@ static void add_child(JsonArray *array, const char *name, const char *type)
 {
     g_autofree char *text = g_strdup_printf("child<%s>", type);
 
-    json_object_set_string_member(add_named(array, name), "type", text);
+    json_object_set_string_member(qmp_add_named(array, name), "type", text);
 }
 
 static void add_numbered(JsonArray *array, unsigned n, const char *type)
@@ -291,10 +282,10 @@ static void list_leaf(JsonArray *array, const struct place *place)
 {
     const struct device_desc *d = device_desc_find(place->type);
 
-    json_object_set_string_member(add_named(array, "type"), "type", "string");
+    json_object_set_string_member(qmp_add_named(array, "type"), "type", "string");
     for (const struct opt_desc *p = d ? d->props : NULL; p && p->name; p++) {
         if (!p->refusal && !p->alias_of)
-            json_object_set_string_member(add_named(array, p->name), "type", opt_type_name(p->type));
+            json_object_set_string_member(qmp_add_named(array, p->name), "type", opt_type_name(p->type));
     }
 }
 
