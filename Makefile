@@ -40,8 +40,8 @@ ui_SRCS := $(filter-out $(if $(filter yes,$(VNC)),,$(ui_VNC)) $(if $(filter yes,
 ui_OBJS := $(if $(filter yes,$(WEB)),$(B)/ui/web_page.o)
 net_SLIRP = net/slirp_lib.c net/user.c net/user_options.c net/user_forward.c # what needs libslirp
 net_SRCS := $(filter-out $(if $(filter yes,$(SLIRP)),,$(net_SLIRP)),$(wildcard net/*.c))
-dm_SRCS := $(filter-out dm/main.c,$(wildcard dm/*.c))
-dm_OBJS := $(B)/dm/roms.o
+dm_SRCS := $(filter-out dm/main.c,$(wildcard dm/*.c dm/*/*.c))
+dm_OBJS := $(B)/dm/machine/roms.o
 fakes_SRCS := $(wildcard tests/fakes/*.c)
 
 LIBS := $(foreach l,ioreq hw host block chardev net ui dm fakes,$(B)/lib$(l).a)
@@ -72,7 +72,7 @@ $(B)/rom/%.bin: rom/%.S rom/fwcfg.inc config.mk
 	@mkdir -p $(@D)
 	$(CC) -m16 -march=i486 -fno-pic -nostdinc -Irom -c -o $(@:.bin=.o) $<
 	ld -m elf_i386 -Ttext 0 --oformat binary -o $@ $(@:.bin=.o)
-$(B)/dm/roms.o: dm/roms.S $(ROMS:%=$(B)/rom/%.bin)
+$(B)/dm/machine/roms.o: dm/machine/roms.S $(ROMS:%=$(B)/rom/%.bin)
 	@mkdir -p $(@D)
 	$(CC) -I$(B)/rom -c -o $@ $<
 

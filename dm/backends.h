@@ -5,7 +5,7 @@
 
 #include <glib.h>
 
-#include "dm/config.h"
+#include "dm/config/config.h"
 
 struct backends;
 struct block;

@@ -6,7 +6,7 @@
 
 #include "chardev/chardev_backends.h"
 #include "chardev/vc.h"
-#include "dm/machine.h"
+#include "dm/machine/machine.h"
 #include "dm/screen.h"
 #include "dm/vm_build.h"
 #include "ui/terminal.h"

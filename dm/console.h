@@ -9,7 +9,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#include "dm/config.h"
+#include "dm/config/config.h"
 
 struct chardev;
 struct console;

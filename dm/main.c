@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "chardev/chardev_backends.h"
-#include "dm/config.h"
+#include "dm/config/config.h"
 #include "dm/console.h"
 #include "dm/daemon.h"
-#include "dm/explain.h"
+#include "dm/config/explain.h"
 #include "dm/fds.h"
 #include "dm/log.h"
 #include "dm/notify.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dm/screen.h"
 
-#include "dm/firmware.h"
-#include "dm/qmp_jobs.h"
+#include "dm/machine/firmware.h"
+#include "dm/monitor/qmp_jobs.h"
 #include "dm/vm.h"
 
 #include <zlib.h>

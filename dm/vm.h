@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dm/config.h"
+#include "dm/config/config.h"
 
 struct vm;
 struct display_source;

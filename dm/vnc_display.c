@@ -5,8 +5,8 @@
 
 #include "dm/json.h"
 #include "dm/log.h"
-#include "dm/machine.h"
-#include "dm/monitor.h"
+#include "dm/machine/machine.h"
+#include "dm/monitor/monitor.h"
 #include "dm/vm_build.h"
 #include "ui/vnc.h"
 

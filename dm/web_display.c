@@ -13,7 +13,7 @@
 #include "dm/console.h"
 #include "dm/json.h"
 #include "dm/log.h"
-#include "dm/qmp.h"
+#include "dm/monitor/qmp.h"
 #include "dm/vm_build.h"
 #include "dm/vnc_display.h"
 #include "ui/vnc.h"

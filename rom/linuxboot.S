@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Starts a Linux kernel that dm/kernel.c has put into fw_cfg: copies it to where its header says and
+ * Starts a Linux kernel that dm/machine/kernel.c has put into fw_cfg: copies it to where its header says and
  * jumps to its real-mode part (Linux Documentation/arch/x86/boot.rst, "Running the kernel").
  */
 #include "fwcfg.inc"

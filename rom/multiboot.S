@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Starts a multiboot kernel that dm/kernel.c has put into fw_cfg: the image, the modules, and an
+ * Starts a multiboot kernel that dm/machine/kernel.c has put into fw_cfg: the image, the modules, and an
  * information block whose memory map is filled in here, from the BIOS. Then protected mode as the
  * Multiboot Specification 0.6.96, section 3.2, has it.
  */
 #include "fwcfg.inc"
 
-/* The information block: at most 32 KiB, then the memory map. As in dm/kernel.c. */
+/* The information block: at most 32 KiB, then the memory map. As in dm/machine/kernel.c. */
 #define INFO_SEGMENT 0x1000
 #define INFO_ADDR 0x10000
 #define MAP_OFFSET 0x8000

@@ -29,7 +29,7 @@ enum vnc_share {
     VNC_SHARE_IGNORE,          /* nobody minds */
 };
 
-struct vnc_config { /* made by dm/config_vnc.c; strings g_free()d there */
+struct vnc_config { /* made by dm/config/config_vnc.c; strings g_free()d there */
     char *host;         /* "" or NULL: all addresses */
     unsigned port;      /* TCP, the display number and VNC_PORT_BASE */
     unsigned port_last; /* where that is taken: the next, up to this */

@@ -32,7 +32,7 @@
 
 struct web;
 
-struct web_config { /* made by dm/config_web.c; strings g_free()d there */
+struct web_config { /* made by dm/config/config_web.c; strings g_free()d there */
     char *host;       /* "": all addresses */
     unsigned port;    /* 0: any free one */
     bool remote;      /* host may be reached from other hosts */

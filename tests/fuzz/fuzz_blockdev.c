@@ -10,7 +10,7 @@
 
 #include "block/node.h"
 #include "dm/optlist.h"
-#include "dm/options.h"
+#include "dm/config/options.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,7 +9,7 @@
 
 #include "dm/vm_build.h"
 #include "hw/env.h"
-#include "dm/machine.h"
+#include "dm/machine/machine.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dm/config.h"
+#include "dm/config/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "chardev/chardev_backends.h"
-#include "dm/monitor.h"
+#include "dm/monitor/monitor.h"
 #include "dm/vm_build.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "dm/kernel.h"
+#include "dm/machine/kernel.h"
 
 #define MIB (1024u * 1024u)
 #define LOW (64u * MIB)

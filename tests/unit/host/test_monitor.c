@@ -15,8 +15,8 @@
 
 #include "chardev/chardev_backends.h"
 #include "dm/json.h"
-#include "dm/monitor.h"
-#include "dm/qmp.h"
+#include "dm/monitor/monitor.h"
+#include "dm/monitor/qmp.h"
 #include "dm/vm_build.h"
 
 /* ---- a VM that records; these stand in for dm/vm.c, which is not linked then ---- */

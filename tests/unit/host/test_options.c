@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "dm/devprops.h"
+#include "dm/config/devprops.h"
 #include "dm/json.h"
-#include "dm/options.h"
+#include "dm/config/options.h"
 #include "ui/layout.h"
 #include "ui/vnc.h"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "dm/machine_int.h"
+#include "dm/machine/machine_int.h"
 #include "hw/device.h"
 #include "hw/input/i8042.h"
 #include "hw/input/ps2_mouse.h"
