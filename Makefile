@@ -101,6 +101,10 @@ guests:
 check: all unit-tests
 	@KVM_DM=$(abspath $(B)/kvm-dm) B=$(abspath $(B)) tests/run $(TESTS)
 
+# Full guests in the nested laboratory, every job; `check` runs a few of them.
+check-lab: all
+	@KVM_DM=$(abspath $(B)/kvm-dm) B=$(abspath $(B)) tests/run lab
+
 check-unit: unit-tests
 	@B=$(abspath $(B)) tests/run unit
 
@@ -128,6 +132,7 @@ help:
 	@echo 'make              build kvm-dm and the small test guests'
 	@echo 'make demo         boot the demo guest in this terminal'
 	@echo 'make check        all tests that this machine can run; TESTS=NAME... for some of them'
+	@echo 'make check-lab    all full guests in the nested laboratory (over half an hour); check runs three jobs'
 	@echo 'make check-unit   unit tests only'
 	@echo 'make check-asan   the same under the address and undefined-behaviour sanitizers'
 	@echo 'make check-tsan   the same under the thread sanitizer'
@@ -138,5 +143,5 @@ help:
 
 -include $(shell find $(B) -path $(B)/lab -prune -o -name '*.d' -type f -print 2>/dev/null)
 
-.PHONY: all guests unit-tests check check-unit check-asan check-tsan install clean distclean help
+.PHONY: all guests unit-tests check check-lab check-unit check-asan check-tsan install clean distclean help
 .DELETE_ON_ERROR:

@@ -18,7 +18,7 @@ KVM_DM = os.path.abspath(os.environ.get("KVM_DM", "build/kvm-dm"))
 CTL = os.path.join(os.path.dirname(KVM_DM), "kvm-dm-ctl")
 FONT = "/usr/share/grub/ascii.pf2"
 MEMTEST, IPXE = "/boot/memtest86+ia32.bin", "/boot/ipxe.lkrn"
-LIMIT = 240
+LIMIT = 600
 grub.CONFIG = """
 set timeout=-1
 menuentry "the first entry" { echo "chosen: the first"; read }
@@ -69,11 +69,15 @@ class Vm:
             fail("kvm-dm-ctl %s: exit %d, not %d\n%s" % (" ".join(args), r.returncode, expect, r.stdout))
         return r.stdout
 
+    def type(self, *args):
+        """GRUB reads no key while it draws, which is long where guest code is interpreted."""
+        self.ctl("type", "--timeout", str(LIMIT), *args)
+
     def wait(self, text, seconds=LIMIT, *more):
         return self.ctl("wait", "--text", text, "--timeout", str(seconds), *more, seconds=seconds).strip()
 
     def wait_first(self, text):
-        """The first words of code that not every KVM can run."""
+        """Words of code that not every KVM can run, where it may end."""
         end = time.monotonic() + LIMIT
         while subprocess.run([CTL, "-s", self.sock, "wait", "--text", text, "--timeout", "2", "--quiet"],
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
@@ -89,7 +93,7 @@ def bios_menu(vm):
     vm.ctl("key", "esc")
     line = vm.wait("^1[.].*(ata0|disk|ATA).*$", LIMIT, "--ignore-case")
     check(line.startswith("1."), "SeaBIOS's boot menu: " + line)
-    vm.ctl("type", "1")
+    vm.type("1")
 
 
 def grub_text(vm):
@@ -101,10 +105,10 @@ def grub_text(vm):
     check(True, "keys choose a menu entry")
     vm.ctl("key", "ret")
     vm.wait("the first entry")
-    vm.ctl("type", "c")
+    vm.type("c")
     vm.wait("^grub> *$")
     for line in LINES:
-        vm.ctl("type", "--enter", "echo '" + line + "'")
+        vm.type("--enter", "echo '" + line + "'")
         vm.wait("^" + re.escape(line) + " *$")
     check(True, f"GRUB says back what was typed: {sum(map(len, LINES))} characters, each once")
     check("reads/s" in vm.ctl("top", "--interval", "1"), "top")
@@ -128,7 +132,7 @@ def grub_graphics(vm):
         check(f.read(4) == b"\x89PNG", "screenshot")
     vm.ctl("key", "ret")
     vm.wait("the first entry")
-    vm.ctl("type", "c")
+    vm.type("c")
     vm.wait("grub>")  # the cursor is drawn behind it
 
 
@@ -151,10 +155,10 @@ def boot_menus():
             grub_graphics(vm)
         else:
             print("GRUB's gfxterm is left out: this KVM interprets its drawing for five minutes (CTL_GRAPHICS=1 runs it)")
-            vm.ctl("type", "c")
+            vm.type("c")
             vm.wait("^grub> *$")
         vm.ctl("powerdown", "--wait", "--timeout", "1", expect=4)
-        vm.ctl("type", "halt")
+        vm.type("halt")
         vm.ctl("key", "ret")  # answers at once; `type` would wait for a guest that is off
         check(vm.process.wait(LIMIT) == 0, "typed: halt. The process ends with 0")
 
@@ -163,7 +167,7 @@ def memtest():
     need_file(MEMTEST, "memtest86+")
     with Vm("-kernel", MEMTEST) as vm:
         vm.wait_first("Memtest86[+] v")
-        vm.wait("<F1> to configure|<F1>  *Configuration")
+        vm.wait_first("<F1> to configure|<F1>  *Configuration")
         vm.ctl("key", "f1")
         vm.wait("Settings:")
         vm.ctl("key", "f10")
@@ -178,11 +182,11 @@ def ipxe():
     with Vm("-kernel", IPXE) as vm:
         vm.wait_first("iPXE initialising")
         vm.ctl("key", "ctrl-b")  # before it is asked for: that is for 2 seconds only
-        vm.wait("^iPXE> *$")
+        vm.wait_first("^iPXE> *$")
         for line in LINES[:2]:
-            vm.ctl("type", "--enter", "echo " + line)
+            vm.type("--enter", "echo " + line)
             vm.wait("^" + re.escape(line) + " *$")
-        vm.ctl("type", "--enter", "config")
+        vm.type("--enter", "config")
         vm.wait("configuration settings")
         check(True, "iPXE says back what was typed, and shows its settings")
         vm.ctl("key", "ctrl-x")

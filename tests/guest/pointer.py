@@ -23,10 +23,13 @@ def button(name, down):
     return [{"type": "btn", "data": {"button": name, "down": down}}]
 
 
+ENABLED = "enabled 00000001 3442554a\n"  # the end of the line is there: so is all that the guest asked for before
+
+
 class Guest:
     def __init__(self):
         self.vm = Vm(ARGS, serial="socket")
-        self.vm.wait_serial("enabled 00000001 3442554a\n", 30)
+        self.vm.wait_serial(ENABLED, 30)
 
     def send(self, *events):
         self.vm.qmp("input-send-event", events=[e for part in events for e in part])
@@ -69,8 +72,7 @@ def main():
     check("error" in g.vm.try_qmp("input-send-event", events=place(0x8000, 0)), "no place beyond the screen")
     g.vm.qmp("system_reset")
     g.vm.wait_event("RESET")
-    while g.vm.serial().count("enabled") < 2:
-        g.vm.wait_serial("enabled", 30)
+    g.vm.wait_serial_times(ENABLED, 2, 30)
     for i in range(200):  # more than the queue holds
         x, y = i * 100, i
         g.send(place(x, y), button("left", i % 2 == 0))

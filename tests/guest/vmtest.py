@@ -209,9 +209,12 @@ class Vm:
             return ""
 
     def wait_serial(self, text, timeout):
+        self.wait_serial_times(text, 1, timeout)
+
+    def wait_serial_times(self, text, count, timeout):
         end = time.monotonic() + timeout
-        while text not in self.serial():
-            if self.process.poll() is not None and text not in self.serial():
+        while self.serial().count(text) < count:
+            if self.process.poll() is not None and self.serial().count(text) < count:
                 fail(f"the emulator ended with {self.process.returncode} before '{text}'")
             if time.monotonic() > end:
                 fail(f"not on the serial line in {timeout} s: '{text}'")

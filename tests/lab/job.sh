@@ -30,7 +30,7 @@ run_python()
     name=$1
     shift
     start=$(cut -d . -f 1 /proc/uptime)
-    KVM_DM=$emulator timeout -k 5 "${python_s:-400}" python3 -B "$@" >"$share/$name.err" 2>&1
+    KVM_DM=$emulator timeout -k 5 "${python_s:-1200}" python3 -B "$@" >"$share/$name.err" 2>&1
     ended "$name" $? "$start"
 }
 
@@ -42,37 +42,6 @@ linux()
     line="$append $3"
     shift 3
     run "$name" "$limit" -kernel "$share/vmlinuz" -initrd "$share/inner.img" -append "$line" -m 256 "$@"
-}
-
-# typist NAME: once the guest asks, types a line on its serial port
-typist()
-{
-    until grep -q 'lab: type' "$share/$1.serial" 2>/dev/null; do
-        sleep 1
-    done
-    echo "typed on the serial line"
-    exec sleep 600
-}
-
-run_linux()
-{
-    cp "$share/linux.img" disk.img
-    mkfifo typed
-    typist linux >typed &
-    linux linux 240 lab=disk -drive file=disk.img,format=raw <typed
-    kill $!
-    cp disk.img "$share/linux.img"
-    rm disk.img
-}
-
-run_smp()
-{
-    linux smp 180 "lab=smp" -smp 2 </dev/null
-}
-
-run_memtest()
-{
-    run memtest "$memtest_s" -kernel "$memtest" -append console=ttyS0,115200 -m 32 </dev/null
 }
 
 for file in "$share"/jobs/*.sh; do

@@ -26,7 +26,7 @@ prepare_disks()
 run_disks()
 {
     cp "$share"/many*.img .
-    linux disks 240 "lab=disks disks=18 acpi_irq_nobalance" $many </dev/null
+    linux disks 900 "lab=disks disks=18 acpi_irq_nobalance" $many </dev/null
     cp many*.img "$share"
     rm many*.img
 }

@@ -32,10 +32,10 @@ run_floppy()
 {
     cp "$share"/floppy*.img .
     for n in $boot_floppies; do
-        run floppy$n 60 -m 32 -fda floppy$n.img -boot order=a -device isa-debug-exit,iobase=0xf4,iosize=4 \
+        run floppy$n 300 -m 32 -fda floppy$n.img -boot order=a -device isa-debug-exit,iobase=0xf4,iosize=4 \
             </dev/null
     done
-    linux fdlinux 180 lab=floppy -drive if=floppy,index=0,file=floppy-a.img,format=raw \
+    linux fdlinux 900 lab=floppy -drive if=floppy,index=0,file=floppy-a.img,format=raw \
         -drive if=floppy,index=1,file=floppy-b.img,format=raw </dev/null
     linux fdlinux2 180 lab=floppy -drive if=floppy,index=0,file=floppy-c.img,format=raw \
         -drive if=floppy,index=1,file=floppy-d.img,format=raw -global isa-fdc.fdtypeB=120 </dev/null

@@ -11,7 +11,7 @@ prepare_input()
 
 run_input()
 {
-    python_s=700
+    python_s=1800
     SERIAL=$share/input.serial run_python input "$share/jobs/input.py" "$share/vmlinuz" "$share/inner.img" \
         "$append lab=input count=$input_count" $input_count vmmouse
     SERIAL=$share/input3.serial run_python input3 "$share/jobs/input.py" "$share/vmlinuz" "$share/inner.img" \

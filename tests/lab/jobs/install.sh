@@ -59,8 +59,8 @@ run_install()
 {
     truncate -s 96M installed.img
     cp "$share/install.iso" .
-    run install 300 -m 256 -drive file=installed.img,format=raw -cdrom install.iso -boot d </dev/null
-    run installed 180 -m 256 -drive file=installed.img,format=raw </dev/null
+    run install 900 -m 256 -drive file=installed.img,format=raw -cdrom install.iso -boot d </dev/null
+    run installed 900 -m 256 -drive file=installed.img,format=raw </dev/null
     cp --sparse=always installed.img "$share"
     rm installed.img
 }

@@ -28,7 +28,7 @@ run_load()
         -drive file=scratch/none.img,format=raw,if=ide,index=1,cache=none,aio=native \
         -drive file=scratch/through.img,format=raw,if=ide,index=2,cache=writethrough \
         -drive file=scratch/overlay.qcow2,format=qcow2,if=ide,index=3
-    linux load 300 "lab=load disks=abcd" "$@" </dev/null
+    linux load 900 "lab=load disks=abcd" "$@" </dev/null
     umount scratch
 }
 

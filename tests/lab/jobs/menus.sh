@@ -9,7 +9,7 @@ prepare_menus()
 
 run_menus()
 {
-    python_s=600
+    python_s=1800
     SERIAL=/dev/null run_python menus "$share/jobs/ctl.py"
     python_s=
 }

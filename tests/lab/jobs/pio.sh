@@ -15,14 +15,14 @@ run_pio()
 {
     until [ -b /dev/sr0 ]; do sleep 1; done
     cp "$share/pio.img" pio.img
-    linux pio 300 "lab=pio libata.dma=0" -drive file=pio.img,format=raw \
+    linux pio 900 "lab=pio libata.dma=0" -drive file=pio.img,format=raw \
         -blockdev driver=host_cdrom,node-name=disc,filename=/dev/sr0,read-only=on \
         -device ide-cd,drive=disc,bus=ide.1,unit=0 </dev/null
     cp pio.img "$share/pio.img"
     rm pio.img
     # The drive is empty: no start, and a reason. Nothing may hang on in the drive.
     python3 "$share/jobs/hostcd.py" /dev/sr0
-    run nodisc 20 -S -blockdev driver=host_cdrom,node-name=disc,filename=/dev/sr0,read-only=on \
+    run nodisc 60 -S -blockdev driver=host_cdrom,node-name=disc,filename=/dev/sr0,read-only=on \
         -device ide-cd,drive=disc,bus=ide.1,unit=0 </dev/null
 }
 

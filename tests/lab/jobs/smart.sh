@@ -28,7 +28,7 @@ run_smart()
     cp --sparse=always "$share/smart.img" smart.img
     mkfifo answers
     blocks_when_asked >answers &
-    linux smart 300 lab=smart -drive file=smart.img,format=raw,discard=unmap -cdrom install.iso <answers
+    linux smart 900 lab=smart -drive file=smart.img,format=raw,discard=unmap -cdrom install.iso <answers
     kill $!
     stat -c %b smart.img >"$share/smart.trimmed"
     cp --sparse=always smart.img "$share"

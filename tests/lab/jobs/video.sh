@@ -12,7 +12,7 @@ prepare_video()
 
 run_video()
 {
-    python_s=500
+    python_s=1800
     SERIAL=$share/video.serial run_python video "$share/jobs/video.py" "$share/vmlinuz" "$share/inner.img" \
         "$append lab=video step=drivers skip=bochs" "$share/pictures"
     SERIAL=$share/vesa.serial run_python vesa "$share/jobs/video.py" "$share/vmlinuz" "$share/inner.img" \
