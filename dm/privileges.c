@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "dm/optlist.h"
+#include "dm/config/optlist.h"
 
 static bool parse_numbers(struct privileges *p, const char *text)
 {

@@ -3,7 +3,7 @@
 #ifndef DM_DEVPROPS_H
 #define DM_DEVPROPS_H
 
-#include "dm/optlist.h"
+#include "dm/config/optlist.h"
 
 struct device_desc {
     const char *name, *parent, *bus, *help;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "dm/config/config.h"
-#include "dm/optlist.h"
+#include "dm/config/optlist.h"
 
 enum option_section {
     SECTION_MACHINE, SECTION_DISK, SECTION_NET, SECTION_DISPLAY, SECTION_CHAR, SECTION_BOOT, SECTION_PROCESS,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "dm/optlist.h"
+#include "dm/config/optlist.h"
 
 #include <errno.h>
 #include <math.h>

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "dm/json.h"
-#include "dm/optlist.h"
+#include "dm/config/optlist.h"
 #include "dm/monitor/qmp.h"
 #include "dm/vm.h"
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "block/node.h"
-#include "dm/optlist.h"
+#include "dm/config/optlist.h"
 #include "dm/config/options.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
