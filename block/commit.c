@@ -304,20 +304,6 @@ static const struct job_ops commit_ops = {
 
 /* ---- beginning ---- */
 
-static bool fail(GError **error, int err, const char *format, ...) G_GNUC_PRINTF(3, 4);
-
-static bool fail(GError **error, int err, const char *format, ...)
-{
-    va_list args;
-    g_autofree char *text = NULL;
-
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, block_error_quark(), err, text);
-    return false;
-}
-
 /* base and the image right above it; false with *error. */
 static bool find_base(struct block *blk, struct image *wanted, struct image **base,
                       struct image **above, GError **error)
@@ -330,8 +316,8 @@ static bool find_base(struct block *blk, struct image *wanted, struct image **ba
     if (*base)
         return true;
     if (wanted)
-        return fail(error, EINVAL, "'%s' is not in this backing file chain", wanted->node_name);
-    return fail(error, EINVAL, "Device '%s' has no backing file to commit into", blk->name);
+        return block_fail(error, EINVAL, "'%s' is not in this backing file chain", wanted->node_name);
+    return block_fail(error, EINVAL, "Device '%s' has no backing file to commit into", blk->name);
 }
 
 /*
@@ -341,15 +327,15 @@ static bool find_base(struct block *blk, struct image *wanted, struct image **ba
 static bool check_base(struct block *blk, const struct image *base, GError **error)
 {
     if (base->flags.readonly && strcmp(base->ops->kind, "raw"))
-        return fail(error, ENOTSUP, "'%s' was opened read-only; open it with read-only=off (-blockdev), or "
+        return block_fail(error, ENOTSUP, "'%s' was opened read-only; open it with read-only=off (-blockdev), or "
                     "use qemu-img commit while the VM is off", image_filename(base));
     if (base->users > 1)
-        return fail(error, EBUSY, "Node '%s' is in use by others, too", base->node_name);
+        return block_fail(error, EBUSY, "Node '%s' is in use by others, too", base->node_name);
     if (base->bytes != blk->image->bytes)
-        return fail(error, EINVAL, "'%s' has %" G_GUINT64_FORMAT " bytes, the disk %" G_GUINT64_FORMAT
+        return block_fail(error, EINVAL, "'%s' has %" G_GUINT64_FORMAT " bytes, the disk %" G_GUINT64_FORMAT
                     "; they must be the same", image_filename(base), base->bytes, blk->image->bytes);
     if (blk->readonly)
-        return fail(error, EROFS, "Device '%s' is read-only", blk->name);
+        return block_fail(error, EROFS, "Device '%s' is read-only", blk->name);
     return true;
 }
 
@@ -374,7 +360,7 @@ static bool place(struct commit *c, int timeout_ms, GError **error)
     bool good = false;
 
     if (!block_pause(c->blk, timeout_ms))
-        return fail(error, EBUSY, "Device '%s': I/O is under way and does not end", c->blk->name);
+        return block_fail(error, EBUSY, "Device '%s': I/O is under way and does not end", c->blk->name);
     if (base_writable(c, error)) {
         good = job_filter_place(c->blk, c->filter, timeout_ms, error);
         if (!good)

@@ -201,30 +201,19 @@ static int64_t now_ms(void)
     return g_get_monotonic_time() / 1000;
 }
 
-static bool is_running(struct block *blk)
+static bool is_not_running(struct block *blk)
 {
     bool running;
 
     pthread_mutex_lock(&blk->mutex);
     running = blk->running > 0;
     pthread_mutex_unlock(&blk->mutex);
-    return running;
+    return !running;
 }
 
-bool block_wait_not_running(struct block *blk, int timeout_ms)
+static bool is_quiet_or_all(struct block *blk)
 {
-    int64_t deadline = now_ms() + timeout_ms;
-
-    while (is_running(blk)) {
-        int64_t left = deadline - now_ms();
-
-        if (completions_run() > 0)
-            continue;
-        if (left <= 0)
-            return false;
-        loop_wait((int)left);
-    }
-    return true;
+    return blk ? is_quiet(blk) : all_quiet();
 }
 
 /* A drain does not wait for limits: what they kept starts now. */
@@ -246,11 +235,12 @@ static void set_undelayed(struct block *only, bool on)
     }
 }
 
-static bool wait_for_quiet(struct block *blk, int timeout_ms)
+/* Handles completions until done(blk); false if that is not so in timeout_ms. */
+static bool wait_until(bool (*done)(struct block *), struct block *blk, int timeout_ms)
 {
     int64_t deadline = now_ms() + timeout_ms;
 
-    while (!(blk ? is_quiet(blk) : all_quiet())) {
+    while (!done(blk)) {
         int64_t left = deadline - now_ms();
 
         /* Called from inside a delivery there may be more that nobody will be woken for. */
@@ -263,13 +253,18 @@ static bool wait_for_quiet(struct block *blk, int timeout_ms)
     return true;
 }
 
+bool block_wait_not_running(struct block *blk, int timeout_ms)
+{
+    return wait_until(is_not_running, blk, timeout_ms);
+}
+
 /* Waits until that disk, or with NULL every one, is quiet. */
 static bool wait_quiet(struct block *blk, int timeout_ms)
 {
     bool quiet;
 
     set_undelayed(blk, true);
-    quiet = wait_for_quiet(blk, timeout_ms);
+    quiet = wait_until(is_quiet_or_all, blk, timeout_ms);
     set_undelayed(blk, false);
     return quiet;
 }

@@ -12,6 +12,18 @@
 
 G_DEFINE_QUARK(kvm-dm-block-error-quark, block_error)
 
+bool block_fail(GError **error, int err, const char *format, ...)
+{
+    va_list args;
+    g_autofree char *text = NULL;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error_literal(error, block_error_quark(), err, text);
+    return false;
+}
+
 void block_error(GError **error, int err, const char *path, const char *format, ...)
 {
     g_autofree char *what = NULL, *line = NULL, *shown = NULL;

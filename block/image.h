@@ -179,6 +179,8 @@ const char *image_filename(const struct image *img); /* never NULL */
 int image_sync_result(struct image *img, int err);
 
 GQuark block_error_quark(void);
+/* Sets *error to that text, code = errno value. False, for the caller to return. */
+bool block_fail(GError **error, int err, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* "PATH: what", code = errno value; control characters and what is not UTF-8 are replaced. */
 void block_error(GError **error, int err, const char *path, const char *format, ...)
     G_GNUC_PRINTF(4, 5);

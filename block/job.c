@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <glib-unix.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "block/image.h"
+#include "host/thread.h"
 
 #define CONCLUDE_AGAIN_MS 300
 #define STACK_BYTES (256u << 10)
@@ -455,25 +455,6 @@ static void *job_thread(void *opaque)
     return NULL;
 }
 
-/* Signals are for the other threads. */
-static int start_thread(struct job *job)
-{
-    pthread_attr_t attr;
-    sigset_t all, old;
-    pthread_t thread;
-    int err;
-
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    err = pthread_create(&thread, &attr, job_thread, job);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    pthread_attr_destroy(&attr);
-    return err;
-}
-
 void job_start(struct job *job)
 {
     int err;
@@ -481,7 +462,7 @@ void job_start(struct job *job)
     job->started = true;
     job_move(job, JOB_RUNNING);
     __atomic_add_fetch(&job->refs, 1, __ATOMIC_ACQ_REL); /* the thread's */
-    err = start_thread(job);
+    err = thread_start_detached(job_thread, job, STACK_BYTES);
     if (!err)
         return;
     pthread_mutex_lock(&job->mutex);

@@ -6,26 +6,12 @@
 
 #include "block/internal.h"
 
-static bool fail(GError **error, int err, const char *format, ...) G_GNUC_PRINTF(3, 4);
-
-static bool fail(GError **error, int err, const char *format, ...)
-{
-    va_list args;
-    g_autofree char *text = NULL;
-
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, block_error_quark(), err, text);
-    return false;
-}
-
 bool live_snapshot_check(struct block *blk, GError **error)
 {
     if (!blk->image)
-        return fail(error, ENOMEDIUM, "Device '%s' has no medium", blk->name);
+        return block_fail(error, ENOMEDIUM, "Device '%s' has no medium", blk->name);
     if (!strcmp(blk->image->ops->kind, "snapshot"))
-        return fail(error, ENOTSUP, "Device '%s' was opened with snapshot=on: its writes are in a "
+        return block_fail(error, ENOTSUP, "Device '%s' was opened with snapshot=on: its writes are in a "
                     "temporary file, which no image can stand on", blk->name);
     return block_check_no_job(blk, error);
 }
@@ -35,13 +21,13 @@ static bool check_overlay(struct block *blk, const struct image *overlay, GError
     const struct node_driver *driver = node_driver_find(overlay->ops->kind);
 
     if (overlay->users)
-        return fail(error, EBUSY, "The overlay is already in use");
+        return block_fail(error, EBUSY, "The overlay is already in use");
     if (overlay->backing)
-        return fail(error, EINVAL, "The overlay already has a backing image");
+        return block_fail(error, EINVAL, "The overlay already has a backing image");
     if (!driver || !driver->has_backing)
-        return fail(error, ENOTSUP, "The overlay does not support backing images");
+        return block_fail(error, ENOTSUP, "The overlay does not support backing images");
     if (overlay->bytes != (blk->image->bytes + 511) / 512 * 512)
-        return fail(error, EINVAL, "The overlay has %" G_GUINT64_FORMAT " bytes, the disk %"
+        return block_fail(error, EINVAL, "The overlay has %" G_GUINT64_FORMAT " bytes, the disk %"
                     G_GUINT64_FORMAT, overlay->bytes, blk->image->bytes);
     return true;
 }
@@ -99,7 +85,7 @@ bool live_snapshot_take(struct live_snapshot *s, struct block *blk, struct image
         return false;
     err = blk->readonly || blk->no_flush ? 0 : s->old->ops->flush(s->old);
     if (err)
-        return fail(error, err, "%s: cannot be flushed: %s", image_filename(s->old), g_strerror(err));
+        return block_fail(error, err, "%s: cannot be flushed: %s", image_filename(s->old), g_strerror(err));
     s->was_readonly = s->old->readonly;
     if (!attach(s, write, error))
         return false;
@@ -147,7 +133,7 @@ bool live_snapshot_names(struct image *root, char **file, const char **format, G
 
     *format = raw ? "raw" : root->ops->kind;
     if (!is_plain(root, raw))
-        return fail(error, ENOTSUP, "'%s' is no plain image file that an overlay could name; make the "
+        return block_fail(error, ENOTSUP, "'%s' is no plain image file that an overlay could name; make the "
                     "overlay yourself, and use blockdev-add and blockdev-snapshot",
                     *path ? path : root->node_name);
     *file = g_canonicalize_filename(path, NULL);

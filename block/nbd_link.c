@@ -6,13 +6,13 @@
 #include "block/nbd_link.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "block/image.h"
+#include "host/thread.h"
 
 #define STACK_BYTES (512u << 10) /* looking up host names and TLS are done on it */
 #define TRY_MS 5000              /* one try to connect */
@@ -438,25 +438,6 @@ static void *link_thread(void *opaque)
 
 /* ---- the others' side ---------------------------------------------------------------------- */
 
-/* With every signal blocked, SIGPIPE too: signals are for the main thread. */
-static int start_thread(struct nbd_link *link)
-{
-    pthread_attr_t attr;
-    sigset_t all, old;
-    pthread_t thread;
-    int rc;
-
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = pthread_create(&thread, &attr, link_thread, link);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    pthread_attr_destroy(&attr);
-    return rc;
-}
-
 static struct nbd_link *link_new(struct nbd_target *target, unsigned reconnect_delay_s,
                                  GError **error)
 {
@@ -475,7 +456,7 @@ static struct nbd_link *link_new(struct nbd_target *target, unsigned reconnect_d
     if (link->wake_fd < 0)
         err = errno;
     else
-        err = start_thread(link);
+        err = thread_start_detached(link_thread, link, STACK_BYTES);
     if (err) {
         block_error(error, err, target->shown, "%s", g_strerror(err));
         link->refs = 1;

@@ -2,10 +2,10 @@
 /* Worker threads for host calls that block: started when there is work, ended when there is none.
  */
 #include <errno.h>
-#include <signal.h>
 #include <time.h>
 
 #include "block/internal.h"
+#include "host/thread.h"
 
 #define THREADS_MAX 32
 #define IDLE_SECONDS 5
@@ -69,25 +69,12 @@ static void *worker(void *unused)
     return unused;
 }
 
-/* Signals are for the other threads: a worker inherits a mask with all of them blocked. */
 static bool start_thread(void)
 {
-    pthread_attr_t attr;
-    sigset_t all, old;
-    pthread_t thread;
-    int rc;
-
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = pthread_create(&thread, &attr, worker, NULL);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    pthread_attr_destroy(&attr);
-    if (rc == 0)
-        pool.threads++;
-    return rc == 0;
+    if (thread_start_detached(worker, NULL, STACK_BYTES))
+        return false;
+    pool.threads++;
+    return true;
 }
 
 static void set_up(void)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Threads that do work for the back ends. */
+#ifndef HOST_THREAD_H
+#define HOST_THREAD_H
+
+#include <stddef.h>
+
+/*
+ * A detached thread that runs run(arg) on a stack of so many bytes, with every signal blocked, SIGPIPE too: signals
+ * are for the main thread. Any thread may call it. 0, or pthread_create(3)'s errno value; run() is not called then.
+ */
+int thread_start_detached(void *(*run)(void *), void *arg, size_t stack_bytes);
+
+#endif
