@@ -523,7 +523,8 @@ static struct device *make_piix3(struct rig *rig)
 static struct device *make_piix4_pm(struct rig *rig)
 {
     struct piix4_pm_config cfg = {
-        .sci = rig_irq(rig, 9), .apm_port = 0xb2, .gpe_port = 0xafe0, .com1 = true};
+        .sci = rig_irq(rig, 9), .apm_port = 0xb2, .gpe_port = 0xafe0, .hotplug_port = 0xae00,
+        .com1 = true};
 
     return piix4_pm_new(rig_make_bridge(rig), &rig->fe->env, "pm", &cfg, rig_why, sizeof(rig_why));
 }
