@@ -123,6 +123,31 @@ static void do_set_link(struct hmp *h)
     hmp_do(h, "set_link", args);
 }
 
+/* "e1000,id=net1,netdev=n1" as a QMP command's arguments; its first word is the value of `implied`. */
+static void do_options(struct hmp *h, const char *implied)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) pairs = opt_pairs_from_text(h->argv[0], h->argv[1], implied, &error);
+    JsonObject *args;
+
+    if (!pairs) {
+        g_string_append_printf(h->out, "Error: %s\n", error->message);
+        return;
+    }
+    args = json_object_new();
+    for (guint i = 0; i < pairs->len; i++) {
+        const struct opt_pair *pair = g_ptr_array_index(pairs, i);
+
+        json_object_set_string_member(args, pair->name, pair->value ? pair->value : "on");
+    }
+    hmp_do(h, h->argv[0], args);
+}
+
+static void do_device_add(struct hmp *h) { do_options(h, "driver"); }
+static void do_device_del(struct hmp *h) { hmp_do(h, "device_del", object_of("id", h->argv[1])); }
+static void do_netdev_add(struct hmp *h) { do_options(h, "type"); }
+static void do_netdev_del(struct hmp *h) { hmp_do(h, "netdev_del", object_of("id", h->argv[1])); }
+
 static void do_resize(struct hmp *h)
 {
     JsonObject *args = object_of("device", h->argv[1]);
@@ -161,6 +186,10 @@ static const struct hmp_command commands[] = {
     {"change", "DEVICE FILE [FORMAT]", "put another medium in", 2, 3, do_change},
     {"block_resize", "DEVICE SIZE", "give an image another size (a bare number: MiB)", 2, 2, do_resize},
     {"set_link", "NAME on|off", "plug a network cable in or out", 2, 2, do_set_link},
+    {"device_add", "DRIVER[,PROP=VALUE...]", "put a PCI card in", 1, 1, do_device_add},
+    {"device_del", "ID", "ask the guest for a PCI card; it is taken out when the guest has let it go", 1, 1, do_device_del},
+    {"netdev_add", "TYPE,id=ID[,PROP=VALUE...]", "add a network back end", 1, 1, do_netdev_add},
+    {"netdev_del", "ID", "remove a network back end that no card uses", 1, 1, do_netdev_del},
     {"savevm", "NAME", "refused", 0, 9, do_refuse},
     {"loadvm", "NAME", "refused", 0, 9, do_refuse},
     {"delvm", "NAME", "refused", 0, 9, do_refuse},
