@@ -6,6 +6,8 @@
 #include "dm/json.h"
 #include "dm/optlist.h"
 #include "dm/monitor/qmp.h"
+#include "dm/monitor/qmp_hotplug.h"
+#include "dm/monitor/qmp_net.h"
 #include "dm/vm.h"
 
 #define MAX_WORDS 32
@@ -123,29 +125,22 @@ static void do_set_link(struct hmp *h)
     hmp_do(h, "set_link", args);
 }
 
-/* "e1000,id=net1,netdev=n1" as a QMP command's arguments; its first word is the value of `implied`. */
-static void do_options(struct hmp *h, const char *implied)
+/* "e1000,id=net1,netdev=n1"; its first word is the value of `implied`. */
+static void add_by_options(struct hmp *h, const char *implied,
+                           void (*add)(struct vm *vm, GPtrArray *pairs, GError **error))
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) pairs = opt_pairs_from_text(h->argv[0], h->argv[1], implied, &error);
-    JsonObject *args;
 
-    if (!pairs) {
+    if (pairs)
+        add(h->vm, pairs, &error);
+    if (error)
         g_string_append_printf(h->out, "Error: %s\n", error->message);
-        return;
-    }
-    args = json_object_new();
-    for (guint i = 0; i < pairs->len; i++) {
-        const struct opt_pair *pair = g_ptr_array_index(pairs, i);
-
-        json_object_set_string_member(args, pair->name, pair->value ? pair->value : "on");
-    }
-    hmp_do(h, h->argv[0], args);
 }
 
-static void do_device_add(struct hmp *h) { do_options(h, "driver"); }
+static void do_device_add(struct hmp *h) { add_by_options(h, "driver", qmp_device_add); }
 static void do_device_del(struct hmp *h) { hmp_do(h, "device_del", object_of("id", h->argv[1])); }
-static void do_netdev_add(struct hmp *h) { do_options(h, "type"); }
+static void do_netdev_add(struct hmp *h) { add_by_options(h, "type", qmp_netdev_add); }
 static void do_netdev_del(struct hmp *h) { hmp_do(h, "netdev_del", object_of("id", h->argv[1])); }
 
 static void do_resize(struct hmp *h)

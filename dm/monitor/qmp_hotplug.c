@@ -10,6 +10,7 @@
 #include "dm/hotplug.h"
 #include "dm/machine/machine.h"
 #include "dm/monitor/qmp.h"
+#include "dm/monitor/qmp_hotplug.h"
 #include "dm/vm_build.h"
 
 static void fail(GError **error, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -82,26 +83,47 @@ static void as_qmp(GError **error)
     fail(error, "%s", copy);
 }
 
-static JsonNode *device_add(struct vm *vm, JsonObject *args, GError **error)
+/* The last one of the name that has a value; NULL: none. */
+static const char *value_of(const GPtrArray *pairs, const char *name)
 {
-    const char *driver = json_object_get_string_member(args, "driver");
-    const char *bus = json_object_get_string_member_with_default(args, "bus", NULL);
-    g_autoptr(GPtrArray) pairs = NULL;
+    for (guint i = pairs->len; i-- > 0;) {
+        const struct opt_pair *pair = g_ptr_array_index(pairs, i);
+
+        if (pair->value && !strcmp(pair->name, name))
+            return pair->value;
+    }
+    return NULL;
+}
+
+void qmp_device_add(struct vm *vm, GPtrArray *pairs, GError **error)
+{
+    const char *driver = value_of(pairs, "driver");
     struct device_config *d;
 
-    if (!may_add(vm, driver, bus, error))
-        return NULL;
-    pairs = opt_pairs_from_object("device_add", args, error);
-    d = pairs ? device_config_new("device_add", pairs, error) : NULL;
+    if (!vm_machine(vm) || !driver) {
+        fail(error, vm_machine(vm) ? "Parameter 'driver' is missing" : "there is no machine (-machine none)");
+        return;
+    }
+    if (!may_add(vm, driver, value_of(pairs, "bus"), error))
+        return;
+    d = device_config_new("device_add", pairs, error);
     if (!d)
-        return NULL;
+        return;
     if (id_is_taken(vm, d->id))
         fail(error, "Duplicate device ID '%s'", d->id);
     else if (hotplug_add(vm, d, error))
-        return NULL;
+        return;
     else
         as_qmp(error);
     device_config_free(d);
+}
+
+static JsonNode *device_add(struct vm *vm, JsonObject *args, GError **error)
+{
+    g_autoptr(GPtrArray) pairs = opt_pairs_from_object("device_add", args, error);
+
+    if (pairs)
+        qmp_device_add(vm, pairs, error);
     return NULL;
 }
 
