@@ -266,6 +266,23 @@ struct block *backends_drive(struct backends *b, const char *id)
     return NULL;
 }
 
+bool backends_add_drive(struct backends *b, const struct drive_config *config, GError **error)
+{
+    return open_drive(b, config, error);
+}
+
+void backends_remove_drive(struct backends *b, const char *id)
+{
+    for (guint i = 0; i < b->drives->len; i++) {
+        struct named_drive *d = g_ptr_array_index(b->drives, i);
+
+        if (!strcmp(d->id, id)) {
+            g_ptr_array_remove_index(b->drives, i);
+            return;
+        }
+    }
+}
+
 struct net *backends_net(struct backends *b)
 {
     return b->net;

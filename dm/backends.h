@@ -22,6 +22,9 @@ void backends_close(struct backends *backends); /* flushes and unlocks the disks
  */
 struct chardev *backends_chardev(struct backends *backends, const char *id);
 struct block *backends_drive(struct backends *backends, const char *id);
+/* A disk more while the machine runs; and closed again, its device being gone (an unknown id is nothing). */
+bool backends_add_drive(struct backends *backends, const struct drive_config *config, GError **error);
+void backends_remove_drive(struct backends *backends, const char *id);
 struct net *backends_net(struct backends *backends);
 void backends_foreach_chardev(struct backends *backends,
                               void (*fn)(void *opaque, struct chardev *chr), void *opaque);

@@ -18,7 +18,7 @@
 #define LOW_SPLIT 0xc0000000ull
 #define LEGACY_WINDOW 0xa0000u
 #define LEGACY_WINDOW_END 0xc0000u
-#define MAX_BLOCKS 16
+#define MAX_BLOCKS 40 /* more than a PCI bus has slots */
 
 struct owned_block {
     struct ram_block block;
@@ -112,15 +112,20 @@ struct memory *memory_new(uint64_t ram_bytes, const struct ram_source *source, G
     return mem;
 }
 
+static void free_block(struct owned_block *b)
+{
+    munmap(b->block.host, b->block.size);
+    g_free((char *)b->block.name);
+    g_free(b->host_dirty);
+    g_free(b);
+}
+
 void memory_free(struct memory *mem)
 {
     if (!mem)
         return;
-    for (unsigned i = 0; i < mem->block_count; i++) {
-        munmap(mem->blocks[i]->block.host, mem->blocks[i]->block.size);
-        g_free(mem->blocks[i]->host_dirty);
-        g_free(mem->blocks[i]);
-    }
+    for (unsigned i = 0; i < mem->block_count; i++)
+        free_block(mem->blocks[i]);
     munmap(mem->ram, mem->ram_bytes);
     if (mem->firmware)
         munmap(mem->firmware, mem->firmware_bytes);
@@ -623,16 +628,16 @@ static void block_take_dirty(struct ram_block *block, uint64_t *bitmap)
 struct ram_block *memory_block_new(struct memory *mem, const char *name, uint64_t size,
                                    bool readonly)
 {
-    uint8_t *host = map_pages(size);
+    uint8_t *host = mem->block_count < MAX_BLOCKS ? map_pages(size) : NULL;
     struct owned_block *b;
 
-    g_assert(mem->block_count < MAX_BLOCKS && size && size % PAGE == 0);
+    g_assert(size && size % PAGE == 0);
     if (!host)
         return NULL;
     b = g_new0(struct owned_block, 1);
     b->mem = mem;
     b->host_dirty = g_new0(uint64_t, (size / PAGE + 63) / 64);
-    b->block = (struct ram_block){.name = name,
+    b->block = (struct ram_block){.name = g_strdup(name),
                                   .host = host,
                                   .size = size,
                                   .readonly = readonly,
@@ -643,4 +648,22 @@ struct ram_block *memory_block_new(struct memory *mem, const char *name, uint64_
                                   .opaque = b};
     mem->blocks[mem->block_count++] = b;
     return &b->block;
+}
+
+void memory_block_free(struct memory *mem, struct ram_block *block)
+{
+    struct owned_block *b = block ? block->opaque : NULL;
+    unsigned i = 0;
+
+    if (!b)
+        return;
+    iolock_enter(mem->lock);
+    b->block.gpa = RAM_UNMAPPED;
+    b->view_size = 0;
+    apply(mem);
+    while (mem->blocks[i] != b)
+        i++;
+    mem->blocks[i] = mem->blocks[--mem->block_count];
+    iolock_leave(mem->lock);
+    free_block(b);
 }

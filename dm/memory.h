@@ -69,9 +69,14 @@ uint64_t memory_low_of(uint64_t ram_bytes); /* how much of so much RAM is below 
 uint64_t memory_low_bytes(const struct memory *mem);  /* RAM below 4 GiB */
 uint64_t memory_high_bytes(const struct memory *mem); /* RAM from 4 GiB up */
 
-/* A block for a device (frame buffer, option ROM), zero, freed with the memory. NULL: out of memory. */
+/*
+ * A block for a device (frame buffer, option ROM), zero, freed with the memory at the latest; the name is copied.
+ * NULL: out of memory, or there are too many.
+ */
 struct ram_block *memory_block_new(struct memory *mem, const char *name, uint64_t size,
                                    bool readonly);
+/* Takes the block away and frees it. No vCPU runs, and no DMA or host I/O is under way into it. NULL is nothing. */
+void memory_block_free(struct memory *mem, struct ram_block *block);
 
 /* For devices. */
 struct dma_port memory_dma(struct memory *mem);

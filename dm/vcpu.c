@@ -40,7 +40,8 @@ struct vcpu_group {
     struct vcpu *cpus;
     pthread_mutex_t lock; /* of the fields below and `parked` */
     pthread_cond_t changed;
-    bool hold; /* atomic, too: read without the lock */
+    bool hold;       /* atomic, too: read without the lock */
+    unsigned frozen; /* likewise: how many times */
     bool quit;
 };
 
@@ -82,7 +83,7 @@ static void handle_exit(struct vcpu *cpu)
 
 static bool held(const struct vcpu_group *g)
 {
-    return __atomic_load_n(&g->hold, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&g->hold, __ATOMIC_ACQUIRE) || __atomic_load_n(&g->frozen, __ATOMIC_ACQUIRE);
 }
 
 /*
@@ -113,7 +114,7 @@ static bool wait_parked(struct vcpu *cpu)
     pthread_mutex_lock(&g->lock);
     cpu->parked = true;
     pthread_cond_broadcast(&g->changed);
-    while (g->hold && !g->quit)
+    while (held(g) && !g->quit)
         pthread_cond_wait(&g->changed, &g->lock);
     cpu->parked = false;
     go_on = !g->quit;
@@ -212,19 +213,41 @@ static bool all_parked(const struct vcpu_group *g)
     return true;
 }
 
-void vcpus_pause(struct vcpu_group *g)
+static void wait_all_parked(struct vcpu_group *g)
 {
-    vcpus_hold(g);
     pthread_mutex_lock(&g->lock);
     while (!all_parked(g))
         pthread_cond_wait(&g->changed, &g->lock);
     pthread_mutex_unlock(&g->lock);
 }
 
+void vcpus_pause(struct vcpu_group *g)
+{
+    vcpus_hold(g);
+    wait_all_parked(g);
+}
+
 void vcpus_resume(struct vcpu_group *g)
 {
     pthread_mutex_lock(&g->lock);
     __atomic_store_n(&g->hold, false, __ATOMIC_RELEASE);
+    pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
+}
+
+void vcpus_freeze(struct vcpu_group *g)
+{
+    pthread_mutex_lock(&g->lock);
+    __atomic_store_n(&g->frozen, g->frozen + 1, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&g->lock);
+    kick_all(g);
+    wait_all_parked(g);
+}
+
+void vcpus_thaw(struct vcpu_group *g)
+{
+    pthread_mutex_lock(&g->lock);
+    __atomic_store_n(&g->frozen, g->frozen - 1, __ATOMIC_RELEASE);
     pthread_cond_broadcast(&g->changed);
     pthread_mutex_unlock(&g->lock);
 }
@@ -359,32 +382,21 @@ void vcpus_reset(struct vcpu_group *g)
         cpu_state_restore(g->cpus[i].power_on, g->cpus[i].fd, i == 0);
 }
 
-/* For what KVM does only to a vCPU that is not in KVM_RUN. Returns whether they were paused before. */
-static bool pause_for_a_moment(struct vcpu_group *g)
-{
-    bool held = __atomic_load_n(&g->hold, __ATOMIC_ACQUIRE);
-
-    vcpus_pause(g);
-    return held;
-}
-
 void vcpus_nmi(struct vcpu_group *g)
 {
-    bool held = pause_for_a_moment(g);
-
+    vcpus_freeze(g);
     for (unsigned i = 0; i < g->count; i++)
         ioctl(g->cpus[i].fd, KVM_NMI);
-    if (!held)
-        vcpus_resume(g);
+    vcpus_thaw(g);
 }
 
 char *vcpu_registers(struct vcpu_group *g, unsigned cpu)
 {
-    bool held = pause_for_a_moment(g);
-    char *text = cpu_registers_text(g->cpus[cpu].fd);
+    char *text;
 
-    if (!held)
-        vcpus_resume(g);
+    vcpus_freeze(g);
+    text = cpu_registers_text(g->cpus[cpu].fd);
+    vcpus_thaw(g);
     return text;
 }
 

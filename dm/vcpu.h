@@ -47,6 +47,13 @@ void vcpus_reset(struct vcpu_group *group);  /* paused: all registers as after p
  */
 void vcpus_hold(struct vcpu_group *group);
 
+/*
+ * For what cannot be done while a vCPU runs or is inside an access: between the two, which nest, all of them are
+ * parked. Whether they go on then is left as it was, whoever has asked for something else meanwhile.
+ */
+void vcpus_freeze(struct vcpu_group *group);
+void vcpus_thaw(struct vcpu_group *group);
+
 void vcpus_nmi(struct vcpu_group *group);    /* a non-maskable interrupt to each; running or paused */
 /* The registers as lines of text (g_free); of a running one, as they are at this moment. */
 char *vcpu_registers(struct vcpu_group *group, unsigned cpu);

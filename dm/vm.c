@@ -11,6 +11,7 @@
 #include "block/node.h"
 #include "block/open.h"
 #include "dm/backends.h"
+#include "dm/hotplug.h"
 #include "dm/monitor/hmp_monitor.h"
 #include "dm/irq.h"
 #include "dm/json.h"
@@ -39,6 +40,7 @@ enum {
     REQUEST_POWEROFF = 1 << MACHINE_POWEROFF,
     REQUEST_SUSPEND = 1 << MACHINE_SUSPEND,
     REQUEST_EXIT = 1 << MACHINE_EXIT,
+    REQUEST_EJECT = 1 << MACHINE_EJECT,
     REQUEST_TRIPLE_FAULT = 1 << 8,
     REQUEST_INTERNAL_ERROR = 1 << 9,
 };
@@ -185,6 +187,7 @@ static void reset(struct vm *vm, bool guest, const char *reason)
 
     if (vm->vcpus)
         vcpus_pause(vm->vcpus);
+    hotplug_take_out(vm, true);
     reset_machine(vm);
     monitor_event(vm, "RESET", guest_reason(guest, reason));
     if (vm->state == RUN_SHUTDOWN || vm->state == RUN_INTERNAL_ERROR)
@@ -255,6 +258,8 @@ static gboolean serve_requests(gint fd, GIOCondition condition, gpointer opaque)
     if (read(fd, &count, sizeof(count)) != sizeof(count) || vm->quitting)
         return G_SOURCE_CONTINUE;
     requests = __atomic_exchange_n(&vm->requests, 0, __ATOMIC_ACQ_REL);
+    if (requests & REQUEST_EJECT)
+        hotplug_take_out(vm, false);
     if (requests & REQUEST_INTERNAL_ERROR)
         internal_error(vm);
     else if (requests & REQUEST_EXIT)

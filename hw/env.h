@@ -103,6 +103,7 @@ enum machine_request {
     MACHINE_POWEROFF,   /* ACPI S5 */
     MACHINE_SUSPEND,    /* ACPI S3 */
     MACHINE_EXIT,       /* isa-debug-exit; arg is the process exit code */
+    MACHINE_EJECT,      /* a PCI card: the power management function knows which */
 };
 
 struct machine_port {

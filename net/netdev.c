@@ -265,6 +265,17 @@ bool netdev_use(struct net *net, const char *id, struct netport **port, GError *
     return true;
 }
 
+/* What the card had set on the wire is as it was before it came. */
+void netdev_release(struct net *net, const char *id)
+{
+    struct netdev *dev = netdev_find(net, id);
+
+    if (!dev)
+        return;
+    dev->used = false;
+    net_use_queues(dev->ports[0], 1);
+}
+
 const char *netdev_id(const struct netdev *dev) { return dev->id; }
 const char *netdev_type(const struct netdev *dev) { return dev->driver->name; }
 const char *netdev_info(const struct netdev *dev) { return dev->info ? dev->info : ""; }

@@ -63,6 +63,9 @@ struct netdev *netdev_find(struct net *net, const char *id);
 /* For a card: its first port. False with error: unknown or in use. */
 bool netdev_use(struct net *net, const char *id, struct netport **port, GError **error);
 
+/* The card that netdev_use() was for is gone, and has disconnected its ports. An unknown id is nothing. */
+void netdev_release(struct net *net, const char *id);
+
 const char *netdev_id(const struct netdev *dev);
 const char *netdev_type(const struct netdev *dev); /* "tap" */
 const char *netdev_info(const struct netdev *dev); /* "ifname=tap0,script=no": as a person reads it */

@@ -48,10 +48,8 @@ static void free_chardev(void *opaque)
     g_free(c);
 }
 
-static void free_device(void *opaque)
+void device_config_free(struct device_config *d)
 {
-    struct device_config *d = opaque;
-
     g_free(d->driver);
     g_free(d->id);
     if (d->props)
@@ -105,8 +103,8 @@ static void config_init(struct vm_config *c)
     c->chardevs = g_ptr_array_new_with_free_func(free_chardev);
     c->netdevs = g_ptr_array_new_with_free_func(free_netdev);
     c->captures = g_ptr_array_new_with_free_func(free_capture);
-    c->devices = g_ptr_array_new_with_free_func(free_device);
-    c->globals = g_ptr_array_new_with_free_func(free_device);
+    c->devices = g_ptr_array_new_with_free_func((GDestroyNotify)device_config_free);
+    c->globals = g_ptr_array_new_with_free_func((GDestroyNotify)device_config_free);
     c->monitors = g_ptr_array_new_with_free_func(free_monitor);
     c->serials = g_ptr_array_new_with_free_func(g_free);
 }

@@ -65,11 +65,16 @@ struct capture_config {
     bool to_guest, from_guest;
 };
 
-/* -device DRIVER,prop=value...; props checked against the driver's table. */
+/*
+ * -device DRIVER,prop=value..., or device_add's; props checked against the driver's table. Those of a running machine
+ * come and go with their devices.
+ */
 struct device_config {
     char *driver, *id;
     GHashTable *props; /* char * -> char * */
 };
+
+void device_config_free(struct device_config *config); /* as its array does */
 
 /* -fw_cfg: a file for the guest's fw_cfg driver. */
 struct fw_cfg_file {

@@ -37,32 +37,57 @@ static bool device_id_free(struct parser *p, const char *id, GError **error)
     return true;
 }
 
+struct device_config *device_config_new(const char *what, GPtrArray *pairs, GError **error)
+{
+    g_autofree char *driver = opt_pairs_steal(pairs, "driver"), *id = opt_pairs_steal(pairs, "id");
+    g_autofree char *prefix = g_strdup_printf("%s %s", what, driver);
+    const struct device_desc *desc = device_desc_find(driver);
+    g_autoptr(GHashTable) props = opt_check(prefix, pairs, desc->props, error);
+    struct device_config *d;
+
+    if (!props || !opt_check_id(prefix, id, error))
+        return NULL;
+    d = new_device(driver);
+    d->id = g_steal_pointer(&id);
+    d->props = g_steal_pointer(&props);
+    return d;
+}
+
+static const char *driver_of(const GPtrArray *pairs)
+{
+    for (guint i = pairs->len; i-- > 0;) {
+        const struct opt_pair *pair = g_ptr_array_index(pairs, i);
+
+        if (pair->value && !strcmp(pair->name, "driver"))
+            return pair->value;
+    }
+    return NULL;
+}
+
 bool apply_device(struct parser *p, const struct option_use *use, GError **error)
 {
-    g_autofree char *driver = opt_pairs_steal(use->pairs, "driver");
-    g_autofree char *id = opt_pairs_steal(use->pairs, "id"), *what = NULL;
+    const char *driver = driver_of(use->pairs);
     const struct device_desc *desc = driver ? device_desc_find(driver) : NULL;
-    g_autoptr(GHashTable) props = NULL;
     struct device_config *d;
 
     if (!driver || !*driver)
         return opt_error(error, "%s: a driver is missing; devices: -device help", use->what);
     if (!desc || !desc->user_creatable)
         return no_such_driver(use->what, driver, error);
-    what = g_strdup_printf("-device %s", driver);
     if (opt_pairs_want_help(use->pairs, NULL)) {
         options_print_subs(stdout, driver, desc->props);
         p->done = true;
         return true;
     }
-    props = opt_check(what, use->pairs, desc->props, error);
-    if (!props || !opt_check_id(what, id, error) || !device_id_free(p, id, error))
+    d = device_config_new("-device", use->pairs, error);
+    if (!d)
         return false;
-    d = new_device(driver);
-    d->id = g_steal_pointer(&id);
-    d->props = g_steal_pointer(&props);
-    g_ptr_array_add(p->config->devices, d);
-    return true;
+    if (device_id_free(p, d->id, error)) {
+        g_ptr_array_add(p->config->devices, d);
+        return true;
+    }
+    device_config_free(d);
+    return false;
 }
 
 static bool add_global(struct parser *p, const char *driver, const char *name, const char *value,

@@ -127,6 +127,11 @@ option_apply_fn apply_device, apply_global, apply_chardev, apply_mon, apply_qmp,
 option_apply_fn apply_serial, apply_parallel, apply_monitor, apply_debugcon, apply_qtest;
 option_apply_fn apply_qtest_log, apply_display, apply_nographic, apply_vga;
 bool finish_devices(struct parser *p, GError **error);
+/*
+ * Pairs with "driver", one that can be a -device, as a device; `what` begins its error texts. NULL with error. Its id's
+ * being free is the caller's to look at.
+ */
+struct device_config *device_config_new(const char *what, GPtrArray *pairs, GError **error);
 
 /* config_vnc.c */
 option_apply_fn apply_vnc, apply_display_vnc, apply_layout, apply_audiodev;

@@ -236,8 +236,37 @@ static void cmos_floppies(struct firmware *fw)
     cmos(fw, 0x14, 0x02 | 0x04 | (count ? 0x01 | (count - 1) << 6 : 0));
 }
 
+/* ---- the boot order, which cards that come and go change ---- */
+
+static int by_bootindex(const void *a, const void *b)
+{
+    const struct boot_entry *x = a, *y = b;
+
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static void describe_boot_order(struct firmware *fw)
+{
+    bool kernel = fw->config->kernel != NULL;
+    g_autoptr(GString) list = g_string_new(kernel ? "/rom@genroms/kvm-dm-kernel.bin\n" : "");
+
+    g_array_sort(fw->boot, by_bootindex);
+    for (guint i = 0; i < fw->boot->len; i++)
+        g_string_append_printf(list, "%s\n", g_array_index(fw->boot, struct boot_entry, i).path);
+    if (fw->config->boot_strict && list->len)
+        g_string_append(list, "HALT");
+    else if (list->len)
+        g_string_truncate(list, list->len - 1);
+    if (list->len || fw->boot_described)
+        fw_cfg_add_file(fw->fw_cfg, "bootorder", list->str, list->len + 1);
+    fw->boot_described |= list->len > 0;
+    fw->boot_changed = false;
+}
+
 void firmware_reset(struct firmware *fw)
 {
+    if (fw->boot_changed)
+        describe_boot_order(fw);
     cmos_memory(fw);
     cmos_floppies(fw);
     cmos(fw, 0x5f, fw->config->cpus - 1);
@@ -287,29 +316,22 @@ bool firmware_add_boot(struct firmware *fw, const char *path, int bootindex, GEr
     }
     entry.path = g_strdup(path);
     g_array_append_val(fw->boot, entry);
+    fw->boot_changed = true;
     return true;
 }
 
-static int by_bootindex(const void *a, const void *b)
+void firmware_remove_boot(struct firmware *fw, int bootindex)
 {
-    const struct boot_entry *x = a, *y = b;
+    for (guint i = 0; i < fw->boot->len; i++) {
+        struct boot_entry *entry = &g_array_index(fw->boot, struct boot_entry, i);
 
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
-static void describe_boot_order(struct firmware *fw, bool kernel)
-{
-    g_autoptr(GString) list = g_string_new(kernel ? "/rom@genroms/kvm-dm-kernel.bin\n" : "");
-
-    g_array_sort(fw->boot, by_bootindex);
-    for (guint i = 0; i < fw->boot->len; i++)
-        g_string_append_printf(list, "%s\n", g_array_index(fw->boot, struct boot_entry, i).path);
-    if (fw->config->boot_strict && list->len)
-        g_string_append(list, "HALT");
-    else if (list->len)
-        g_string_truncate(list, list->len - 1);
-    if (list->len)
-        fw_cfg_add_file(fw->fw_cfg, "bootorder", list->str, list->len + 1);
+        if (entry->index != bootindex)
+            continue;
+        g_free(entry->path);
+        g_array_remove_index(fw->boot, i);
+        fw->boot_changed = true;
+        return;
+    }
 }
 
 /* "PATH CYLINDERS HEADS SECTORS" per line: geometries that INT 13h is to tell. */
@@ -399,7 +421,7 @@ bool firmware_describe(struct firmware *fw, GError **error)
     fw_cfg_add_file(d, "etc/system-states", system_states, sizeof(system_states));
     describe_extras(fw);
     describe_boot_menu(fw);
-    describe_boot_order(fw, c->kernel != NULL);
+    describe_boot_order(fw);
     describe_geometry(fw);
     if (!c->kernel)
         return true;

@@ -39,6 +39,7 @@ struct firmware {
     GArray *disks; /* struct firmware_disk */
     GArray *boot;  /* what has a bootindex */
     struct kernel_image kernel; /* lent to fw_cfg */
+    bool boot_described, boot_changed; /* fw_cfg has been told of `boot`; not of what it is now */
     bool booted_once; /* -boot once= has been used */
 };
 
@@ -49,6 +50,9 @@ void firmware_clear(struct firmware *fw);
 bool firmware_add_disk(struct firmware *fw, const struct firmware_disk *disk, GError **error);
 /* A place (>= 0) in the boot order for the device with this path; false with error: it is taken. */
 bool firmware_add_boot(struct firmware *fw, const char *path, int bootindex, GError **error);
+
+/* The device with that bootindex is gone. What changes in a running machine holds from the next reset. */
+void firmware_remove_boot(struct firmware *fw, int bootindex);
 
 /* Reads `-bios` (or the default) and places it below 4 GiB. */
 bool firmware_load(struct memory *memory, const struct vm_config *config, GError **error);

@@ -38,6 +38,11 @@ void machine_note_irq(struct machine *m, struct device *dev, unsigned irq)
     g_hash_table_insert(m->irqs, dev, GUINT_TO_POINTER(mask));
 }
 
+void machine_note_card(struct machine *m, struct device *dev, const struct device_config *d)
+{
+    g_hash_table_insert(m->cards, dev, (gpointer)d);
+}
+
 bool machine_keep_irq(struct machine *m, struct device *dev, unsigned irq)
 {
     if (dev)
@@ -99,6 +104,8 @@ static int64_t rtc_base(const struct vm_config *c)
  *   510-51b       fw_cfg                       -
  *   cf8-cff       PCI configuration, reset at cf9
  *   5658-565b     VMware's port: the absolute pointer
+ *   ae00-ae0f     PCI hotplug
+ *   afe0-afe3     GPE block
  */
 static bool build_isa(struct machine *m)
 {
@@ -156,6 +163,7 @@ static bool build_pci(struct machine *m)
         .sci = irq_fabric_pin(irq, 9),
         .apm_port = 0xb2,
         .gpe_port = 0xafe0,
+        .hotplug_port = 0xae00,
         .com1 = machine_has_serial(m, 0),
         .com2 = machine_has_serial(m, 1),
     };
@@ -207,11 +215,14 @@ struct machine *machine_new(const struct machine_parts *parts, GError **error)
     m->pci = strcmp(parts->config->machine, "isapc") != 0;
     m->devices = g_ptr_array_new();
     m->irqs = g_hash_table_new(NULL, NULL);
+    m->cards = g_hash_table_new(NULL, NULL);
     firmware_init(&m->firmware);
     m->firmware.config = parts->config;
     m->firmware.memory = parts->memory;
-    if (build(m, &local))
+    if (build(m, &local)) {
+        machine_describe_slots(m);
         return m;
+    }
     if (local)
         g_propagate_error(error, local);
     else
@@ -234,6 +245,7 @@ void machine_free(struct machine *m)
     firmware_clear(&m->firmware);
     g_ptr_array_free(m->devices, TRUE);
     g_hash_table_destroy(m->irqs);
+    g_hash_table_destroy(m->cards);
     g_free(m);
 }
 

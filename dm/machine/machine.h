@@ -36,6 +36,23 @@ void machine_free(struct machine *machine);
 
 /* All devices and the memory map as after power-on; the vCPUs are stopped. */
 void machine_reset(struct machine *machine);
+/*
+ * PCI hotplug; no vCPU runs, and no host I/O is under way (or `drained` is false: then memory that it may still use
+ * is kept). A card is put into the machine by its configuration, which has been checked, and is the machine's from then
+ * on: in config->devices, and gone with the card. False with error: nothing has changed, and it is the caller's.
+ */
+bool machine_can_plug(const struct machine *machine, const char *driver);
+bool machine_plug(struct machine *machine, struct device_config *d, GError **error);
+/* Asks the guest for a card. False: it is not one that can be taken out. */
+bool machine_ask_for_card(struct machine *machine, const struct device_config *d);
+/*
+ * Takes out the cards that the guest has let go, and with `asked` (before a reset) those that it has been asked for;
+ * gone() is called for each when its back ends are free.
+ */
+bool machine_has_cards_to_go(const struct machine *machine, bool asked);
+typedef void machine_gone_fn(void *opaque, const struct device_config *d);
+void machine_take_out(struct machine *machine, bool asked, bool drained, machine_gone_fn *gone, void *opaque);
+
 /* The ACPI power button; false: the machine has none (isapc). */
 bool machine_power_button(struct machine *machine);
 struct display_source *machine_display(struct machine *machine); /* NULL: -vga none */

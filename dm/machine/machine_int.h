@@ -2,8 +2,8 @@
 /*
  * What the files of the machine share: machine.c has the boards, machine_ide.c the IDE controllers and
  * their buses, machine_drives.c who sits at which IDE place,
- * machine_floppy.c the floppy drives, machine_net.c the network cards, machine_virtio.c virtio, machine_devices.c what
- * -device adds, machine_input.c the pointer.
+ * machine_floppy.c the floppy drives, machine_net.c the network cards, machine_virtio.c virtio, machine_hotplug.c what
+ * comes and goes while it runs, machine_devices.c what -device adds, machine_input.c the pointer.
  */
 #ifndef DM_MACHINE_INT_H
 #define DM_MACHINE_INT_H
@@ -30,6 +30,7 @@ struct machine {
     struct device *pm, *keyboard, *vga, *dma;
     struct device *vmmouse; /* NULL: vmport=off */
     struct machine_pointer pointer;
+    GHashTable *cards; /* struct device * that can be taken out -> its struct device_config * */
     GPtrArray *nics; /* struct nic *, in the order of -device */
     GPtrArray *ide; /* struct ide_controller *: the machine's own, then -device's in their order */
     struct firmware firmware;
@@ -43,6 +44,9 @@ bool machine_keep(struct machine *m, struct device *dev);
 /* The same, of a device that drives that ISA line (a device may be kept once, and have several). */
 bool machine_keep_irq(struct machine *m, struct device *dev, unsigned irq);
 void machine_note_irq(struct machine *m, struct device *dev, unsigned irq);
+
+/* The device of a -device that can be taken out while the machine runs: PCI, one function, nothing hangs on it. */
+void machine_note_card(struct machine *m, struct device *dev, const struct device_config *d);
 
 uint64_t device_number(const struct machine *m, const struct device_config *d, const char *name,
                        uint64_t otherwise);
@@ -119,6 +123,22 @@ struct nic {
 /* Cards with an address first; then the firmware is told what can be booted from. */
 bool machine_add_nics(struct machine *m, GError **error);
 void machine_free_nics(struct machine *m);
+
+/*
+ * PCI cards while the machine runs. ..._is_...: the table here has this driver. plug: made and noted as a card; false
+ * with error: all is as before. unplug: the card has been freed; what it had of others is given back.
+ */
+bool machine_is_pci_nic(const char *driver);
+bool machine_plug_nic(struct machine *m, const struct device_config *d, GError **error);
+void machine_unplug_nic(struct machine *m, const struct device_config *d);
+bool machine_is_virtio(const char *driver);
+bool machine_plug_virtio(struct machine *m, const struct device_config *d, GError **error);
+void machine_unplug_virtio(struct machine *m, const struct device_config *d);
+bool machine_has_device(const struct machine *m, const char *id);
+/* Frees the devices that were made since there were so many. */
+void machine_discard_from(struct machine *m, guint count);
+/* Which slots have cards, told to the power management function once all devices are there. */
+void machine_describe_slots(struct machine *m);
 
 /* virtio-blk-pci and virtio-rng-pci: first those with an address, so that nothing else takes it; then the others. */
 bool machine_add_virtio(struct machine *m, bool with_addr, GError **error);

@@ -318,6 +318,8 @@ static bool make_nic(struct machine *m, struct nic *n, GError **error)
     n->dev = driver->make(m, n);
     if (!machine_keep(m, n->dev))
         return device_error(n->config, error, "%s", m->why);
+    if (driver->rom)
+        machine_note_card(m, n->dev, n->config);
     return !driver->rom || (add_rom(m, n, error) && add_boot(m, n, error));
 }
 
@@ -344,6 +346,78 @@ bool machine_add_nics(struct machine *m, GError **error)
         }
     }
     return true;
+}
+
+/* ---- while the machine runs ---- */
+
+bool machine_is_pci_nic(const char *driver)
+{
+    const struct nic_driver *d = find_driver(driver);
+
+    return d && d->rom;
+}
+
+/* "e1000.N" by count may still be there when an earlier one has gone. */
+static void choose_id(const struct machine *m, struct nic *n)
+{
+    for (unsigned i = 0; n->own_id && machine_has_device(m, n->own_id); i++) {
+        g_free(n->own_id);
+        n->own_id = g_strdup_printf("%s.%u", n->driver, i);
+        n->id = n->own_id;
+    }
+}
+
+static bool choose_mac(struct machine *m, struct nic *n, GError **error)
+{
+    const char *given = device_prop(m, n->config, "mac");
+    uint8_t mac[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+
+    if (given && !net_parse_mac(given, mac))
+        return device_error(n->config, error, "mac=%s: six bytes like 52:54:00:12:34:56 are expected", given);
+    if (mac[0] & 1)
+        return device_error(n->config, error, "mac=%s: that is a multicast address", given);
+    if (given && mac_taken(m, mac))
+        return device_error(n->config, error, "mac=%s: another card has the address", given);
+    while (!given && mac_taken(m, mac))
+        mac[5]++;
+    memcpy(n->mac, mac, 6);
+    return true;
+}
+
+static bool plug(struct machine *m, const struct device_config *d, GError **error)
+{
+    struct nic *n;
+
+    if (!collect_nic(m, d, error))
+        return false;
+    n = g_ptr_array_index(m->nics, m->nics->len - 1);
+    choose_id(m, n);
+    return choose_mac(m, n, error) && make_nic(m, n, error);
+}
+
+bool machine_plug_nic(struct machine *m, const struct device_config *d, GError **error)
+{
+    guint before = m->devices->len;
+
+    if (plug(m, d, error))
+        return true;
+    machine_discard_from(m, before);
+    machine_unplug_nic(m, d);
+    return false;
+}
+
+void machine_unplug_nic(struct machine *m, const struct device_config *d)
+{
+    for (guint i = 0; i < m->nics->len; i++) {
+        struct nic *n = g_ptr_array_index(m->nics, i);
+
+        if (n->config != d)
+            continue;
+        if (n->port)
+            netdev_release(backends_net(m->parts.backends), n->netdev);
+        g_ptr_array_remove_index(m->nics, i);
+        return;
+    }
 }
 
 bool machine_nic(const struct machine *m, unsigned n, const char **id, const char **netdev)

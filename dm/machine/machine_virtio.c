@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "block/block.h"
+#include "block/node.h"
 #include "dm/backends.h"
 #include "dm/machine/machine_int.h"
 #include "hw/pci/pci.h"
@@ -148,12 +149,16 @@ static bool add(struct machine *m, const struct device_config *d, unsigned numbe
     const char *addr = device_prop(m, d, "addr");
     g_autofree char *id = d->id ? g_strdup(d->id) : g_strdup_printf("%s.%u", d->driver, number);
     int devfn = addr ? machine_parse_devfn(addr) : -1;
+    struct device *dev;
 
     if (!m->pci)
         return device_error(d, error, "No PCI buses available");
     if (addr && (devfn < 0 || devfn % 8))
         return device_error(d, error, "addr '%s' is not a slot", addr);
-    return find_driver(d->driver)->make(m, d, id, devfn, error) != NULL;
+    dev = find_driver(d->driver)->make(m, d, id, devfn, error);
+    if (dev)
+        machine_note_card(m, dev, d);
+    return dev != NULL;
 }
 
 bool machine_add_virtio(struct machine *m, bool with_addr, GError **error)
@@ -167,4 +172,97 @@ bool machine_add_virtio(struct machine *m, bool with_addr, GError **error)
             return false;
     }
     return true;
+}
+
+/* ---- while the machine runs ---- */
+
+bool machine_is_virtio(const char *driver)
+{
+    return find_driver(driver) != NULL;
+}
+
+static bool has_drive(const struct device_config *d)
+{
+    return !strcmp(d->driver, "virtio-blk-pci");
+}
+
+/* A -blockdev node becomes a drive when a device takes it. */
+static bool open_node(struct machine *m, const struct device_config *d, const char *node, GError **error)
+{
+    struct drive_config *drive = g_new0(struct drive_config, 1);
+    g_autoptr(GError) why = NULL;
+
+    drive->id = g_strdup(node);
+    drive->node = g_strdup(node);
+    drive->interface = DRIVE_IF_NONE;
+    drive->cache_writeback = drive->locking = drive->used_by_device = true;
+    g_ptr_array_add(m->parts.config->drives, drive);
+    if (backends_add_drive(m->parts.backends, drive, &why))
+        return true;
+    g_ptr_array_remove(m->parts.config->drives, drive);
+    return device_error(d, error, "%s", why->message);
+}
+
+/* Such a node, or a -drive that no device has. */
+static bool take_drive(struct machine *m, const struct device_config *d, GError **error)
+{
+    const char *id = device_prop(m, d, "drive");
+    struct drive_config *drive = id ? (struct drive_config *)drive_of(m, id) : NULL;
+
+    if (!id)
+        return device_error(d, error, "drive property not set");
+    if (!drive && !node_find(id))
+        return device_error(d, error, "Property '%s.drive' can't find value '%s'", d->driver, id);
+    if (!drive)
+        return open_node(m, d, id, error);
+    if (drive->used_by_device || drive->interface != DRIVE_IF_NONE)
+        return device_error(d, error, "Drive '%s' is already in use by another block device", id);
+    if (drive->cd)
+        return device_error(d, error, "drive=%s: that is a CD", id);
+    drive->used_by_device = true;
+    return true;
+}
+
+/* A -drive goes with its device, as in QEMU; not with one that could not be made. A node stays, for blockdev-del. */
+static void give_drive_back(struct machine *m, const struct device_config *d, bool failed)
+{
+    const char *id = device_prop(m, d, "drive");
+    struct drive_config *drive = (struct drive_config *)drive_of(m, id);
+
+    if (failed && !drive->node) {
+        drive->used_by_device = false;
+        return;
+    }
+    backends_remove_drive(m->parts.backends, id);
+    g_ptr_array_remove(m->parts.config->drives, drive);
+}
+
+static unsigned free_number(const struct machine *m, const char *driver)
+{
+    for (unsigned n = 0;; n++) {
+        g_autofree char *id = g_strdup_printf("%s.%u", driver, n);
+
+        if (!machine_has_device(m, id))
+            return n;
+    }
+}
+
+bool machine_plug_virtio(struct machine *m, const struct device_config *d, GError **error)
+{
+    guint before = m->devices->len;
+
+    if (has_drive(d) && !take_drive(m, d, error))
+        return false;
+    if (add(m, d, free_number(m, d->driver), error))
+        return true;
+    machine_discard_from(m, before);
+    if (has_drive(d))
+        give_drive_back(m, d, true);
+    return false;
+}
+
+void machine_unplug_virtio(struct machine *m, const struct device_config *d)
+{
+    if (has_drive(d))
+        give_drive_back(m, d, false);
 }

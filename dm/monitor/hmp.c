@@ -6,6 +6,8 @@
 #include "dm/json.h"
 #include "dm/config/optlist.h"
 #include "dm/monitor/qmp.h"
+#include "dm/monitor/qmp_hotplug.h"
+#include "dm/monitor/qmp_net.h"
 #include "dm/vm.h"
 
 #define MAX_WORDS 32
@@ -123,6 +125,24 @@ static void do_set_link(struct hmp *h)
     hmp_do(h, "set_link", args);
 }
 
+/* "e1000,id=net1,netdev=n1"; its first word is the value of `implied`. */
+static void add_by_options(struct hmp *h, const char *implied,
+                           void (*add)(struct vm *vm, GPtrArray *pairs, GError **error))
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) pairs = opt_pairs_from_text(h->argv[0], h->argv[1], implied, &error);
+
+    if (pairs)
+        add(h->vm, pairs, &error);
+    if (error)
+        g_string_append_printf(h->out, "Error: %s\n", error->message);
+}
+
+static void do_device_add(struct hmp *h) { add_by_options(h, "driver", qmp_device_add); }
+static void do_device_del(struct hmp *h) { hmp_do(h, "device_del", object_of("id", h->argv[1])); }
+static void do_netdev_add(struct hmp *h) { add_by_options(h, "type", qmp_netdev_add); }
+static void do_netdev_del(struct hmp *h) { hmp_do(h, "netdev_del", object_of("id", h->argv[1])); }
+
 static void do_resize(struct hmp *h)
 {
     JsonObject *args = object_of("device", h->argv[1]);
@@ -161,6 +181,10 @@ static const struct hmp_command commands[] = {
     {"change", "DEVICE FILE [FORMAT]", "put another medium in", 2, 3, do_change},
     {"block_resize", "DEVICE SIZE", "give an image another size (a bare number: MiB)", 2, 2, do_resize},
     {"set_link", "NAME on|off", "plug a network cable in or out", 2, 2, do_set_link},
+    {"device_add", "DRIVER[,PROP=VALUE...]", "put a PCI card in", 1, 1, do_device_add},
+    {"device_del", "ID", "ask the guest for a PCI card; it is taken out when the guest has let it go", 1, 1, do_device_del},
+    {"netdev_add", "TYPE,id=ID[,PROP=VALUE...]", "add a network back end", 1, 1, do_netdev_add},
+    {"netdev_del", "ID", "remove a network back end that no card uses", 1, 1, do_netdev_del},
     {"savevm", "NAME", "refused", 0, 9, do_refuse},
     {"loadvm", "NAME", "refused", 0, 9, do_refuse},
     {"delvm", "NAME", "refused", 0, 9, do_refuse},

@@ -62,6 +62,7 @@ struct qmp_table {
 extern const struct qmp_table qmp_block_table; /* qmp_block.c */
 extern const struct qmp_table qmp_jobs_table, qmp_backup_table;
 extern const struct qmp_table qmp_devices_table; /* qmp_devices.c */
+extern const struct qmp_table qmp_hotplug_table; /* qmp_hotplug.c */
 extern const struct qmp_table qmp_screen_table, qmp_input_table, qmp_events_table;
 extern const struct qmp_table qmp_qom_table, qmp_cpus_table, qmp_migrate_table, qmp_fds_table, qmp_hmp_table;
 extern const struct qmp_table qmp_vnc_table; /* qmp_vnc.c */
@@ -78,6 +79,10 @@ const struct qmp_command *qmp_commands(unsigned *count);
 
 /* Checks an object's members against rows as a command's arguments are; NULL: none are allowed. */
 bool qmp_check_args(const struct qmp_arg *args, JsonObject *object, GError **error);
+
+struct device_config;
+/* A -device by its id, or by its place in the tree of objects; NULL: there is none there. */
+const struct device_config *qmp_find_device(struct vm *vm, const char *path);
 
 /* Looks the command up, checks its arguments (may be NULL) against the table, runs it. */
 JsonNode *qmp_run(struct vm *vm, const char *name, JsonNode *arguments, GError **error);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dm/config/devprops.h"
 #include "dm/json.h"
 #include "dm/machine/machine.h"
 #include "dm/memory.h"
@@ -398,43 +397,6 @@ static JsonNode *pmemsave(struct vm *vm, JsonObject *args, GError **error)
     return NULL;
 }
 
-/* ---- hotplug: refused, in QEMU's words where its users look for them ---- */
-
-static JsonNode *device_add(struct vm *vm, JsonObject *args, GError **error)
-{
-    const char *driver = json_object_get_string_member(args, "driver");
-    const char *bus = json_object_get_string_member_with_default(args, "bus", "");
-    const struct device_desc *d = device_desc_find(driver);
-
-    (void)vm;
-    if (!d || !d->user_creatable)
-        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "'%.60s' is not a valid device model name", driver);
-    else if (!strcmp(d->bus, "IDE"))
-        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "Bus '%.60s' does not support hotplugging", *bus ? bus : "ide.0");
-    else
-        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR,
-                    "Device '%.60s' cannot be added to a running machine yet; the guest goes on", driver);
-    return NULL;
-}
-
-static JsonNode *device_del(struct vm *vm, JsonObject *args, GError **error)
-{
-    const char *id = json_object_get_string_member(args, "id");
-    GPtrArray *devices = vm_config(vm)->devices;
-
-    for (guint i = 0; i < devices->len; i++) {
-        const struct device_config *d = g_ptr_array_index(devices, i);
-
-        if (d->id && !strcmp(d->id, id)) {
-            g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR,
-                        "Device '%.60s' cannot be taken out of a running machine yet; the guest goes on", id);
-            return NULL;
-        }
-    }
-    g_set_error(error, QMP_ERROR, QMP_DEVICE_NOT_FOUND, "Device '%.60s' not found", id);
-    return NULL;
-}
-
 /* libvirt asks for them at times; the class tells it that there is none, which is no fault. */
 static JsonNode *no_balloon(struct vm *vm, JsonObject *args, GError **error)
 {
@@ -447,7 +409,6 @@ static JsonNode *no_balloon(struct vm *vm, JsonObject *args, GError **error)
 
 static const struct qmp_arg id_args[] = {{"id", QMP_STRING, false, NULL}, {0}};
 
-static const struct qmp_arg driver_args[] = {{"driver", QMP_STRING, false, NULL}, {0}};
 static const struct qmp_arg balloon_args[] = {{"value", QMP_INT, false, NULL}, {0}};
 static const struct qmp_arg save_args[] = {{"val", QMP_INT, false, NULL},
                                            {"size", QMP_INT, false, NULL},
@@ -458,8 +419,6 @@ static const struct qmp_command rows[] = {
     {"query-devices", query_devices, NULL, false, false},
     {"query-region-stats", query_region_stats, NULL, false, false},
     {"query-device-state", query_device_state, id_args, false, false},
-    {"device_add", device_add, driver_args, true, true},
-    {"device_del", device_del, id_args, true, false},
     {"balloon", no_balloon, balloon_args, true, false},
     {"query-balloon", no_balloon, NULL, true, false},
     {"pmemsave", pmemsave, save_args, true, false},

@@ -65,18 +65,28 @@ static JsonNode *set_link(struct vm *vm, JsonObject *args, GError **error)
 
 /* ---- netdev_add, netdev_del ---- */
 
-static JsonNode *netdev_add(struct vm *vm, JsonObject *args, GError **error)
+void qmp_netdev_add(struct vm *vm, GPtrArray *pairs, GError **error)
 {
-    g_autoptr(GPtrArray) pairs = opt_pairs_from_object("netdev_add", args, error);
-    g_autofree char *type = pairs ? opt_pairs_steal(pairs, "type") : NULL;
-    g_autofree char *id = pairs ? opt_pairs_steal(pairs, "id") : NULL;
+    g_autofree char *type = opt_pairs_steal(pairs, "type"), *id = opt_pairs_steal(pairs, "id");
     g_autoptr(GHashTable) opts = NULL;
 
-    if (!pairs || !opt_check_id("netdev_add", id, error))
-        return NULL;
+    if (!type || !id) {
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "Parameter '%s' is missing", type ? "id" : "type");
+        return;
+    }
+    if (!opt_check_id("netdev_add", id, error))
+        return;
     opts = netdev_options("netdev_add", type, pairs, error);
     if (opts)
         netdev_open(net_of(vm), type, id, opts, error);
+}
+
+static JsonNode *netdev_add(struct vm *vm, JsonObject *args, GError **error)
+{
+    g_autoptr(GPtrArray) pairs = opt_pairs_from_object("netdev_add", args, error);
+
+    if (pairs)
+        qmp_netdev_add(vm, pairs, error);
     return NULL;
 }
 

@@ -3,9 +3,14 @@
 #ifndef DM_QMP_NET_H
 #define DM_QMP_NET_H
 
+#include <glib.h>
+
 struct vm;
 
 /* From now on the monitors are told; once, when the back ends are open. */
 void qmp_net_follow(struct vm *vm);
+
+/* netdev_add with its arguments as pairs (dm/optlist.h), which are used up. */
+void qmp_netdev_add(struct vm *vm, GPtrArray *pairs, GError **error);
 
 #endif

@@ -247,6 +247,14 @@ static bool find_place(struct vm *vm, const char *path, struct place *place, GEr
     return found;
 }
 
+const struct device_config *qmp_find_device(struct vm *vm, const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    struct place place;
+
+    return find_place(vm, path, &place, &error) ? place.config : NULL;
+}
+
 /* ---- qom-list ---- */
 
 static void add_child(JsonArray *array, const char *name, const char *type)

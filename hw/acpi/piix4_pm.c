@@ -56,6 +56,7 @@ enum { SLEEP_S5 = 0, SLEEP_S3 = 1, SLEEP_S4 = 2 };
 
 enum { APM_ENABLE = 0xf1, APM_DISABLE = 0xf0 };
 enum { APM_PORTS = 2, GPE_PORTS = 4 };
+enum { GPE_PCI_HOTPLUG = 0x0002 }; /* _E01 of SeaBIOS's DSDT */
 
 struct piix4_pm {
     struct pci_device pci;
@@ -64,9 +65,10 @@ struct piix4_pm {
     uint16_t gpe_status, gpe_enable;
     uint8_t apm_control, apm_status;
     struct smbus_host smbus;
+    struct pci_hotplug hotplug;
     struct irq_pin sci;
     struct vtimer timer;
-    struct io_region pm_region, smbus_region, apm_region, gpe_region;
+    struct io_region pm_region, smbus_region, apm_region, gpe_region, hotplug_region;
 };
 
 /* 290562, 7.1: the registers beyond the header. Device monitors only keep what is written. */
@@ -305,6 +307,72 @@ static void smbus_write(void *chip, uint64_t off, unsigned size, uint64_t value)
 
 static const struct io_ops smbus_ops = {.read = smbus_read, .write = smbus_write, .widths = IO_W1};
 
+/* ---- PCI hotplug ---- */
+
+static uint64_t hotplug_read(void *chip, uint64_t off, unsigned size)
+{
+    const struct piix4_pm *pm = chip;
+
+    (void)size;
+    return pci_hotplug_read(&pm->hotplug, (unsigned)off);
+}
+
+static void hotplug_write(void *chip, uint64_t off, unsigned size, uint64_t value)
+{
+    struct piix4_pm *pm = chip;
+
+    (void)size;
+    switch (pci_hotplug_write(&pm->hotplug, (unsigned)off, (uint32_t)value)) {
+    case PCI_HOTPLUG_NONE:
+        break;
+    case PCI_HOTPLUG_EJECTED:
+        machine_request(&pm->pci.dev.env->machine, MACHINE_EJECT, 0);
+        break;
+    case PCI_HOTPLUG_REFUSED:
+        device_guest_error(&pm->pci.dev, "PCI hotplug: 0x%x written at %u: there is no card to eject",
+                           (unsigned)value, (unsigned)off);
+        break;
+    }
+}
+
+static const struct io_ops hotplug_ops = {.read = hotplug_read, .write = hotplug_write, .widths = IO_W4};
+
+static void hotplug_event(struct piix4_pm *pm)
+{
+    pm->gpe_status |= GPE_PCI_HOTPLUG;
+    derive(pm);
+}
+
+void piix4_pm_set_slot(struct device *dev, unsigned slot, enum pci_slot_use use)
+{
+    pci_hotplug_set_slot(&((struct piix4_pm *)dev)->hotplug, slot, use);
+}
+
+void piix4_pm_card_added(struct device *dev, unsigned slot)
+{
+    struct piix4_pm *pm = (struct piix4_pm *)dev;
+
+    pci_hotplug_added(&pm->hotplug, slot);
+    hotplug_event(pm);
+}
+
+bool piix4_pm_ask_for_card(struct device *dev, unsigned slot)
+{
+    struct piix4_pm *pm = (struct piix4_pm *)dev;
+    bool there = pci_hotplug_ask(&pm->hotplug, slot);
+
+    if (there)
+        hotplug_event(pm);
+    return there;
+}
+
+uint32_t piix4_pm_cards_to_go(const struct device *dev, bool asked)
+{
+    const struct pci_hotplug *h = &((const struct piix4_pm *)dev)->hotplug;
+
+    return h->ejected | (asked ? h->down : 0);
+}
+
 /* ---- from outside ---- */
 
 void piix4_pm_power_button(struct device *dev)
@@ -344,6 +412,10 @@ static const char *post_load(struct device *dev)
     if ((pm->status & ~STATUS_BITS) || (pm->enable & ~ENABLE_BITS) ||
         (pm->control & ~CONTROL_BITS))
         return "reserved bits set in the PM1 registers";
+    if (!pci_hotplug_sane(&pm->hotplug))
+        return "PCI hotplug tells of cards that are not there";
+    if (pm->hotplug.ejected)
+        machine_request(&dev->env->machine, MACHINE_EJECT, 0);
     derive_windows(pm);
     derive(pm);
     return NULL;
@@ -356,6 +428,7 @@ static void pm_free(struct device *dev)
     vtimer_cancel(&pm->timer);
     iomap_remove(dev->env->iomap, &pm->apm_region);
     iomap_remove(dev->env->iomap, &pm->gpe_region);
+    iomap_remove(dev->env->iomap, &pm->hotplug_region);
     pci_device_fini(&pm->pci);
     free(pm);
 }
@@ -371,6 +444,7 @@ static const struct dev_field fields[] = {
     DEV_FIELD(struct piix4_pm, U8, apm_control, 0, 0),
     DEV_FIELD(struct piix4_pm, U8, apm_status, 0, 0),
     SMBUS_HOST_FIELDS(struct piix4_pm, smbus),
+    PCI_HOTPLUG_FIELDS(struct piix4_pm, hotplug),
 };
 
 static const struct device_class piix4_pm_class = {
@@ -401,7 +475,7 @@ static void init_regions(struct piix4_pm *pm, const struct piix4_pm_config *cfg)
 {
     struct io_region common = {.space = IO_PORT, .chip = pm, .lock = pm->pci.dev.lock};
 
-    pm->pm_region = pm->smbus_region = pm->apm_region = pm->gpe_region = common;
+    pm->pm_region = pm->smbus_region = pm->apm_region = pm->gpe_region = pm->hotplug_region = common;
     pm->pm_region.name = "acpi.pm1";
     pm->pm_region.size = PM_BYTES;
     pm->pm_region.ops = &pm_ops;
@@ -416,6 +490,10 @@ static void init_regions(struct piix4_pm *pm, const struct piix4_pm_config *cfg)
     pm->gpe_region.base = cfg->gpe_port;
     pm->gpe_region.size = GPE_PORTS;
     pm->gpe_region.ops = &gpe_ops;
+    pm->hotplug_region.name = "acpi.pci-hotplug";
+    pm->hotplug_region.base = cfg->hotplug_port;
+    pm->hotplug_region.size = PCI_HOTPLUG_BYTES;
+    pm->hotplug_region.ops = &hotplug_ops;
     pci_add_fixed(&pm->pci, 0, &pm->pm_region);
     pci_add_fixed(&pm->pci, 1, &pm->smbus_region);
 }
@@ -438,7 +516,8 @@ struct device *piix4_pm_new(struct pci_bus *bus, const struct dev_env *env, cons
     vtimer_init(&pm->timer, env->clock, pm->pci.dev.lock, timer_fired, pm);
     if (!pci_bus_add(bus, &pm->pci, PCI_DEVFN(1, 3), why, why_size) ||
         !iomap_add(env->iomap, &pm->apm_region, why, why_size) ||
-        !iomap_add(env->iomap, &pm->gpe_region, why, why_size)) {
+        !iomap_add(env->iomap, &pm->gpe_region, why, why_size) ||
+        !iomap_add(env->iomap, &pm->hotplug_region, why, why_size)) {
         device_free(&pm->pci.dev);
         return NULL;
     }

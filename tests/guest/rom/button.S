@@ -4,11 +4,20 @@
  * "key XX" (its character) on COM1, and switches the machine off (S5) at the ACPI power button, as an operating system
  * does, or three seconds after the key q. PM registers at b000h, where SeaBIOS has put
  * PIIX4's (PIIX4 data book 290562, 7.2: PM1_STS at 0, PM1_CNT at 4).
+ *
+ * PCI hotplug, as _E01 and _EJ0 of SeaBIOS's DSDT do it: each card that is there by hotplug is shown as "card SLOT ID"
+ * at each event, and one that is asked for is let go at once: "gone SLOT ID", with what configuration space reads as
+ * by the next instruction.
  */
 #define COM1 0x3f8
 #define PM1_STS 0xb000
 #define PM1_CNT 0xb004
 #define PWRBTN_STS (1 << 8)
+#define GPE_STS 0xafe0
+#define GPE_PCI 2
+#define PCI_UP 0xae00
+#define PCI_DOWN 0xae04
+#define PCI_EJECT 0xae08
 #define SLP_EN (1 << 13) /* SLP_TYP 0: soft off */
 
         .code16
@@ -28,7 +37,13 @@ _start: ljmp $0, $1f
         inw %dx, %ax
         testw $PWRBTN_STS, %ax
         jnz off
-        movb $1, %ah
+        movw $GPE_STS, %dx
+        inw %dx, %ax
+        testb $GPE_PCI, %al
+        jz 9f
+        outw %ax, %dx
+        call cards
+9:      movb $1, %ah
         int $0x16
         jz 3f
         movb $0, %ah
@@ -61,6 +76,55 @@ off:    movw $bye, %si
         outw %ax, %dx
 4:      hlt
         jmp 4b
+
+cards:  movb $0, slot
+1:      movb slot, %cl
+        movl $1, %ebp
+        shll %cl, %ebp
+        movw $PCI_DOWN, %dx
+        inl %dx, %eax
+        testl %ebp, %eax
+        jz 2f
+        movl %ebp, %eax
+        movw $PCI_EJECT, %dx
+        outl %eax, %dx
+        movw $gone, %si
+        call tell
+        jmp 3f
+2:      movw $PCI_UP, %dx
+        inl %dx, %eax
+        testl %ebp, %eax
+        jz 3f
+        movw $card, %si
+        call tell
+3:      incb slot
+        cmpb $32, slot
+        jb 1b
+        ret
+
+tell:   movzbl slot, %eax
+        shll $11, %eax
+        orl $0x80000000, %eax
+        movw $0xcf8, %dx
+        outl %eax, %dx
+        movw $0xcfc, %dx
+        inl %dx, %eax
+        pushl %eax
+        call print
+        movb slot, %al
+        call hex
+        movb $' ', %al
+        call put
+        popl %eax
+        movw $4, %cx
+4:      roll $8, %eax
+        pushl %eax
+        pushw %cx
+        call hex
+        popw %cx
+        popl %eax
+        loop 4b
+        movw $newline, %si
 
 print:  lodsb
         testb %al, %al
@@ -98,7 +162,10 @@ ready:  .asciz "button: ready\r\n"
 key:    .asciz "key "
 newline: .asciz "\r\n"
 bye:    .asciz "button: off\r\n"
+card:   .asciz "card "
+gone:   .asciz "gone "
 last:   .byte 0
+slot:   .byte 0
 
         .org 510
         .word 0xaa55

@@ -523,9 +523,16 @@ static struct device *make_piix3(struct rig *rig)
 static struct device *make_piix4_pm(struct rig *rig)
 {
     struct piix4_pm_config cfg = {
-        .sci = rig_irq(rig, 9), .apm_port = 0xb2, .gpe_port = 0xafe0, .com1 = true};
+        .sci = rig_irq(rig, 9), .apm_port = 0xb2, .gpe_port = 0xafe0, .hotplug_port = 0xae00,
+        .com1 = true};
+    struct device *dev = piix4_pm_new(rig_make_bridge(rig), &rig->fe->env, "pm", &cfg, rig_why, sizeof(rig_why));
 
-    return piix4_pm_new(rig_make_bridge(rig), &rig->fe->env, "pm", &cfg, rig_why, sizeof(rig_why));
+    if (dev) {
+        device_enter(dev);
+        piix4_pm_set_slot(dev, 5, PCI_SLOT_CARD);
+        device_leave(dev);
+    }
+    return dev;
 }
 
 static void prepare_pm(struct rig *rig)
@@ -541,7 +548,11 @@ static void event_pm(struct rig *rig, struct rng *rng)
         return;
     }
     device_enter(rig->dev);
-    piix4_pm_power_button(rig->dev);
+    switch (rng_below(rng, 3)) {
+    case 0: piix4_pm_power_button(rig->dev); break;
+    case 1: piix4_pm_card_added(rig->dev, 5); break;
+    case 2: piix4_pm_ask_for_card(rig->dev, 5); break;
+    }
     device_leave(rig->dev);
 }
 

@@ -18,6 +18,7 @@
 #define PM 0x600
 #define SMB 0xb100
 #define GPE 0xafe0
+#define HOTPLUG 0xae00
 #define APM 0xb2
 #define SCI 9
 #define S 1000000000ll
@@ -58,6 +59,7 @@ static int setup(void **state)
     w->fe = fake_env_new(4096);
     w->bus = pci_bus_new(&w->fe->env, pins);
     cfg = (struct piix4_pm_config){.sci = fake_irq(w->fe, SCI), .apm_port = APM, .gpe_port = GPE,
+                                   .hotplug_port = HOTPLUG,
                                    .com1 = true};
     w->dev = piix4_pm_new(w->bus, &w->fe->env, "pm", &cfg, why, sizeof(why));
     assert_non_null(w->dev);
@@ -358,7 +360,7 @@ static void test_save_load(void **state)
 static void test_place_taken(void **state)
 {
     struct world *w = *state;
-    struct piix4_pm_config cfg = {.apm_port = APM, .gpe_port = GPE};
+    struct piix4_pm_config cfg = {.apm_port = APM, .gpe_port = GPE, .hotplug_port = HOTPLUG};
     char why[160] = "";
 
     assert_null(piix4_pm_new(w->bus, &w->fe->env, "pm2", &cfg, why, sizeof(why)));
