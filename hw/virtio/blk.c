@@ -459,8 +459,7 @@ struct device *virtio_blk_new(struct pci_bus *bus, int devfn, const struct dev_e
         .queues = cfg->queues ? cfg->queues : 1,
         .queue_size = cfg->queue_size ? cfg->queue_size : VIRTQ_MAX,
         .config_bytes = CONFIG_BYTES,
-        .disable_legacy = cfg->disable_legacy,
-        .disable_modern = cfg->disable_modern,
+        .options = cfg->options,
     };
     struct virtio_blk *b = calloc(1, sizeof(*b));
 

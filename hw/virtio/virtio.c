@@ -86,6 +86,17 @@ void virtio_kick(struct virtio *v, unsigned n)
     virtio_look_for_faults(v);
 }
 
+/* 6.1: whether it has accepted VERSION_1 tells the transports apart. */
+void virtio_set_doorbells(struct virtio *v, bool on)
+{
+    bool modern = virtio_has(v, VIRTIO_F_VERSION_1);
+
+    if (v->modern.doorbell_count)
+        iomap_set_doorbells(v->pci.dev.env->iomap, &v->modern, on && modern);
+    if (v->legacy.doorbell_count)
+        iomap_set_doorbells(v->pci.dev.env->iomap, &v->legacy, on && !modern);
+}
+
 void virtio_kick_later(struct virtio *v, unsigned n)
 {
     v->again |= 1u << n;
@@ -118,6 +129,7 @@ static void reset(struct virtio *v)
         v->ops->give_up(v);
     vtimer_cancel(&v->again_timer);
     v->again = 0;
+    virtio_set_doorbells(v, false);
     for (unsigned n = 0; n < VIRTIO_QUEUES; n++)
         virtq_reset(&v->q[n]);
     v->status = v->isr = 0;
@@ -160,6 +172,7 @@ void virtio_write_status(struct virtio *v, uint8_t status)
         status &= (uint8_t)~VIRTIO_FEATURES_OK;
     }
     v->status = status;
+    virtio_set_doorbells(v, status & VIRTIO_DRIVER_OK);
     if (status & ~before & VIRTIO_DRIVER_OK)
         start(v);
 }
@@ -228,6 +241,7 @@ static void loaded(struct virtio *v)
         v->q[n].fault = NULL;
         set_negotiated(v, &v->q[n]);
     }
+    virtio_set_doorbells(v, v->status & VIRTIO_DRIVER_OK);
 }
 
 const char *virtio_post_load(struct virtio *v, const char *fault)

@@ -14,6 +14,7 @@
 #define HW_VIRTIO_VIRTIO_H
 
 #include "hw/pci/msix.h"
+#include "hw/virtio/options.h"
 #include "hw/virtio/queue.h"
 
 #define VIRTIO_QUEUES 9 /* most queues that a device has: virtio-net with 4 pairs */
@@ -60,6 +61,7 @@ struct virtio {
     unsigned queue_count, config_bytes;
     struct io_region modern, legacy; /* size 0: that transport is disabled */
     char region_names[3][64];
+    struct io_doorbell modern_bells[VIRTIO_QUEUES], legacy_bells[VIRTIO_QUEUES];
     unsigned cfg_cap; /* offset of the capability that reaches the BAR through configuration space; 0: none */
     /* Registers. */
     uint8_t status, isr, generation;
@@ -90,7 +92,7 @@ struct virtio_config {
     uint32_t class_code;
     uint64_t offered;    /* features of its own; the common ones are added */
     unsigned queues, queue_size, config_bytes;
-    bool disable_legacy, disable_modern;
+    struct virtio_options options;
 };
 
 /*
@@ -134,6 +136,7 @@ void virtio_kick(struct virtio *v, unsigned n);
 void virtio_write_status(struct virtio *v, uint8_t status);
 void virtio_start_queue(struct virtio *v, unsigned n);
 void virtio_update_pin(struct virtio *v);
+void virtio_set_doorbells(struct virtio *v, bool on); /* of the transport that the driver has chosen */
 uint8_t virtio_take_isr(struct virtio *v); /* reading clears it */
 uint32_t virtio_config_read(const struct virtio *v, unsigned off, unsigned size);
 void virtio_config_write(struct virtio *v, unsigned off, unsigned size, uint32_t value);
@@ -153,6 +156,7 @@ void virtio_modern_write(void *chip, uint64_t off, unsigned size, uint64_t value
 extern const struct io_ops virtio_modern_ops;
 
 #define VIRTIO_LEGACY_BYTES (0x18 + VIRTIO_CONFIG_BYTES)
+#define VIRTIO_LEGACY_NOTIFY 0x10 /* the port of all its doorbells */
 extern const struct io_ops virtio_legacy_ops;
 
 #endif
