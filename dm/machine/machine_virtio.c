@@ -25,6 +25,7 @@ struct virtio_options machine_virtio_options(const struct machine *m, const stru
     return (struct virtio_options){
         .disable_legacy = machine_virtio_on(m, d, "disable-legacy"),
         .disable_modern = machine_virtio_on(m, d, "disable-modern"),
+        .packed = machine_virtio_on(m, d, "packed"),
         .kicks_wait = ioeventfd && !strcmp(ioeventfd, "off"),
     };
 }

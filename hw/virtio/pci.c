@@ -193,7 +193,7 @@ bool virtio_init(struct virtio *v, const struct device_class *cls, const struct 
     v->config_bytes = cfg->config_bytes;
     v->offered = cfg->offered | VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX;
     if (!cfg->options.disable_modern)
-        v->offered |= VIRTIO_F_VERSION_1;
+        v->offered |= VIRTIO_F_VERSION_1 | (cfg->options.packed ? VIRTIO_F_PACKED : 0);
     if (!cfg->options.disable_legacy)
         v->offered |= VIRTIO_F_ANY_LAYOUT;
     for (unsigned n = 0; n < VIRTIO_QUEUES; n++) {
@@ -207,9 +207,12 @@ bool virtio_init(struct virtio *v, const struct device_class *cls, const struct 
     v->pci.config_reading = config_reading;
     add_windows(v, cfg);
     add_caps(v, cfg);
-    if (!cfg->options.disable_legacy || !cfg->options.disable_modern)
+    if (cfg->options.disable_legacy && cfg->options.disable_modern)
+        snprintf(why, why_size, "disable-legacy and disable-modern: no transport is left");
+    else if (cfg->options.packed && cfg->options.disable_modern)
+        snprintf(why, why_size, "packed=on: the legacy interface has no packed rings; leave out disable-modern");
+    else
         return true;
-    snprintf(why, why_size, "disable-legacy and disable-modern: no transport is left");
     return false;
 }
 

@@ -69,6 +69,7 @@ static void set_negotiated(struct virtio *v, struct virtq *q)
 {
     q->indirect = virtio_has(v, VIRTIO_F_INDIRECT);
     q->event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX);
+    q->packed = virtio_has(v, VIRTIO_F_PACKED);
 }
 
 void virtio_start_queue(struct virtio *v, unsigned n)
@@ -113,7 +114,7 @@ void virtio_used(struct virtio *v, unsigned n, unsigned count)
     virtio_look_for_faults(v);
 }
 
-void virtio_complete(struct virtio *v, unsigned n, uint16_t head, uint32_t written)
+void virtio_complete(struct virtio *v, unsigned n, uint32_t head, uint32_t written)
 {
     if (virtq_push(&v->q[n], 0, head, written))
         virtio_used(v, n, 1);
@@ -221,7 +222,7 @@ static const char *check_registers(const struct virtio *v)
     if (virtio_valid_vector(v, v->config_vector) != v->config_vector)
         return "a vector that is not there";
     for (unsigned n = 0; n < VIRTIO_QUEUES && !fault; n++) {
-        fault = virtq_check(&v->q[n]);
+        fault = virtq_check(&v->q[n], virtio_has(v, VIRTIO_F_PACKED));
         if (!fault && virtio_valid_vector(v, v->q[n].vector) != v->q[n].vector)
             fault = "a vector that is not there";
     }

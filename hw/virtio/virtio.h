@@ -35,6 +35,7 @@ enum {
 #define VIRTIO_F_INDIRECT (1ull << 28)
 #define VIRTIO_F_EVENT_IDX (1ull << 29)
 #define VIRTIO_F_VERSION_1 (1ull << 32)
+#define VIRTIO_F_PACKED (1ull << 34)
 
 enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
 
@@ -121,7 +122,7 @@ static inline bool virtio_running(const struct virtio *v)
 /* Publishes `count` pushed chains of queue n, and interrupts if the driver wants that. */
 void virtio_used(struct virtio *v, unsigned n, unsigned count);
 /* One chain: pushed, published, told. */
-void virtio_complete(struct virtio *v, unsigned n, uint16_t head, uint32_t written);
+void virtio_complete(struct virtio *v, unsigned n, uint32_t head, uint32_t written);
 /* After popping: a queue that broke makes the device ask for a reset. */
 void virtio_look_for_faults(struct virtio *v);
 void virtio_fault(struct virtio *v, unsigned n, const char *why); /* breaks queue n */

@@ -94,7 +94,7 @@ static void open_bars(struct rig *r, enum kind kind)
 
 static void make(struct rig *r)
 {
-    const struct virtio_options options = {0};
+    const struct virtio_options options = {.packed = true};
     struct virtio_net_config net = {.mac = {2, 0, 0, 0, 0, 1}, .pairs = 2, .options = options};
     struct virtio_blk_config blk = {.serial = "FUZZ", .write_cache = true, .discard = true, .write_zeroes = true,
                                     .queues = 2, .options = options};
@@ -137,7 +137,7 @@ static void start_modern(struct rig *r, uint64_t features)
     set_common(r, 0x14, 1, 11);
     for (unsigned n = 0; n < QUEUES; n++) {
         set_common(r, 0x16, 2, n);
-        set_common(r, 0x18, 2, ENTRIES);
+        set_common(r, 0x18, 2, ENTRIES - r->packed); /* no power of two */
         set_common(r, 0x1a, 2, n);
         set_common(r, 0x20, 4, RING(n));
         set_common(r, 0x28, 4, RING(n) + 0x800);
@@ -167,7 +167,6 @@ static void start(struct rig *r, struct input *in)
 
     r->kind = how % KINDS;
     r->modern = how & 0x80;
-    r->packed = false;
     device_reset(r->dev[r->kind]);
     open_bars(r, r->kind);
     memset(r->fe->ram, 0, RAM_BYTES);
@@ -182,6 +181,9 @@ static void start(struct rig *r, struct input *in)
     offered = ((struct virtio *)r->dev[r->kind])->offered;
     if (how & 8)
         offered &= ~(uint64_t)take(in, 4);
+    r->packed = r->modern && how & 0x10;
+    if (!r->packed)
+        offered &= ~VIRTIO_F_PACKED;
     if (r->modern)
         start_modern(r, offered | VIRTIO_F_VERSION_1);
     else
@@ -211,7 +213,28 @@ static void descriptor(struct rig *r, struct input *in, uint32_t at)
     d.bytes = kind & 0x10 ? take(in, 4) : take(in, 1) << (kind & 8 ? 4 : 0);
     d.flags = (uint16_t)(kind & 7);
     d.next = (uint16_t)(take(in, 1) & (kind & 0x80 ? 0xff : ENTRIES - 1));
+    if (r->packed) { /* id and flags have changed places */
+        uint16_t flags = d.flags;
+
+        d.flags = d.next;
+        d.next = flags;
+    }
     put(r, at, &d, sizeof(d));
+}
+
+/* A descriptor of the packed ring becomes available as it is; a chain's others go before its first one. */
+static void offer_packed(struct rig *r, unsigned n)
+{
+    uint32_t at = RING(n) + 16 * r->next[n] + 14;
+    uint16_t flags;
+
+    memcpy(&flags, r->fe->ram + at, 2);
+    flags = (uint16_t)((flags & 0x7f7f) | (r->wrap[n] ? 0x80 : 0x8000));
+    put(r, at, &flags, 2);
+    if (++r->next[n] >= ENTRIES - 1) {
+        r->next[n] = 0;
+        r->wrap[n] = !r->wrap[n];
+    }
 }
 
 /* Chains are made available as a driver does it: the ring's entry, then its index. */
@@ -219,6 +242,11 @@ static void offer(struct rig *r, struct input *in, unsigned n)
 {
     uint16_t head = (uint16_t)take(in, 1), idx;
 
+    if (r->packed) {
+        for (unsigned i = 0; i <= head % 4; i++)
+            offer_packed(r, n);
+        return;
+    }
     head &= head & 0x80 ? 0xff : ENTRIES - 1;
     put(r, avail_at(r, n) + 4 + 2 * (r->next[n] & (entries(r, n) - 1)), &head, 2);
     idx = ++r->next[n];

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "hw/virtio/rng.h"
+#include "tests/fakes/fake_packed.h"
 #include "tests/fakes/fake_virtio.h"
 
 #define BUF FVD_DATA
@@ -417,6 +418,64 @@ static void no_bus_master(void **state)
     unbench(f);
 }
 
+/* ---- packed rings ---- */
+
+/* Offered if asked for, to modern drivers; then any size will do. */
+static void packed(void **state)
+{
+    struct virtio_rng_config cfg = {{give, &source}, {.packed = true}};
+    static struct fake_packed p;
+    const struct fv_buf buf = {BUF, 4, true};
+    struct fake_virtio f;
+    char why[200];
+    uint32_t written;
+    uint16_t id;
+
+    (void)state;
+    memset(&source, 0, sizeof(source));
+    fvd_init(&f);
+    f.dev = virtio_rng_new(f.bus, FVD_DEVFN, &f.fe->env, "rng0", &cfg, why, sizeof(why));
+    assert_non_null(f.dev);
+    fvd_open(&f);
+    f.modern = true;
+    assert_true(fvd_offered(&f) & VIRTIO_F_PACKED);
+    fvd_start(&f, true, VIRTIO_F_PACKED, 0, 8);
+    fvd_set_common(&f, 0x18, 2, 5);
+    assert_int_equal(fvd_common(&f, 0x18, 2), 5);
+    fp_init(&p, f.fe, FVD_RING(0), 5);
+    fvd_set_common(&f, 0x20, 4, (uint32_t)p.ring);
+    fvd_set_common(&f, 0x28, 4, (uint32_t)p.driver);
+    fvd_set_common(&f, 0x30, 4, (uint32_t)p.device);
+    fvd_set_common(&f, 0x1c, 2, 1);
+    for (uint16_t i = 0; i < 20; i++) {
+        fp_add(&p, &buf, 1, i, 0);
+        fvd_kick(&f, 0);
+        assert_true(fp_used(&p, &id, &written) && id == i && written == 4);
+        assert_int_equal(fvd_isr(&f), 1);
+    }
+    fvd_start(&f, false, 0, 1, 8); /* and the same device for an old driver */
+    offer(&f, 3);
+    assert_int_equal(expect_used(&f), 3);
+    fvd_start(&f, true, 0, 0, 8); /* a modern one that does not want it */
+    fvd_set_common(&f, 0x18, 2, 5);
+    assert_int_equal(fvd_common(&f, 0x18, 2), 8);
+    fvd_free(&f);
+}
+
+static void packed_without_modern(void **state)
+{
+    struct virtio_rng_config cfg = {{give, &source}, {.packed = true, .disable_modern = true}};
+    struct fake_virtio f;
+    char why[200] = "";
+
+    (void)state;
+    fvd_init(&f);
+    f.dev = virtio_rng_new(f.bus, FVD_DEVFN, &f.fe->env, "rng0", &cfg, why, sizeof(why));
+    assert_null(f.dev);
+    assert_non_null(strstr(why, "packed=on"));
+    fvd_free(&f);
+}
+
 /* ---- doorbells ---- */
 
 static struct io_region *find_region;
@@ -526,6 +585,8 @@ int main(void)
         cmocka_unit_test(broken_queue),
         cmocka_unit_test(bounded_kick),
         cmocka_unit_test(no_bus_master),
+        cmocka_unit_test(packed),
+        cmocka_unit_test(packed_without_modern),
         cmocka_unit_test(doorbells),
         cmocka_unit_test(doorbells_follow_a_load),
         cmocka_unit_test(no_doorbells),
