@@ -13,6 +13,7 @@
 #include "dm/backends.h"
 #include "dm/hotplug.h"
 #include "dm/monitor/hmp_monitor.h"
+#include "dm/doorbell.h"
 #include "dm/irq.h"
 #include "dm/json.h"
 #include "dm/kvm.h"
@@ -55,7 +56,8 @@ struct vm {
     struct memory *memory;
     struct kvm *kvm;
     struct vcpu_group *vcpus;
-    struct io_reader reader; /* the main loop's, for posted writes */
+    struct io_reader reader; /* the main loop's, for posted writes and doorbells */
+    struct doorbells *doorbells; /* NULL: this KVM has none */
     struct kvm_clock_data kvm_clock;
     struct qtest *qtest;
     struct irq_fabric *irq;
@@ -111,6 +113,8 @@ static void halt(struct vm *vm)
     net_set_running(backends_net(vm->backends), false);
     if (vm->vcpus) {
         vcpus_pause(vm->vcpus);
+        if (vm->doorbells)
+            doorbells_drain(vm->doorbells, &vm->reader);
         kvm_clock_save(vm->kvm, &vm->kvm_clock);
     }
     if (vm->clock_source)
@@ -558,6 +562,7 @@ static bool build_vcpus(struct vm *vm, GError **error)
     for (unsigned gsi = 0; gsi < IRQ_GSIS; gsi++)
         kvm_irq_line(vm->kvm, gsi, irq_fabric_level(vm->irq, gsi));
     kvm_follow_iomap(vm->kvm, vm->env.iomap, c->cpus);
+    vm->doorbells = doorbells_new(vm->kvm, vm->env.iomap);
     vm->vcpus = vcpus_new(vm->kvm, vm->env.iomap, c->cpus, &topology, &hooks, error);
     kvm_clock_save(vm->kvm, &vm->kvm_clock);
     build_display(vm);
@@ -619,6 +624,7 @@ void vm_free(struct vm *vm)
     if (vm->vcpus)
         vcpus_free(vm->vcpus);
     vm->vcpus = NULL;
+    doorbells_free(vm->doorbells);
     if (vm->machine)
         qmp_record_close(vm);
     g_ptr_array_free(vm->monitors, TRUE);

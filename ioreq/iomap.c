@@ -49,6 +49,8 @@ struct iomap {
     void *ram_opaque;
     iomap_listener_fn listener;
     void *listener_opaque;
+    iomap_doorbell_fn doorbell_listener;
+    void *doorbell_opaque;
     struct vclock *clock; /* or NULL */
 };
 
@@ -182,6 +184,12 @@ void iomap_set_listener(struct iomap *map, iomap_listener_fn fn, void *opaque)
     map->listener_opaque = opaque;
 }
 
+void iomap_set_doorbell_listener(struct iomap *map, iomap_doorbell_fn fn, void *opaque)
+{
+    map->doorbell_listener = fn;
+    map->doorbell_opaque = opaque;
+}
+
 /* ---- changes ---- */
 
 static bool region_fits(const struct io_region *r, char *why, size_t why_size)
@@ -262,6 +270,14 @@ static void list_remove(struct iomap *map, struct io_region *r)
     map->dirty = true;
 }
 
+static void tell_listeners(const struct iomap *map, struct io_region *r, bool mapped)
+{
+    if (map->listener)
+        map->listener(map->listener_opaque, r, mapped);
+    if (r->doorbell_count && map->doorbell_listener)
+        map->doorbell_listener(map->doorbell_opaque, r);
+}
+
 bool iomap_add(struct iomap *map, struct io_region *region, char *why, size_t why_size)
 {
     bool ok;
@@ -274,8 +290,8 @@ bool iomap_add(struct iomap *map, struct io_region *region, char *why, size_t wh
             publish(map);
     }
     iolock_leave(map->writer);
-    if (ok && map->listener)
-        map->listener(map->listener_opaque, region, true);
+    if (ok)
+        tell_listeners(map, region, true);
     return ok;
 }
 
@@ -291,8 +307,8 @@ void iomap_remove(struct iomap *map, struct io_region *region)
             publish(map);
     }
     iolock_leave(map->writer);
-    if (was && map->listener)
-        map->listener(map->listener_opaque, region, false);
+    if (was)
+        tell_listeners(map, region, false);
 }
 
 void iomap_begin(struct iomap *map)
@@ -519,4 +535,64 @@ bool iomap_dispatch(struct iomap *map, struct io_reader *reader, struct ioreq *r
     any = dispatch(map, __atomic_load_n(&map->table, __ATOMIC_SEQ_CST), reader, req);
     __atomic_store_n(&reader->epoch, 0, __ATOMIC_RELEASE);
     return any;
+}
+
+/* ---- doorbells ---- */
+
+void iomap_set_doorbells(struct iomap *map, struct io_region *region, bool on)
+{
+    bool changed;
+
+    iolock_enter(map->writer);
+    changed = region->doorbells_on != on;
+    region->doorbells_on = on;
+    iolock_leave(map->writer);
+    if (changed && map->doorbell_listener)
+        map->doorbell_listener(map->doorbell_opaque, region);
+}
+
+enum io_doorbell_state iomap_doorbells(struct iomap *map, struct io_region *region, uint64_t *base)
+{
+    enum io_doorbell_state state = IO_DOORBELLS_OFF;
+
+    iolock_enter(map->writer);
+    if (region->doorbells_on)
+        state = region->mapped ? IO_DOORBELLS_ON : IO_DOORBELLS_UNMAPPED;
+    *base = region->base;
+    iolock_leave(map->writer);
+    return state;
+}
+
+/* The region may have been freed: it is looked at only if it is among those mapped. Writer lock held. */
+static bool can_ring(const struct iomap *map, const struct io_region *region)
+{
+    for (unsigned i = 0; i < map->region_count; i++) {
+        if (map->regions[i] == region)
+            return region->doorbells_on;
+    }
+    return false;
+}
+
+bool iomap_ring(struct iomap *map, struct io_reader *reader, struct io_region *region, unsigned n)
+{
+    struct io_entry entry;
+    bool can;
+
+    iolock_enter(map->writer);
+    can = can_ring(map, region);
+    if (can) {
+        entry = (struct io_entry){region, region->base, region->base + (region->size - 1)};
+        /* Whoever removes it from here on waits for us in iomap_synchronize(). */
+        __atomic_store_n(&reader->epoch, map->epoch, __ATOMIC_SEQ_CST);
+    }
+    iolock_leave(map->writer);
+    if (can) {
+        const struct io_doorbell *bell = &region->doorbells[n];
+        uint32_t value = bell->value;
+        struct ioreq req = {entry.base + bell->off, &value, 1, bell->size, region->space, IO_WRITE, IOREQ_SOURCE_DOORBELL};
+
+        access_region(map, &entry, &req);
+        __atomic_store_n(&reader->epoch, 0, __ATOMIC_RELEASE);
+    }
+    return can;
 }

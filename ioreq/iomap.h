@@ -60,6 +60,18 @@ struct io_ops {
     unsigned counted_count;
 };
 
+/*
+ * A register whose write only wakes the device: the writer sees no result of it and need not wait, so another
+ * thread may carry it out, a little later, and several of the same as one. With `match` that is so for the
+ * value `value` only; without it the others are carried out as if they were `value`.
+ */
+struct io_doorbell {
+    uint64_t off;
+    uint32_t value;
+    uint8_t size; /* bytes: 1, 2 or 4 */
+    bool match;
+};
+
 struct io_counters {
     uint64_t reads, writes; /* elements, from the guest's side */
     uint64_t read_bytes, write_bytes;
@@ -78,7 +90,8 @@ struct io_write {
 
 /*
  * A region belongs to its device and lives until the map is freed, or until iomap_synchronize() has
- * returned after its removal. The map writes `stat`, `mapped` and `last_writes` only. posted_limit is the device's to
+ * returned after its removal. The map writes `stat`, `mapped`,
+ * `doorbells_on` and `last_writes` only. posted_limit is the device's to
  * keep up to date, atomically, whenever an access returns: 0 while no write to its counted registers can
  * have an effect, else 1 + how many can come before one has, whatever their widths. It is looked at for
  * regions with counted registers of their own.
@@ -95,6 +108,9 @@ struct io_region {
     unsigned next_write;
     bool mapped;
     uint32_t posted_limit;
+    const struct io_doorbell *doorbells; /* constant; how many ... */
+    unsigned doorbell_count;
+    bool doorbells_on;                   /* ... and whether they are that now: iomap_set_doorbells() */
 };
 
 struct iomap;
@@ -105,6 +121,12 @@ typedef bool (*iomap_ram_fn)(void *opaque, struct ioreq *req);
 /* Told of each table change (after it), for posted writes: KVM's coalesced zones follow it. */
 typedef void (*iomap_listener_fn)(void *opaque, const struct io_region *region, bool mapped);
 
+/*
+ * Told whenever a region with doorbells is mapped, unmapped, or has them switched. Changes of one region may come
+ * from several threads, so it asks iomap_doorbells() for what holds now.
+ */
+typedef void (*iomap_doorbell_fn)(void *opaque, struct io_region *region);
+
 struct iomap *iomap_new(void);
 void iomap_free(struct iomap *map); /* no reader may be registered any more */
 
@@ -112,6 +134,8 @@ void iomap_set_ram(struct iomap *map, iomap_ram_fn fn, void *opaque);
 struct vclock;
 void iomap_set_clock(struct iomap *map, struct vclock *clock); /* dates the last writes; NULL: they have no time */
 void iomap_set_listener(struct iomap *map, iomap_listener_fn fn, void *opaque);
+
+void iomap_set_doorbell_listener(struct iomap *map, iomap_doorbell_fn fn, void *opaque);
 
 /*
  * Adds a region. Returns true; or false, with the reason in why[] naming both owners, when it
@@ -142,6 +166,17 @@ void iomap_reader_remove(struct iomap *map, struct io_reader *reader);
  * Returns false if no part of the access found an owner.
  */
 bool iomap_dispatch(struct iomap *map, struct io_reader *reader, struct ioreq *req);
+
+/* The owner switches the region's doorbells; its lock is held. At first they are off, and they are before it is freed. */
+void iomap_set_doorbells(struct iomap *map, struct io_region *region, bool on);
+enum io_doorbell_state { IO_DOORBELLS_OFF, IO_DOORBELLS_UNMAPPED, IO_DOORBELLS_ON };
+/* *base: where the region is, if ON. */
+enum io_doorbell_state iomap_doorbells(struct iomap *map, struct io_region *region, uint64_t *base);
+/*
+ * Carries out the write that doorbell n stands for, as iomap_dispatch() would. False, and nothing has happened:
+ * they are off, or the region is not mapped (any more; it may be gone altogether). No device's lock is held.
+ */
+bool iomap_ring(struct iomap *map, struct io_reader *reader, struct io_region *region, unsigned n);
 
 /* Waits until every reader has left tables older than the current one. Not from inside a device. */
 void iomap_synchronize(struct iomap *map);

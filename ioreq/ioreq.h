@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One guest access as a value. Its sources: a KVM exit, a qtest client, later a replayed
- * recording; all of them go through iomap_dispatch() and no other way.
+ * recording; all of them go through iomap_dispatch() and no other way, but for doorbells: iomap_ring().
  */
 #ifndef IOREQ_IOREQ_H
 #define IOREQ_IOREQ_H
@@ -12,7 +12,8 @@ enum io_space { IO_PORT, IO_MEM };
 enum io_dir { IO_READ, IO_WRITE };
 
 enum {
-    IOREQ_SOURCE_QTEST = 0xfe,  /* vCPUs are 0 .. 0xfd */
+    IOREQ_SOURCE_DOORBELL = 0xfd, /* a write that KVM only told of (struct io_doorbell) */
+    IOREQ_SOURCE_QTEST = 0xfe,  /* vCPUs are 0 .. 0xfc */
     IOREQ_SOURCE_POSTED = 0xff, /* a write that KVM collected (coalesced PIO or MMIO) */
 };
 

@@ -240,7 +240,11 @@ static const struct opt_desc kvm_pit_props[] = {
     {.name = "disable-legacy", .type = OPT_ENUM, .values = "on|off",                               \
      .help = "on: only by the registers of virtio 1.0 and later", .fallback = "off"},              \
     {.name = "disable-modern", .type = OPT_ENUM, .values = "on|off",                               \
-     .help = "on: only by the ports of virtio before 1.0", .fallback = "off"}
+     .help = "on: only by the ports of virtio before 1.0", .fallback = "off"},                     \
+    {.name = "packed", .type = OPT_ENUM, .values = "on|off",                                       \
+     .help = "packed rings are offered to drivers of virtio 1.1 and later", .fallback = "off"},    \
+    {.name = "ioeventfd", .type = OPT_ENUM, .values = "on|off",                                    \
+     .help = "off: the vCPU that kicks waits until the device has looked", .fallback = "on"}
 
 #define PROP_PCI_PLACE                                                                             \
     {.name = "addr", .type = OPT_STRING, .help = "PCI slot: 0x3", .fallback = "the first free"},   \

@@ -11,6 +11,7 @@
 #include "dm/machine/firmware.h"
 #include "dm/machine/machine.h"
 #include "hw/ide/ata.h"
+#include "hw/virtio/options.h"
 
 struct device;
 struct pci_bus;
@@ -142,6 +143,8 @@ void machine_describe_slots(struct machine *m);
 
 /* virtio-blk-pci and virtio-rng-pci: first those with an address, so that nothing else takes it; then the others. */
 bool machine_add_virtio(struct machine *m, bool with_addr, GError **error);
+/* What a -device says of PROP_VIRTIO (dm/config/devprops.c). */
+struct virtio_options machine_virtio_options(const struct machine *m, const struct device_config *d);
 /* A property of theirs that is on or off, and off if not said. */
 bool machine_virtio_on(const struct machine *m, const struct device_config *d, const char *name);
 

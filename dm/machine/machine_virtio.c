@@ -19,6 +19,18 @@ bool machine_virtio_on(const struct machine *m, const struct device_config *d, c
     return value && !strcmp(value, "on");
 }
 
+struct virtio_options machine_virtio_options(const struct machine *m, const struct device_config *d)
+{
+    const char *ioeventfd = device_prop(m, d, "ioeventfd");
+
+    return (struct virtio_options){
+        .disable_legacy = machine_virtio_on(m, d, "disable-legacy"),
+        .disable_modern = machine_virtio_on(m, d, "disable-modern"),
+        .packed = machine_virtio_on(m, d, "packed"),
+        .kicks_wait = ioeventfd && !strcmp(ioeventfd, "off"),
+    };
+}
+
 /* ---- virtio-rng-pci ---- */
 
 /* Never waits: at a start so early that the kernel has no entropy yet, the guest gets none either. */
@@ -43,8 +55,7 @@ static struct device *make_rng(struct machine *m, const struct device_config *d,
 {
     const struct virtio_rng_config cfg = {
         .entropy = {host_entropy, NULL},
-        .disable_legacy = machine_virtio_on(m, d, "disable-legacy"),
-        .disable_modern = machine_virtio_on(m, d, "disable-modern"),
+        .options = machine_virtio_options(m, d),
     };
     struct device *dev = virtio_rng_new(m->bus, devfn, m->parts.env, id, &cfg, WHY);
 
@@ -93,8 +104,7 @@ static bool read_blk(struct machine *m, const struct device_config *d, struct vi
     cfg->write_zeroes = !zeroes || !strcmp(zeroes, "on");
     cfg->queues = (unsigned)device_number(m, d, "num-queues", 1);
     cfg->queue_size = (unsigned)device_number(m, d, "queue-size", 256);
-    cfg->disable_legacy = machine_virtio_on(m, d, "disable-legacy");
-    cfg->disable_modern = machine_virtio_on(m, d, "disable-modern");
+    cfg->options = machine_virtio_options(m, d);
     if (cfg->queue_size & (cfg->queue_size - 1))
         return device_error(d, error, "queue-size is a power of two");
     machine_name_disk(m, d, cfg->blk);

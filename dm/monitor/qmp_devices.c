@@ -276,6 +276,8 @@ static void add_source(JsonObject *o, uint8_t source)
 {
     if (source == IOREQ_SOURCE_QTEST)
         json_object_set_string_member(o, "source", "qtest");
+    else if (source == IOREQ_SOURCE_DOORBELL)
+        json_object_set_string_member(o, "source", "doorbell"); /* an ioeventfd: the same holds */
     else if (source == IOREQ_SOURCE_POSTED)
         json_object_set_string_member(o, "source", "posted"); /* KVM collected it; it does not say from which vCPU */
     else

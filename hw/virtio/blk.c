@@ -56,7 +56,7 @@ struct request {
     struct request *next, *prev; /* under way */
     struct block_req *req;
     unsigned queue;
-    uint16_t head;
+    uint32_t head;
     uint64_t status_gpa;
     bool to_guest;
     struct blk_map map;
@@ -78,7 +78,7 @@ static const struct dev_field fields[] = {VIRTIO_FIELDS(struct virtio_blk, v)};
 /* ---- the end of a request ---- */
 
 /* Everything is in place: the status byte, then the used ring. */
-static void answer(struct virtio_blk *b, unsigned queue, uint16_t head, uint64_t status_gpa, uint32_t written,
+static void answer(struct virtio_blk *b, unsigned queue, uint32_t head, uint64_t status_gpa, uint32_t written,
                    enum status status)
 {
     const uint8_t byte = (uint8_t)status;
@@ -459,8 +459,7 @@ struct device *virtio_blk_new(struct pci_bus *bus, int devfn, const struct dev_e
         .queues = cfg->queues ? cfg->queues : 1,
         .queue_size = cfg->queue_size ? cfg->queue_size : VIRTQ_MAX,
         .config_bytes = CONFIG_BYTES,
-        .disable_legacy = cfg->disable_legacy,
-        .disable_modern = cfg->disable_modern,
+        .options = cfg->options,
     };
     struct virtio_blk *b = calloc(1, sizeof(*b));
 

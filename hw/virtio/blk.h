@@ -8,6 +8,7 @@
 
 #include "block/block.h"
 #include "hw/device.h"
+#include "hw/virtio/options.h"
 
 struct pci_bus;
 
@@ -21,7 +22,7 @@ struct virtio_blk_config {
     unsigned queue_size;     /* a power of two, 4 .. 256; 0: 256 */
     uint16_t cyls;           /* what a guest may show; 0: by size, 16 heads, 63 sectors */
     uint8_t heads, secs;
-    bool disable_legacy, disable_modern;
+    struct virtio_options options;
 };
 
 /* NULL with why[]. devfn < 0: the first free slot. */

@@ -182,8 +182,7 @@ struct device *virtio_net_new(struct pci_bus *bus, int devfn, const struct dev_e
         .offered = OFFERED | (cfg->pairs > 1 ? NET_F_MQ : 0),
         .queue_size = VIRTQ_MAX,
         .config_bytes = NET_CONFIG_BYTES,
-        .disable_legacy = cfg->disable_legacy,
-        .disable_modern = cfg->disable_modern,
+        .options = cfg->options,
     };
     struct virtio_net *n = calloc(1, sizeof(*n));
 

@@ -7,6 +7,7 @@
 #define HW_VIRTIO_NET_H
 
 #include "hw/device.h"
+#include "hw/virtio/options.h"
 #include "net/net.h"
 
 #define VIRTIO_NET_PAIRS 4
@@ -17,7 +18,7 @@ struct virtio_net_config {
     struct netport *port; /* of pair 0; NULL: no cable */
     uint8_t mac[6];
     unsigned pairs;       /* 1 .. VIRTIO_NET_PAIRS; 0: 1. More than the wire has: the others have no cable */
-    bool disable_legacy, disable_modern;
+    struct virtio_options options;
 };
 
 /* NULL with why[]. devfn < 0: the first free slot. */

@@ -105,7 +105,7 @@ static void config_written(struct pci_device *pci, unsigned off, unsigned size)
 
 static struct pci_ids ids_of(const struct virtio_config *cfg)
 {
-    bool modern_only = cfg->disable_legacy;
+    bool modern_only = cfg->options.disable_legacy;
 
     return (struct pci_ids){
         .vendor = VENDOR,
@@ -130,17 +130,31 @@ static struct io_region region(struct virtio *v, unsigned n, const char *what, e
                               .lock = v->pci.dev.lock};
 }
 
+/* 4.1.4.4.1: a driver of the modern transport writes the queue's number, or with a width of its own something more. */
+static void make_doorbells(struct virtio *v)
+{
+    for (unsigned n = 0; n < v->queue_count; n++) {
+        v->modern_bells[n] = (struct io_doorbell){VIRTIO_NOTIFY_AT + VIRTIO_NOTIFY_STEP * n, n, 2, false};
+        v->legacy_bells[n] = (struct io_doorbell){VIRTIO_LEGACY_NOTIFY, n, 2, true};
+    }
+    v->modern.doorbells = v->modern_bells;
+    v->legacy.doorbells = v->legacy_bells;
+    v->modern.doorbell_count = v->legacy.doorbell_count = v->queue_count;
+}
+
 static void add_windows(struct virtio *v, const struct virtio_config *cfg)
 {
-    if (!cfg->disable_legacy) {
+    if (!cfg->options.disable_legacy) {
         v->legacy = region(v, 0, "legacy", IO_PORT, VIRTIO_LEGACY_BYTES, &virtio_legacy_ops);
         pci_add_io(&v->pci, LEGACY_BAR, &v->legacy);
     }
-    if (!cfg->disable_modern) {
+    if (!cfg->options.disable_modern) {
         v->modern = region(v, 1, "modern", IO_MEM, VIRTIO_MODERN_BYTES, &virtio_modern_ops);
         pci_add_mem(&v->pci, MODERN_BAR, &v->modern, true);
         pci_make_64(&v->pci, MODERN_BAR);
     }
+    if (!cfg->options.kicks_wait)
+        make_doorbells(v);
 }
 
 static void add_caps(struct virtio *v, const struct virtio_config *cfg)
@@ -152,7 +166,7 @@ static void add_caps(struct virtio *v, const struct virtio_config *cfg)
     add_cap(v, &chain, 0, MSIX_CAP_BYTES);
     snprintf(v->region_names[2], sizeof(v->region_names[2]), "%s.msix", v->pci.dev.id);
     msix_init(&v->msix, &v->pci, at, MSIX_BAR, cfg->queues + 1, v->region_names[2]);
-    if (!cfg->disable_modern)
+    if (!cfg->options.disable_modern)
         add_modern_caps(v, &chain);
 }
 
@@ -178,9 +192,9 @@ bool virtio_init(struct virtio *v, const struct device_class *cls, const struct 
     v->queue_count = cfg->queues;
     v->config_bytes = cfg->config_bytes;
     v->offered = cfg->offered | VIRTIO_F_INDIRECT | VIRTIO_F_EVENT_IDX;
-    if (!cfg->disable_modern)
-        v->offered |= VIRTIO_F_VERSION_1;
-    if (!cfg->disable_legacy)
+    if (!cfg->options.disable_modern)
+        v->offered |= VIRTIO_F_VERSION_1 | (cfg->options.packed ? VIRTIO_F_PACKED : 0);
+    if (!cfg->options.disable_legacy)
         v->offered |= VIRTIO_F_ANY_LAYOUT;
     for (unsigned n = 0; n < VIRTIO_QUEUES; n++) {
         v->q[n].dma = &v->pci.dma;
@@ -193,9 +207,12 @@ bool virtio_init(struct virtio *v, const struct device_class *cls, const struct 
     v->pci.config_reading = config_reading;
     add_windows(v, cfg);
     add_caps(v, cfg);
-    if (!cfg->disable_legacy || !cfg->disable_modern)
+    if (cfg->options.disable_legacy && cfg->options.disable_modern)
+        snprintf(why, why_size, "disable-legacy and disable-modern: no transport is left");
+    else if (cfg->options.packed && cfg->options.disable_modern)
+        snprintf(why, why_size, "packed=on: the legacy interface has no packed rings; leave out disable-modern");
+    else
         return true;
-    snprintf(why, why_size, "disable-legacy and disable-modern: no transport is left");
     return false;
 }
 
@@ -213,6 +230,7 @@ void virtio_fini(struct virtio *v)
     if (v->ops->give_up)
         v->ops->give_up(v);
     vtimer_cancel(&v->again_timer);
+    virtio_set_doorbells(v, false);
     device_leave(&v->pci.dev);
     pci_device_fini(&v->pci);
 }

@@ -8,7 +8,7 @@ enum {
     QUEUE_PFN = 0x08,
     QUEUE_SIZE = 0x0c,
     QUEUE_SELECT = 0x0e,
-    QUEUE_NOTIFY = 0x10,
+    QUEUE_NOTIFY = VIRTIO_LEGACY_NOTIFY,
     STATUS = 0x12,
     ISR = 0x13,
     CONFIG = 0x14, /* without MSI-X; with it: */

@@ -74,6 +74,12 @@ static void enable_queue(struct virtio *v, unsigned n)
         device_guest_error(&v->pci.dev, "queue %u is enabled before features are agreed on", n);
 }
 
+/* 2.8.10.1: a packed ring's size need not be a power of two. */
+static bool good_size(const struct virtio *v, const struct virtq *q, uint32_t size)
+{
+    return size && size <= q->max_size && (virtio_has(v, VIRTIO_F_PACKED) || !(size & (size - 1)));
+}
+
 /* A queue that is enabled stays as it is, but for its vector. */
 static void write_queue(struct virtio *v, unsigned reg, uint32_t value)
 {
@@ -83,7 +89,7 @@ static void write_queue(struct virtio *v, unsigned reg, uint32_t value)
         q->vector = virtio_valid_vector(v, value);
     else if (q->state != VIRTQ_OFF)
         device_guest_error(&v->pci.dev, "queue %u is changed while it is enabled", v->queue_select);
-    else if (reg == QUEUE_SIZE && value && value <= q->max_size && !(value & (value - 1)))
+    else if (reg == QUEUE_SIZE && good_size(v, q, value))
         q->size = (uint16_t)value;
     else if (reg == QUEUE_ENABLE && value == 1)
         enable_queue(v, v->queue_select);

@@ -76,8 +76,7 @@ struct device *virtio_rng_new(struct pci_bus *bus, int devfn, const struct dev_e
         .class_code = 0x00ff00, /* unclassified */
         .queues = 1,
         .queue_size = QUEUE_SIZE,
-        .disable_legacy = cfg->disable_legacy,
-        .disable_modern = cfg->disable_modern,
+        .options = cfg->options,
     };
     struct virtio_rng *r = calloc(1, sizeof(*r));
 

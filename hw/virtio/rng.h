@@ -4,6 +4,7 @@
 #define HW_VIRTIO_RNG_H
 
 #include "hw/device.h"
+#include "hw/virtio/options.h"
 
 struct pci_bus;
 
@@ -15,7 +16,7 @@ struct entropy_port {
 
 struct virtio_rng_config {
     struct entropy_port entropy;
-    bool disable_legacy, disable_modern;
+    struct virtio_options options;
 };
 
 /* NULL with why[]. devfn < 0: the first free slot. */

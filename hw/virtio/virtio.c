@@ -69,6 +69,7 @@ static void set_negotiated(struct virtio *v, struct virtq *q)
 {
     q->indirect = virtio_has(v, VIRTIO_F_INDIRECT);
     q->event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX);
+    q->packed = virtio_has(v, VIRTIO_F_PACKED);
 }
 
 void virtio_start_queue(struct virtio *v, unsigned n)
@@ -84,6 +85,17 @@ void virtio_kick(struct virtio *v, unsigned n)
         return;
     v->ops->kick(v, n);
     virtio_look_for_faults(v);
+}
+
+/* 6.1: whether it has accepted VERSION_1 tells the transports apart. */
+void virtio_set_doorbells(struct virtio *v, bool on)
+{
+    bool modern = virtio_has(v, VIRTIO_F_VERSION_1);
+
+    if (v->modern.doorbell_count)
+        iomap_set_doorbells(v->pci.dev.env->iomap, &v->modern, on && modern);
+    if (v->legacy.doorbell_count)
+        iomap_set_doorbells(v->pci.dev.env->iomap, &v->legacy, on && !modern);
 }
 
 void virtio_kick_later(struct virtio *v, unsigned n)
@@ -102,7 +114,7 @@ void virtio_used(struct virtio *v, unsigned n, unsigned count)
     virtio_look_for_faults(v);
 }
 
-void virtio_complete(struct virtio *v, unsigned n, uint16_t head, uint32_t written)
+void virtio_complete(struct virtio *v, unsigned n, uint32_t head, uint32_t written)
 {
     if (virtq_push(&v->q[n], 0, head, written))
         virtio_used(v, n, 1);
@@ -118,6 +130,7 @@ static void reset(struct virtio *v)
         v->ops->give_up(v);
     vtimer_cancel(&v->again_timer);
     v->again = 0;
+    virtio_set_doorbells(v, false);
     for (unsigned n = 0; n < VIRTIO_QUEUES; n++)
         virtq_reset(&v->q[n]);
     v->status = v->isr = 0;
@@ -160,6 +173,7 @@ void virtio_write_status(struct virtio *v, uint8_t status)
         status &= (uint8_t)~VIRTIO_FEATURES_OK;
     }
     v->status = status;
+    virtio_set_doorbells(v, status & VIRTIO_DRIVER_OK);
     if (status & ~before & VIRTIO_DRIVER_OK)
         start(v);
 }
@@ -208,7 +222,7 @@ static const char *check_registers(const struct virtio *v)
     if (virtio_valid_vector(v, v->config_vector) != v->config_vector)
         return "a vector that is not there";
     for (unsigned n = 0; n < VIRTIO_QUEUES && !fault; n++) {
-        fault = virtq_check(&v->q[n]);
+        fault = virtq_check(&v->q[n], virtio_has(v, VIRTIO_F_PACKED));
         if (!fault && virtio_valid_vector(v, v->q[n].vector) != v->q[n].vector)
             fault = "a vector that is not there";
     }
@@ -228,6 +242,7 @@ static void loaded(struct virtio *v)
         v->q[n].fault = NULL;
         set_negotiated(v, &v->q[n]);
     }
+    virtio_set_doorbells(v, v->status & VIRTIO_DRIVER_OK);
 }
 
 const char *virtio_post_load(struct virtio *v, const char *fault)

@@ -14,6 +14,7 @@
 #define HW_VIRTIO_VIRTIO_H
 
 #include "hw/pci/msix.h"
+#include "hw/virtio/options.h"
 #include "hw/virtio/queue.h"
 
 #define VIRTIO_QUEUES 9 /* most queues that a device has: virtio-net with 4 pairs */
@@ -34,6 +35,7 @@ enum {
 #define VIRTIO_F_INDIRECT (1ull << 28)
 #define VIRTIO_F_EVENT_IDX (1ull << 29)
 #define VIRTIO_F_VERSION_1 (1ull << 32)
+#define VIRTIO_F_PACKED (1ull << 34)
 
 enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
 
@@ -60,6 +62,7 @@ struct virtio {
     unsigned queue_count, config_bytes;
     struct io_region modern, legacy; /* size 0: that transport is disabled */
     char region_names[3][64];
+    struct io_doorbell modern_bells[VIRTIO_QUEUES], legacy_bells[VIRTIO_QUEUES];
     unsigned cfg_cap; /* offset of the capability that reaches the BAR through configuration space; 0: none */
     /* Registers. */
     uint8_t status, isr, generation;
@@ -90,7 +93,7 @@ struct virtio_config {
     uint32_t class_code;
     uint64_t offered;    /* features of its own; the common ones are added */
     unsigned queues, queue_size, config_bytes;
-    bool disable_legacy, disable_modern;
+    struct virtio_options options;
 };
 
 /*
@@ -119,7 +122,7 @@ static inline bool virtio_running(const struct virtio *v)
 /* Publishes `count` pushed chains of queue n, and interrupts if the driver wants that. */
 void virtio_used(struct virtio *v, unsigned n, unsigned count);
 /* One chain: pushed, published, told. */
-void virtio_complete(struct virtio *v, unsigned n, uint16_t head, uint32_t written);
+void virtio_complete(struct virtio *v, unsigned n, uint32_t head, uint32_t written);
 /* After popping: a queue that broke makes the device ask for a reset. */
 void virtio_look_for_faults(struct virtio *v);
 void virtio_fault(struct virtio *v, unsigned n, const char *why); /* breaks queue n */
@@ -134,6 +137,7 @@ void virtio_kick(struct virtio *v, unsigned n);
 void virtio_write_status(struct virtio *v, uint8_t status);
 void virtio_start_queue(struct virtio *v, unsigned n);
 void virtio_update_pin(struct virtio *v);
+void virtio_set_doorbells(struct virtio *v, bool on); /* of the transport that the driver has chosen */
 uint8_t virtio_take_isr(struct virtio *v); /* reading clears it */
 uint32_t virtio_config_read(const struct virtio *v, unsigned off, unsigned size);
 void virtio_config_write(struct virtio *v, unsigned off, unsigned size, uint32_t value);
@@ -153,6 +157,7 @@ void virtio_modern_write(void *chip, uint64_t off, unsigned size, uint64_t value
 extern const struct io_ops virtio_modern_ops;
 
 #define VIRTIO_LEGACY_BYTES (0x18 + VIRTIO_CONFIG_BYTES)
+#define VIRTIO_LEGACY_NOTIFY 0x10 /* the port of all its doorbells */
 extern const struct io_ops virtio_legacy_ops;
 
 #endif

@@ -10,7 +10,7 @@ CC = clang
 ALL_CFLAGS += -fsanitize=fuzzer-no-link
 $(FUZZ_PROGRAMS): FUZZ_LIBS = $(HOST_ARCHIVES)
 # Cards that are alone with the fakes.
-FUZZ_CARDS := $(addprefix $(B)/tests/fuzz/,fuzz_ne2000 fuzz_pcnet fuzz_rtl8139 fuzz_e1000)
+FUZZ_CARDS := $(addprefix $(B)/tests/fuzz/,fuzz_ne2000 fuzz_pcnet fuzz_rtl8139 fuzz_e1000 fuzz_virtio)
 $(FUZZ_CARDS): FUZZ_LIBS = $(DEVICE_LIBS) $(B)/libfakes.a
 $(FUZZ_PROGRAMS): %: %.o $(HOST_ARCHIVES) $(B)/libfakes.a
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(FUZZ_LIBS) -Wl,--end-group $(HOST_LIBS)

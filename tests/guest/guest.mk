@@ -65,4 +65,7 @@ guests: $(G)/rom/floppy.bin
 MB_OBJS := $(addprefix $(G)/,mb/start.o mb/mb.o demo/console.o demo/crc32.o)
 $(G)/mb/kernel.elf: tests/guest/mb/mb.ld $(MB_OBJS)
 	$(GUEST_LD) -T $^ -o $@
-guests: $(G)/mb/kernel.elf
+VIRTIO_OBJS := $(addprefix $(G)/,mb/start.o mb/virtio.o demo/console.o demo/crc32.o demo/pci.o)
+$(G)/mb/virtio.elf: tests/guest/mb/mb.ld $(VIRTIO_OBJS)
+	$(GUEST_LD) -T $^ -o $@
+guests: $(G)/mb/kernel.elf $(G)/mb/virtio.elf

@@ -9,6 +9,9 @@ import re
 from vmtest import GUESTS, Vm, check, done, fail, need_file, need_kvm, tmp
 
 
+KERNEL = f"{GUESTS}/mb/virtio.elf"
+
+
 def disk(number):
     path = tmp(f"disk{number}.img")
     with open(f"{GUESTS}/rom/disks.bin", "rb") as f:
@@ -33,6 +36,19 @@ def drive(number):
     return ["-drive", f"if=none,id=d{number},format=raw,file={disk(number)}"]
 
 
+def doorbells(on):
+    """The kernel's rounds with a kick each; who made the writes that the device was told last."""
+    vm = Vm(["-m", "32", "-kernel", KERNEL, "-device", f"virtio-rng-pci,id=rng0,packed=on,ioeventfd={'on' if on else 'off'}"])
+    vm.wait_serial("virtio: done\r\n", 240)
+    rounds = re.findall(r"virtio: ([a-z ]+): (\d+) bytes in (\d+) buffers, (\d+) alike, (\d+) kcycles", vm.serial())
+    print(vm.serial())
+    expected = [(what, "12800", "200", "0") for what in ("legacy", "modern", "modern moved", "packed")]
+    check([r[:4] for r in rounds] == expected, f"200 kicks by each transport and kind of ring: {rounds}")
+    return [w for w in vm.qmp("query-device-state", id="rng0")["last-writes"]
+            if (w["region"], w["address"] & 0x3f) == ("rng0.legacy", 0x10) or
+            (w["region"], w["address"] & 0x3fff) == ("rng0.modern", 0x3000)]
+
+
 need_kvm()
 need_file(f"{GUESTS}/rom/disks.bin", "make guests")
 
@@ -43,4 +59,8 @@ for properties in ("", ",disable-legacy=on", ",disable-modern=on"):
 found = boot("-drive", f"if=virtio,format=raw,file={disk(1)}", "-drive", f"if=ide,format=raw,file={disk(4)}",
              *drive(2), "-device", "virtio-blk-pci,drive=d2,bootindex=0")
 check(found[0] == 2 and sorted(found) == [1, 2, 4], f"the disk with bootindex is the first of three: {found}")
-done("SeaBIOS boots from virtio-blk by both transports")
+found = doorbells(True)
+check(found and all(w.get("source") == "doorbell" for w in found), f"all of them were carried out for KVM: {found[:1]}")
+found = doorbells(False)
+check(found and all(w.get("vcpu") == 0 for w in found), f"ioeventfd=off: by the vCPU: {found[:1]}")
+done("SeaBIOS boots from virtio-blk by both transports; a driver of ours kicks by doorbells, with split and packed rings")

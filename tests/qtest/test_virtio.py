@@ -11,7 +11,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
 from kvmdm import KVM_DM, Machine, run
-from virtiodev import Virtio
+from virtiodev import PACKED, Virtio
 
 DEVFN = 0x20
 IN, OUT, FLUSH, GET_ID, DISCARD, ZEROES = 0, 1, 4, 8, 11, 13
@@ -59,10 +59,12 @@ def test_disk_reads_and_writes():
             if form == "qcow2":
                 raw, path = path, os.path.join(folder, "disk.qcow2")
                 assert os.system("qemu-img convert -f raw -O qcow2 %s %s" % (raw, path)) == 0
+            packed = form == "qcow2"
             with Machine("-drive", "if=none,id=d,format=%s,file=%s" % (form, path), "-device",
-                         "virtio-blk-pci,drive=d,addr=4,serial=SN-1") as m:
+                         "virtio-blk-pci,drive=d,addr=4,serial=SN-1" + (",packed=on" if packed else "")) as m:
                 disk = Disk(m, DEVFN)
-                disk.start(features=1 << 9)
+                assert bool(disk.offered() & PACKED) == packed
+                disk.start(features=1 << 9 | (PACKED if packed else 0), size=11 if packed else 64)
                 assert struct.unpack("<Q", m.read(disk.bar + 0x2000, 8))[0] == (8 << 20) // 512
                 status, data = disk.request(IN, 3, room=1024)
                 assert status == 0 and data == b"\3" * 512 + b"\4" * 512
@@ -195,13 +197,14 @@ def test_card_both_ways():
     """Frames of all lengths each way, in one buffer or several; the MAC; the cable."""
     with tempfile.TemporaryDirectory() as folder:
         wire = Wire(folder)
-        with Machine(*wire.options, "-device", "virtio-net-pci,netdev=n,addr=4,mac=52:54:00:00:00:77,romfile=") as m:
+        with Machine(*wire.options, "-device",
+                     "virtio-net-pci,netdev=n,addr=4,mac=52:54:00:00:00:77,romfile=,packed=on") as m:
             wire.accept()
             card = Card(m, DEVFN)
             assert m.read(card.bar + 0x2000, 6) == bytes.fromhex("525400000077")
-            for features in (0, 1 << 15 | 1 << 16):
+            for features in (0, 1 << 15 | 1 << 16, PACKED, PACKED | 1 << 15):
                 card.start(features)
-                for length in (14, 60, 61, 1514, 1900) + ((2036, 2037, 9014, 60000) if features else ()):
+                for length in (14, 60, 61, 1514, 1900) + ((2036, 2037, 9014, 60000) if features & 1 << 15 else ()):
                     frame = os.urandom(length)
                     card.send(frame)
                     assert wire.read() == frame
@@ -294,6 +297,7 @@ def test_refusals():
                 ([*drive, "-device", "virtio-blk-pci,drive=d,queue-size=48"], "power of two"),
                 ([*drive, "-device", "virtio-blk-pci,drive=d,scsi=on"], "scsi"),
                 ([*drive, "-device", "virtio-blk-pci,drive=d,addr=1"], "taken"),
+                (["-device", "virtio-rng-pci,packed=on,disable-modern=on"], "no packed rings"),
                 (["-device", "virtio-blk-pci"], "drive= is missing"),
                 (["-device", "virtio-blk-pci,drive=x"], "has that id"),
                 (["-M", "isapc", "-device", "virtio-rng-pci"], "No PCI buses")):

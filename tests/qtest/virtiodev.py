@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A small driver of virtio over PCI for qtest: the modern transport, split queues, polling."""
+"""A small driver of virtio over PCI for qtest: the modern transport, split and packed queues, polling."""
 import struct
 import time
 
 VERSION_1 = 1 << 32
+PACKED = 1 << 34
 NEXT, WRITE = 1, 2
+AVAIL, USED = 1 << 7, 1 << 15
 NOTIFY, ISR, CONFIG = 0x3000, 0x1000, 0x2000
 
 
@@ -51,6 +53,39 @@ class Queue:
         return count
 
 
+class PackedQueue(Queue):
+    """The same with a packed ring; the buffers' ids go round, so that they are not the descriptors' numbers."""
+
+    def __init__(self, dev, number, base, size):
+        super().__init__(dev, number, base, size)
+        self.wrap = self.seen_wrap = True
+        self.id, self.chains = 0, {}
+
+    def step(self, at, wrap, count):
+        at += count
+        return (at - self.size, not wrap) if at >= self.size else (at, wrap)
+
+    def add(self, *buffers):
+        self.id = (self.id + 3) % self.size
+        self.chains[self.id] = len(buffers)
+        for i, (at, count, write) in enumerate(buffers):
+            flags = (NEXT if i + 1 < len(buffers) else 0) | (WRITE if write else 0) | (AVAIL if self.wrap else USED)
+            self.m.write(self.desc + 16 * self.next, struct.pack("<QIHH", at, count, self.id, flags))
+            self.next, self.wrap = self.step(self.next, self.wrap, 1)
+        self.kick()
+
+    def take(self, limit_s=30):
+        end = time.monotonic() + limit_s
+        wanted = AVAIL | USED if self.seen_wrap else 0
+        while struct.unpack("<H", self.m.read(self.desc + 16 * self.seen + 14, 2))[0] & (AVAIL | USED) != wanted:
+            if time.monotonic() > end:
+                return None
+            time.sleep(0.002)
+        count, name = struct.unpack("<IH", self.m.read(self.desc + 16 * self.seen + 8, 6))
+        self.seen, self.seen_wrap = self.step(self.seen, self.seen_wrap, self.chains.pop(name))
+        return count
+
+
 class Virtio:
     """The function at devfn; `features` are asked for besides VERSION_1."""
 
@@ -83,6 +118,7 @@ class Virtio:
             self.set(12, "<I", (features | VERSION_1) >> 32 * word & 0xffffffff)
         self.set(0x14, "<B", 11)
         assert self.get(0x14, "<B") == 11, "the features were refused"
-        self.queues = [Queue(self, n, self.memory + 0x4000 * n, size) for n in range(queues)]
+        kind = PackedQueue if features & PACKED else Queue
+        self.queues = [kind(self, n, self.memory + 0x4000 * n, size) for n in range(queues)]
         self.set(0x14, "<B", 15)
         self.data = self.memory + 0x4000 * queues

@@ -269,6 +269,63 @@ static void test_all_ports_all_widths(void **state)
         iolock_free(p[i].lock);
 }
 
+/* ---- doorbells ---- */
+
+static unsigned told;
+
+static void listen(void *opaque, struct io_region *region)
+{
+    assert_ptr_equal(opaque, region);
+    told++;
+}
+
+static void test_doorbells(void **state)
+{
+    static const struct io_doorbell bells[] = {{4, 0x1234, 2, true}, {8, 7, 4, false}};
+    struct fake_env *fe = fake_env_new(0);
+    struct iomap *map = fe->env.iomap;
+    struct probe p;
+    uint64_t base;
+
+    (void)state;
+    told = 0;
+    probe_init(&p, "bells", IO_MEM, 0x20000, 16, &all_ops);
+    p.region.doorbells = bells;
+    p.region.doorbell_count = 2;
+    iomap_set_doorbell_listener(map, listen, &p.region);
+    add(fe, &p);
+    assert_int_equal(told, 1);
+    assert_int_equal(iomap_doorbells(map, &p.region, &base), IO_DOORBELLS_OFF);
+    assert_false(iomap_ring(map, &fe->reader, &p.region, 0));
+    iomap_set_doorbells(map, &p.region, true);
+    iomap_set_doorbells(map, &p.region, true); /* no change */
+    assert_int_equal(told, 2);
+    assert_int_equal(iomap_doorbells(map, &p.region, &base), IO_DOORBELLS_ON);
+    assert_true(base == 0x20000);
+    assert_true(iomap_ring(map, &fe->reader, &p.region, 0));
+    assert_true(p.last_off == 4 && p.last_size == 2 && p.last_value == 0x1234);
+    assert_true(iomap_ring(map, &fe->reader, &p.region, 1));
+    assert_true(p.last_off == 8 && p.last_size == 4 && p.last_value == 7);
+    assert_true(p.region.stat.writes == 2 && p.region.stat.write_bytes == 6); /* counted and noted as any other */
+    assert_int_equal(p.region.last_writes[1].source, IOREQ_SOURCE_DOORBELL);
+    assert_true(p.region.last_writes[1].addr == 0x20008 && p.region.last_writes[1].value == 7);
+    fake_writemem(fe, 0x20004, 2, 5); /* the ordinary way is there, too */
+    assert_true(p.last_value == 5 && p.calls == 3);
+    iomap_remove(map, &p.region);
+    assert_int_equal(iomap_doorbells(map, &p.region, &base), IO_DOORBELLS_UNMAPPED);
+    assert_false(iomap_ring(map, &fe->reader, &p.region, 0));
+    p.region.base = 0x30000;
+    add(fe, &p);
+    assert_int_equal(told, 4);
+    assert_true(iomap_ring(map, &fe->reader, &p.region, 0));
+    assert_true(p.region.last_writes[3].addr == 0x30004);
+    iomap_set_doorbells(map, &p.region, false);
+    assert_false(iomap_ring(map, &fe->reader, &p.region, 0));
+    assert_true(told == 5 && p.calls == 4 && fe->reader.epoch == 0);
+    fake_env_free(fe);
+    iolock_free(p.lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_transaction_and_move),
         cmocka_unit_test(test_ram_behind_regions),
         cmocka_unit_test(test_all_ports_all_widths),
+        cmocka_unit_test(test_doorbells),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "hw/virtio/rng.h"
+#include "tests/fakes/fake_packed.h"
 #include "tests/fakes/fake_virtio.h"
 
 #define BUF FVD_DATA
@@ -35,7 +36,7 @@ static struct entropy source;
 static struct fake_virtio *bench_of(bool no_legacy, bool no_modern)
 {
     struct fake_virtio *f = calloc(1, sizeof(*f));
-    struct virtio_rng_config cfg = {{give, &source}, no_legacy, no_modern};
+    struct virtio_rng_config cfg = {{give, &source}, {.disable_legacy = no_legacy, .disable_modern = no_modern}};
     char why[200];
 
     memset(&source, 0, sizeof(source));
@@ -101,7 +102,7 @@ static void ids(void **state)
 
 static void no_transport(void **state)
 {
-    struct virtio_rng_config cfg = {{give, &source}, true, true};
+    struct virtio_rng_config cfg = {{give, &source}, {.disable_legacy = true, .disable_modern = true}};
     struct fake_virtio f;
     char why[200] = "";
 
@@ -417,6 +418,156 @@ static void no_bus_master(void **state)
     unbench(f);
 }
 
+/* ---- packed rings ---- */
+
+/* Offered if asked for, to modern drivers; then any size will do. */
+static void packed(void **state)
+{
+    struct virtio_rng_config cfg = {{give, &source}, {.packed = true}};
+    static struct fake_packed p;
+    const struct fv_buf buf = {BUF, 4, true};
+    struct fake_virtio f;
+    char why[200];
+    uint32_t written;
+    uint16_t id;
+
+    (void)state;
+    memset(&source, 0, sizeof(source));
+    fvd_init(&f);
+    f.dev = virtio_rng_new(f.bus, FVD_DEVFN, &f.fe->env, "rng0", &cfg, why, sizeof(why));
+    assert_non_null(f.dev);
+    fvd_open(&f);
+    f.modern = true;
+    assert_true(fvd_offered(&f) & VIRTIO_F_PACKED);
+    fvd_start(&f, true, VIRTIO_F_PACKED, 0, 8);
+    fvd_set_common(&f, 0x18, 2, 5);
+    assert_int_equal(fvd_common(&f, 0x18, 2), 5);
+    fp_init(&p, f.fe, FVD_RING(0), 5);
+    fvd_set_common(&f, 0x20, 4, (uint32_t)p.ring);
+    fvd_set_common(&f, 0x28, 4, (uint32_t)p.driver);
+    fvd_set_common(&f, 0x30, 4, (uint32_t)p.device);
+    fvd_set_common(&f, 0x1c, 2, 1);
+    for (uint16_t i = 0; i < 20; i++) {
+        fp_add(&p, &buf, 1, i, 0);
+        fvd_kick(&f, 0);
+        assert_true(fp_used(&p, &id, &written) && id == i && written == 4);
+        assert_int_equal(fvd_isr(&f), 1);
+    }
+    fvd_start(&f, false, 0, 1, 8); /* and the same device for an old driver */
+    offer(&f, 3);
+    assert_int_equal(expect_used(&f), 3);
+    fvd_start(&f, true, 0, 0, 8); /* a modern one that does not want it */
+    fvd_set_common(&f, 0x18, 2, 5);
+    assert_int_equal(fvd_common(&f, 0x18, 2), 8);
+    fvd_free(&f);
+}
+
+static void packed_without_modern(void **state)
+{
+    struct virtio_rng_config cfg = {{give, &source}, {.packed = true, .disable_modern = true}};
+    struct fake_virtio f;
+    char why[200] = "";
+
+    (void)state;
+    fvd_init(&f);
+    f.dev = virtio_rng_new(f.bus, FVD_DEVFN, &f.fe->env, "rng0", &cfg, why, sizeof(why));
+    assert_null(f.dev);
+    assert_non_null(strstr(why, "packed=on"));
+    fvd_free(&f);
+}
+
+/* ---- doorbells ---- */
+
+static struct io_region *find_region;
+
+static void find(void *opaque, const struct io_region *region)
+{
+    if (!strcmp(region->name, opaque))
+        find_region = (struct io_region *)region;
+}
+
+static struct io_region *region_of(struct fake_virtio *f, const char *name)
+{
+    find_region = NULL;
+    iomap_foreach(f->fe->env.iomap, find, (void *)name);
+    return find_region;
+}
+
+/* Those of the transport that the driver uses, from DRIVER_OK to the reset, wherever the BAR is. */
+static void doorbells(void **state)
+{
+    (void)state;
+    for (int modern = 0; modern <= 1; modern++) {
+        struct fake_virtio *f = bench();
+        struct io_region *r = region_of(f, modern ? "rng0.modern" : "rng0.legacy");
+        struct io_region *other = region_of(f, modern ? "rng0.legacy" : "rng0.modern");
+        const struct fv_buf buf = {BUF, 4, true};
+
+        assert_true(r && other && r->doorbell_count == 1);
+        assert_false(r->doorbells_on);
+        fvd_start(f, modern, 0, 1, 8);
+        assert_true(r->doorbells_on && !other->doorbells_on);
+        fv_add(&f->q[0], &buf, 1, 0);
+        assert_true(iomap_ring(f->fe->env.iomap, &f->fe->reader, r, 0));
+        assert_int_equal(expect_used(f), 4);
+        fvd_set_config(f, 4, 2, 4); /* neither ports nor memory: they are nowhere */
+        assert_false(iomap_ring(f->fe->env.iomap, &f->fe->reader, r, 0));
+        fvd_set_config(f, 4, 2, 7);
+        assert_true(r->doorbells_on && iomap_ring(f->fe->env.iomap, &f->fe->reader, r, 0));
+        fvd_set_status(f, 0);
+        assert_false(r->doorbells_on);
+        assert_false(iomap_ring(f->fe->env.iomap, &f->fe->reader, r, 0));
+        fvd_start(f, modern, 0, 1, 8);
+        assert_true(r->doorbells_on);
+        device_reset(f->dev);
+        assert_false(r->doorbells_on);
+        unbench(f);
+    }
+}
+
+static void doorbells_follow_a_load(void **state)
+{
+    struct fake_virtio *f = bench();
+    struct io_region *r = region_of(f, "rng0.modern");
+    uint8_t off[8192], on[8192];
+    char why[200];
+    size_t off_bytes, on_bytes;
+
+    (void)state;
+    device_enter(f->dev);
+    off_bytes = device_save(f->dev, off, sizeof(off));
+    device_leave(f->dev);
+    fvd_start(f, true, 0, 1, 8);
+    device_enter(f->dev);
+    on_bytes = device_save(f->dev, on, sizeof(on));
+    assert_true(off_bytes <= sizeof(off) && on_bytes <= sizeof(on));
+    assert_true(device_load(f->dev, off, off_bytes, why, sizeof(why)));
+    assert_false(r->doorbells_on);
+    assert_true(device_load(f->dev, on, on_bytes, why, sizeof(why)));
+    assert_true(r->doorbells_on);
+    device_leave(f->dev);
+    unbench(f);
+}
+
+/* ioeventfd=off */
+static void no_doorbells(void **state)
+{
+    struct virtio_rng_config cfg = {{give, &source}, {.kicks_wait = true}};
+    struct fake_virtio f;
+    char why[200];
+
+    (void)state;
+    memset(&source, 0, sizeof(source));
+    fvd_init(&f);
+    f.dev = virtio_rng_new(f.bus, FVD_DEVFN, &f.fe->env, "rng0", &cfg, why, sizeof(why));
+    assert_non_null(f.dev);
+    fvd_open(&f);
+    fvd_start(&f, true, 0, 1, 8);
+    assert_int_equal(region_of(&f, "rng0.modern")->doorbell_count, 0);
+    assert_false(region_of(&f, "rng0.modern")->doorbells_on);
+    fvd_free(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +585,11 @@ int main(void)
         cmocka_unit_test(broken_queue),
         cmocka_unit_test(bounded_kick),
         cmocka_unit_test(no_bus_master),
+        cmocka_unit_test(packed),
+        cmocka_unit_test(packed_without_modern),
+        cmocka_unit_test(doorbells),
+        cmocka_unit_test(doorbells_follow_a_load),
+        cmocka_unit_test(no_doorbells),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
