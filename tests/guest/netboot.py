@@ -19,6 +19,8 @@ CARDS = [
     ("ne2k_pci", "pxe-ne2k_pci.rom"),
     ("pcnet", "pxe-pcnet.rom"),
     ("pcnet,chip=am79c973", "pxe-pcnet.rom"),
+    ("virtio-net-pci", "pxe-virtio.rom"),
+    ("virtio-net-pci,disable-legacy=on", "pxe-virtio.rom"),
 ]
 LIMIT = 300
 FILE_BYTES = 100003

@@ -11,7 +11,8 @@ inner_modules="ata_piix pata_cmd64x sd_mod sr_mod isofs crc32c_generic ext4 psmo
 
 # pata_legacy is loaded where a guest has ISA channels only, floppy where it has floppies, the others where it has network
 # cards; not every kernel has them.
-optional_modules="pata_legacy floppy af_packet 8021q e1000 8139cp 8139too ne2k-pci pcnet32 virtio_net"
+optional_modules="pata_legacy floppy af_packet 8021q e1000 8139cp 8139too ne2k-pci pcnet32 ne virtio_pci virtio_net
+    virtio_blk virtio-rng"
 
 # kernel_package: the name of the package that linux-image-amd64 stands for; nothing if unknown
 kernel_package()
@@ -104,16 +105,24 @@ add_modules()
 # make_initrds: that of the laboratory, and that of the guests with a script for each job that has one
 make_initrds()
 {
-    rm -rf "$lab/inner/tasks" && mkdir -p "$lab/inner/tasks" "$lab/inner/bin" || exit
-    for file in jobs/*.inner; do
-        cp "$file" "$lab/inner/tasks/$(basename "$file" .inner)" || exit
-    done
+    add_tasks "$lab/inner"
     add_program "$lab/inner" ethtool
-    for tool in cdctl inputctl kmsctl; do
+    # busybox has one that cannot write zeroes.
+    add_program "$lab/inner" blkdiscard && mv "$lab/inner/bin/blkdiscard" "$lab/inner/bin/blkzero"
+    for tool in cdctl inputctl kmsctl netctl; do
         cc -O1 -static -o "$lab/inner/bin/$tool" $tool.c || fail "cannot build $tool"
     done
     make_initrd "$lab/outer" ./outer-init "$lab/outer.img"
     make_initrd "$lab/inner" ./inner-init "$share/inner.img"
+}
+
+# add_tasks DIR: the scripts of the jobs
+add_tasks()
+{
+    rm -rf "$1/tasks" && mkdir -p "$1/tasks" "$1/bin" || exit
+    for file in jobs/*.inner; do
+        cp "$file" "$1/tasks/$(basename "$file" .inner)" || exit
+    done
 }
 
 # add_program DIR NAME: with the libraries that it needs; without it if there is none here
@@ -126,11 +135,11 @@ add_program()
     done
 }
 
-# make_initrd DIR INIT OUT: DIR with busybox and the script INIT as a cpio archive
+# make_initrd DIR INIT OUT [BUSYBOX]: DIR with busybox (another one) and the script INIT as a cpio archive
 make_initrd()
 {
     mkdir -p "$1/bin" "$1/dev" "$1/proc" "$1/sys" "$1/mnt" "$1/root"
-    cp "$busybox" "$1/bin/busybox" && cp "$2" "$1/init" && chmod 755 "$1/init" ||
+    cp "${4:-$busybox}" "$1/bin/busybox" && cp "$2" "$1/init" && chmod 755 "$1/init" ||
         fail "cannot fill $1"
     (cd "$1" && find . | "$busybox" cpio -o -H newc 2>/dev/null) >"$3" || fail "cannot make $3"
 }
