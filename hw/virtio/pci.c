@@ -231,6 +231,7 @@ void virtio_fini(struct virtio *v)
         v->ops->give_up(v);
     vtimer_cancel(&v->again_timer);
     virtio_set_doorbells(v, false);
+    v->status = 0; /* whoever is ringing a doorbell right now waits for the lock, and shall begin nothing any more */
     device_leave(&v->pci.dev);
     pci_device_fini(&v->pci);
 }
