@@ -260,6 +260,21 @@ static const struct opt_desc virtio_rng_props[] = {
     OPT_END,
 };
 
+static const struct opt_desc virtio_balloon_props[] = {
+    {.name = "deflate-on-oom", .type = OPT_ENUM, .values = "on|off",
+     .help = "on: a guest that runs out of memory may take pages back", .fallback = "off"},
+    {.name = "free-page-reporting", .type = OPT_ENUM, .values = "on|off",
+     .help = "on: the guest tells which pages are free, and the host has them until they are used", .fallback = "off"},
+    {.name = "page-poison", .type = OPT_ENUM, .values = "on|off",
+     .help = "the guest tells what free pages have to contain", .fallback = "on"},
+    {.name = "free-page-hint", .type = OPT_ENUM, .values = "off", .help = "hints for a migration"},
+    {.name = "guest-stats-polling-interval", .type = OPT_NUMBER, .min = 0, .max = UINT32_MAX,
+     .help = "seconds from one look at the guest's statistics to the next; 0: none", .fallback = "0"},
+    PROP_PCI_PLACE,
+    PROP_VIRTIO,
+    OPT_END,
+};
+
 static const struct opt_desc virtio_blk_props[] = {
     {.name = "drive", .type = OPT_STRING,
      .help = "id of the -drive, or node-name of the -blockdev"},
@@ -304,6 +319,7 @@ static const struct device_desc devices[] = {
     {"pcnet", "pci-device", "PCI", "network card, AMD PCnet", true, pcnet_props},
     {"rtl8139", "pci-device", "PCI", "Realtek RTL8139C+ Fast Ethernet", true, rtl8139_props},
     {"VGA", "pci-device", "PCI", "standard VGA with Bochs extensions", true, vga_props},
+    {"virtio-balloon-pci", "virtio-pci", "PCI", "memory balloon", true, virtio_balloon_props},
     {"virtio-blk-pci", "virtio-pci", "PCI", "paravirtual disk", true, virtio_blk_props},
     {"virtio-net-pci", "virtio-pci", "PCI", "paravirtual network card", true, virtio_net_props},
     {"virtio-rng-pci", "virtio-pci", "PCI", "entropy from the host", true, virtio_rng_props},
@@ -346,11 +362,12 @@ static const struct {
     {"ide-drive", "use ide-hd"},
     {"e1000*", "use e1000, which is the 82540EM"},
     {"virtio-net*", "use virtio-net-pci"},
+    {"virtio-balloon*", "use virtio-balloon-pci"},
     {"virtio-blk*", "use virtio-blk-pci"},
     {"virtio-rng*", "use virtio-rng-pci"},
     {"virtio-vga*", "use VGA"},
     {"virtio-gpu*", "use VGA"},
-    {"virtio*", "there are virtio-blk-pci, virtio-net-pci and virtio-rng-pci"},
+    {"virtio*", "there are virtio-balloon-pci, virtio-blk-pci, virtio-net-pci and virtio-rng-pci"},
     {"virtserialport", "use -serial"},
     {"scsi-*", "there is no SCSI; ide-hd works"},
     {"lsi*", "there is no SCSI; ide-hd works"},

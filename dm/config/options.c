@@ -463,7 +463,7 @@ static const struct {
     {"old-param", false, "not supported: a PC has none"},
     {"async-teardown", false, "not supported: leave it out"},
     {"virtioconsole", true, "not supported: use -serial"},
-    {"balloon", true, "not supported: there is no balloon"},
+    {"balloon", true, "not supported: use -device virtio-balloon-pci"},
     {"xen-domid", true, "not supported: guests run on KVM only"},
     {"xen-attach", false, "not supported: guests run on KVM only"},
     {"enable-sync-profile", false, "not supported: use perf"},

@@ -13,6 +13,7 @@
 #include "hw/ide/ata.h"
 
 struct device;
+struct notice;
 struct pci_bus;
 
 /* Where machine_pointer() was last; not known before, and after movement. */
@@ -32,6 +33,9 @@ struct machine {
     struct machine_pointer pointer;
     GPtrArray *nics; /* struct nic *, in the order of -device */
     GPtrArray *ide; /* struct ide_controller *: the machine's own, then -device's in their order */
+    struct device *balloon; /* NULL: none */
+    struct notice *balloon_notice;
+    const struct machine_hooks *hooks; /* NULL: nobody listens yet */
     struct firmware firmware;
     char why[200]; /* of the constructor that failed */
 };
@@ -120,7 +124,12 @@ struct nic {
 bool machine_add_nics(struct machine *m, GError **error);
 void machine_free_nics(struct machine *m);
 
-/* virtio-blk-pci and virtio-rng-pci: first those with an address, so that nothing else takes it; then the others. */
+/* Those of machine_virtio.c that have a file of their own. NULL with error. */
+struct device *machine_make_balloon(struct machine *m, const struct device_config *d, const char *id, int devfn,
+                                    GError **error);
+void machine_free_balloon(struct machine *m);
+
+/* virtio devices but the network cards: first those with an address, so that nothing else takes it; then the others. */
 bool machine_add_virtio(struct machine *m, bool with_addr, GError **error);
 /* A property of theirs that is on or off, and off if not said. */
 bool machine_virtio_on(const struct machine *m, const struct device_config *d, const char *name);

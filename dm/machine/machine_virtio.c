@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* virtio-blk-pci and virtio-rng-pci: which -device makes which, its place, its disk, and what the BIOS is told. */
+/* virtio devices but the network cards: which -device makes which, its place, its disk, and what the BIOS is told. */
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -132,7 +132,7 @@ static const struct virtio_driver {
     const char *name;
     struct device *(*make)(struct machine *m, const struct device_config *d, const char *id, int devfn,
                            GError **error);
-} drivers[] = {{"virtio-blk-pci", make_blk}, {"virtio-rng-pci", make_rng}};
+} drivers[] = {{"virtio-blk-pci", make_blk}, {"virtio-rng-pci", make_rng}, {"virtio-balloon-pci", machine_make_balloon}};
 
 static const struct virtio_driver *find_driver(const char *name)
 {

@@ -187,7 +187,7 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
 
 /* The events that dm/vm.c, dm/monitor/qmp_jobs.c, dm/monitor/qmp_net.c, dm/monitor/qmp_input.c and dm/monitor/qmp_chardev.c send. */
 static const char *const events[] = {
-    "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
+    "BALLOON_CHANGE", "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
     "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "CHARDEV_DROPPED", "DEVICE_TRAY_MOVED", "JOB_STATUS_CHANGE",
     "NETDEV_STREAM_CONNECTED", "NETDEV_STREAM_DISCONNECTED", "NIC_RX_FILTER_CHANGED", "POWERDOWN",
     "RESET", "RESUME", "SCREEN_RECORD_STOPPED", "SHUTDOWN", "STOP", "TYPE_COMPLETED", "TYPE_PROGRESS",
@@ -298,7 +298,7 @@ const struct qmp_command *qmp_commands(unsigned *count)
                                                     &qmp_qom_table, &qmp_cpus_table, &qmp_migrate_table,
                                                     &qmp_fds_table, &qmp_hmp_table, &qmp_vnc_table,
                                                     &qmp_events_table, &qmp_net_table, &qmp_web_table,
-                                                    &qmp_record_table, &qmp_chardev_table};
+                                                    &qmp_record_table, &qmp_chardev_table, &qmp_balloon_table};
     static GArray *all;
 
     if (!all) {

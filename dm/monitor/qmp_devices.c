@@ -435,20 +435,11 @@ static JsonNode *device_del(struct vm *vm, JsonObject *args, GError **error)
     return NULL;
 }
 
-/* libvirt asks for them at times; the class tells it that there is none, which is no fault. */
-static JsonNode *no_balloon(struct vm *vm, JsonObject *args, GError **error)
-{
-    (void)vm, (void)args;
-    g_set_error(error, QMP_ERROR, QMP_DEVICE_NOT_ACTIVE, "No balloon device has been activated");
-    return NULL;
-}
-
 /* ---- the table ---- */
 
 static const struct qmp_arg id_args[] = {{"id", QMP_STRING, false, NULL}, {0}};
 
 static const struct qmp_arg driver_args[] = {{"driver", QMP_STRING, false, NULL}, {0}};
-static const struct qmp_arg balloon_args[] = {{"value", QMP_INT, false, NULL}, {0}};
 static const struct qmp_arg save_args[] = {{"val", QMP_INT, false, NULL},
                                            {"size", QMP_INT, false, NULL},
                                            {"filename", QMP_STRING, false, NULL},
@@ -460,8 +451,6 @@ static const struct qmp_command rows[] = {
     {"query-device-state", query_device_state, id_args, false, false},
     {"device_add", device_add, driver_args, true, true},
     {"device_del", device_del, id_args, true, false},
-    {"balloon", no_balloon, balloon_args, true, false},
-    {"query-balloon", no_balloon, NULL, true, false},
     {"pmemsave", pmemsave, save_args, true, false},
 };
 const struct qmp_table qmp_devices_table = {rows, G_N_ELEMENTS(rows)};
