@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "hw/virtio/balloon.h"
 #include "hw/virtio/blk.h"
 #include "hw/virtio/net.h"
 #include "hw/virtio/rng.h"
@@ -64,6 +65,34 @@ static struct device *make_virtio_rng(struct rig *rig)
     struct virtio_rng_config cfg = {.entropy = {constant_entropy, NULL}};
 
     return virtio_rng_new(rig_make_bridge(rig), VIRTIO_DEVFN, &rig->fe->env, "rng", &cfg, rig_why, sizeof(rig_why));
+}
+
+#define BALLOON_PAGES 77 /* always: a reset leaves what the host wants */
+
+static void balloon_changed(void *opaque)
+{
+    (void)opaque;
+}
+
+static int64_t constant_seconds(void *opaque)
+{
+    (void)opaque;
+    return 1000000;
+}
+
+static struct device *make_virtio_balloon(struct rig *rig)
+{
+    struct virtio_balloon_config cfg = {
+        .port = {balloon_changed, constant_seconds, NULL}, .free_page_reporting = true, .page_poison = true};
+
+    struct device *dev = virtio_balloon_new(rig_make_bridge(rig), VIRTIO_DEVFN, &rig->fe->env, "balloon", &cfg,
+                                            rig_why, sizeof(rig_why));
+
+    device_enter(dev);
+    virtio_balloon_set_target(dev, BALLOON_PAGES);
+    device_leave(dev);
+    device_reset(dev);
+    return dev;
 }
 
 static struct device *make_virtio_blk(struct rig *rig)
@@ -150,7 +179,26 @@ static void event_virtio_blk(struct rig *rig, struct rng *rng)
         fake_block_complete(rig->extra[EXTRA_FIRST]);
 }
 
+/* The monitor's side: a size, how often to look, and time in which that happens. */
+static void event_virtio_balloon(struct rig *rig, struct rng *rng)
+{
+    unsigned what = rng_below(rng, 4);
+
+    if (what > 1) {
+        event_virtio(rig, rng);
+        return;
+    }
+    device_enter(rig->dev);
+    if (what)
+        virtio_balloon_set_target(rig->dev, BALLOON_PAGES);
+    else
+        virtio_balloon_set_poll(rig->dev, rng_below(rng, 3));
+    device_leave(rig->dev);
+}
+
 static const struct conform_row rows[] = {
+    {.name = "virtio-balloon-pci", .make = make_virtio_balloon, .prepare = prepare_virtio, .unmake = rig_unmake_pci,
+     .event = event_virtio_balloon, .copy_outside = rig_copy_bridge},
     {.name = "virtio-rng-pci", .make = make_virtio_rng, .prepare = prepare_virtio, .unmake = rig_unmake_pci,
      .event = event_virtio, .copy_outside = rig_copy_bridge},
     {.name = "virtio-blk-pci", .make = make_virtio_blk, .prepare = prepare_virtio, .unmake = unmake_virtio_blk,
