@@ -511,6 +511,11 @@ static void balloon_changed(void *opaque, uint64_t actual_bytes)
     qmp_balloon_changed(opaque, actual_bytes);
 }
 
+static void port_changed(void *opaque, const char *id, bool open)
+{
+    qmp_port_changed(opaque, id, open);
+}
+
 static bool build_machine(struct vm *vm, GError **error)
 {
     struct machine_parts parts = {vm->config, &vm->env,     vm->memory, vm->irq,
@@ -522,7 +527,7 @@ static bool build_machine(struct vm *vm, GError **error)
     iomap_commit(vm->env.iomap);
     if (!vm->machine)
         return false;
-    vm->machine_hooks = (struct machine_hooks){.balloon_changed = balloon_changed, .opaque = vm};
+    vm->machine_hooks = (struct machine_hooks){balloon_changed, port_changed, vm};
     machine_set_hooks(vm->machine, &vm->machine_hooks);
     machine_reset(vm->machine);
     return true;

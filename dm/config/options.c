@@ -462,7 +462,7 @@ static const struct {
     {"prom-env", true, "not supported: a PC has none"},
     {"old-param", false, "not supported: a PC has none"},
     {"async-teardown", false, "not supported: leave it out"},
-    {"virtioconsole", true, "not supported: use -serial"},
+    {"virtioconsole", true, "not supported: use -device virtio-serial-pci -device virtconsole"},
     {"balloon", true, "not supported: use -device virtio-balloon-pci"},
     {"xen-domid", true, "not supported: guests run on KVM only"},
     {"xen-attach", false, "not supported: guests run on KVM only"},

@@ -37,6 +37,7 @@ void machine_free(struct machine *machine);
 /* What monitors are told of what the guest does; main loop's thread, no lock held. */
 struct machine_hooks {
     void (*balloon_changed)(void *opaque, uint64_t actual_bytes);
+    void (*port_changed)(void *opaque, const char *id, bool open); /* a virtserialport or virtconsole, by the guest */
     void *opaque;
 };
 void machine_set_hooks(struct machine *machine, const struct machine_hooks *hooks); /* outlives the machine */

@@ -35,6 +35,7 @@ struct machine {
     GPtrArray *ide; /* struct ide_controller *: the machine's own, then -device's in their order */
     struct device *balloon; /* NULL: none */
     struct notice *balloon_notice;
+    GPtrArray *serial_buses; /* NULL: none */
     const struct machine_hooks *hooks; /* NULL: nobody listens yet */
     struct firmware firmware;
     char why[200]; /* of the constructor that failed */
@@ -128,6 +129,10 @@ void machine_free_nics(struct machine *m);
 struct device *machine_make_balloon(struct machine *m, const struct device_config *d, const char *id, int devfn,
                                     GError **error);
 void machine_free_balloon(struct machine *m);
+struct device *machine_make_serial(struct machine *m, const struct device_config *d, const char *id, int devfn,
+                                   GError **error);
+bool machine_check_ports(struct machine *m, GError **error); /* each virtserialport and virtconsole has a bus */
+void machine_free_serial(struct machine *m);
 
 /* virtio devices but the network cards: first those with an address, so that nothing else takes it; then the others. */
 bool machine_add_virtio(struct machine *m, bool with_addr, GError **error);

@@ -132,7 +132,12 @@ static const struct virtio_driver {
     const char *name;
     struct device *(*make)(struct machine *m, const struct device_config *d, const char *id, int devfn,
                            GError **error);
-} drivers[] = {{"virtio-blk-pci", make_blk}, {"virtio-rng-pci", make_rng}, {"virtio-balloon-pci", machine_make_balloon}};
+} drivers[] = {
+    {"virtio-balloon-pci", machine_make_balloon},
+    {"virtio-blk-pci", make_blk},
+    {"virtio-rng-pci", make_rng},
+    {"virtio-serial-pci", machine_make_serial},
+};
 
 static const struct virtio_driver *find_driver(const char *name)
 {
@@ -160,6 +165,8 @@ bool machine_add_virtio(struct machine *m, bool with_addr, GError **error)
 {
     GPtrArray *devices = m->parts.config->devices;
 
+    if (with_addr && !machine_check_ports(m, error))
+        return false;
     for (guint i = 0; i < devices->len; i++) {
         const struct device_config *d = g_ptr_array_index(devices, i);
 

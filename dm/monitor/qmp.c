@@ -132,7 +132,7 @@ static void add_chardev(void *opaque, struct chardev *chr)
 
     json_object_set_string_member(o, "label", chardev_label(chr));
     json_object_set_string_member(o, "filename", chardev_filename(chr));
-    json_object_set_boolean_member(o, "frontend-open", TRUE);
+    json_object_set_boolean_member(o, "frontend-open", chardev_is_open(chr));
     json_object_set_int_member(o, "dropped", (gint64)chardev_dropped(chr)); /* bytes; our own member */
     json_array_add_object_element(opaque, o);
 }
@@ -185,7 +185,7 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
     return json_node_of_array(array);
 }
 
-/* The events that dm/vm.c, dm/monitor/qmp_jobs.c, dm/monitor/qmp_net.c, dm/monitor/qmp_input.c and dm/monitor/qmp_chardev.c send. */
+/* The events that dm/vm.c, dm/monitor/qmp_balloon.c, dm/monitor/qmp_jobs.c, dm/monitor/qmp_net.c, dm/monitor/qmp_input.c and dm/monitor/qmp_chardev.c send. */
 static const char *const events[] = {
     "BALLOON_CHANGE", "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
     "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "CHARDEV_DROPPED", "DEVICE_TRAY_MOVED", "JOB_STATUS_CHANGE",
@@ -194,6 +194,7 @@ static const char *const events[] = {
 #ifdef CONFIG_VNC
     "VNC_CONNECTED", "VNC_DISCONNECTED", "VNC_INITIALIZED",
 #endif
+    "VSERPORT_CHANGE",
 };
 
 static JsonNode *query_events(struct vm *vm, JsonObject *args, GError **error)

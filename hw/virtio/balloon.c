@@ -304,11 +304,12 @@ static const char *post_load(struct device *dev)
 {
     struct virtio_balloon *b = (struct virtio_balloon *)dev;
     const char *fault = NULL;
+    bool as_before = b->v.load_refused;
 
     if (pci_get_long(b->v.config + NUM_PAGES) != b->target)
         fault = "the balloon's size is not the one that is asked for";
     fault = virtio_post_load(&b->v, fault);
-    if (!fault) {
+    if (!fault && !as_before) {
         arm_poll(b);
         tell_pages(b);
     }

@@ -16,7 +16,7 @@
 #include "hw/pci/msix.h"
 #include "hw/virtio/queue.h"
 
-#define VIRTIO_QUEUES 9 /* most queues that a device has: virtio-net with 4 pairs */
+#define VIRTIO_QUEUES 32 /* most queues that a device has; those from 9 on are in the field table of who has them */
 #define VIRTIO_CONFIG_BYTES 64
 
 /* Device status, 2.1. */
@@ -49,6 +49,7 @@ struct virtio_ops {
     /* Optional: a driver wrote to [off, off + size) of config[], as far as config_writable() allows. */
     void (*config_written)(struct virtio *v, unsigned off, unsigned size);
     bool (*config_writable)(const struct virtio *v, unsigned off); /* NULL: nothing is */
+    bool config_early; /* also before features are agreed on */
 };
 
 struct virtio {
@@ -80,7 +81,7 @@ struct virtio {
     DEV_FIELD(s, U16, m.config_vector, VIRTQ_NO_VECTOR, 0), DEV_FIELD(s, U16, m.queue_select, 0, 0),             \
     DEV_FIELD(s, U32, m.device_select, 0, 0), DEV_FIELD(s, U32, m.driver_select, 0, 0),                          \
     DEV_FIELD(s, U64, m.features, 0, 0), DEV_FIELD_BYTES(s, m.config),                                           \
-    DEV_FIELD(s, U32, m.again, 0, (1u << VIRTIO_QUEUES) - 1), VIRTQ_FIELDS(s, m.q[0]),                           \
+    DEV_FIELD(s, U32, m.again, 0, 0), VIRTQ_FIELDS(s, m.q[0]),                           \
     VIRTQ_FIELDS(s, m.q[1]), VIRTQ_FIELDS(s, m.q[2]), VIRTQ_FIELDS(s, m.q[3]), VIRTQ_FIELDS(s, m.q[4]),          \
     VIRTQ_FIELDS(s, m.q[5]), VIRTQ_FIELDS(s, m.q[6]), VIRTQ_FIELDS(s, m.q[7]), VIRTQ_FIELDS(s, m.q[8])
 
@@ -90,6 +91,7 @@ struct virtio_config {
     uint32_t class_code;
     uint64_t offered;    /* features of its own; the common ones are added */
     unsigned queues, queue_size, config_bytes;
+    unsigned vectors; /* of MSI-X, up to MSIX_MAX; 0: one for each queue and one for the configuration */
     bool disable_legacy, disable_modern;
 };
 

@@ -320,6 +320,7 @@ static void commands(void **state)
 #ifdef CONFIG_VNC
            ",{\"name\":\"VNC_CONNECTED\"},{\"name\":\"VNC_DISCONNECTED\"},{\"name\":\"VNC_INITIALIZED\"}"
 #endif
+           ",{\"name\":\"VSERPORT_CHANGE\"}"
            "],\"id\":1}");
     expect_error("{\"execute\":\"query-command-line-options\",\"arguments\":{\"option\":\"x\"}}",
                  "GenericError");
