@@ -19,6 +19,7 @@ enum { INFLATE, DEFLATE, STATS, REPORTING };
 enum { NUM_PAGES = 0, ACTUAL = 4, POISON = 12, SHORT_CONFIG = 8, LONG_CONFIG = 16 };
 
 #define QUEUE_SIZE 128
+#define REPORTING_QUEUE_SIZE 32
 #define PAGE_SHIFT 12
 #define PAGE_BYTES (1u << PAGE_SHIFT)
 #define STAT_BYTES 10 /* a tag of 16 bits, a value of 64 */
@@ -363,6 +364,7 @@ struct device *virtio_balloon_new(struct pci_bus *bus, int devfn, const struct d
     b->poll_seconds = cfg->poll_seconds;
     vtimer_init(&b->poll, env->clock, NULL, poll_stats, b);
     if (virtio_init(&b->v, &balloon_class, &ops, env, id, &common, why, why_size)) {
+        virtio_set_queue_size(&b->v, REPORTING, REPORTING_QUEUE_SIZE);
         b->poll.lock = b->v.pci.dev.lock;
         arm_poll(b);
         if (virtio_attach(&b->v, bus, devfn, why, why_size))

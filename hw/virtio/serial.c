@@ -9,6 +9,7 @@
 enum { MAX_PORTS = 4, EMERGENCY = 8, CONFIG_BYTES = 12 };
 
 #define QUEUE_SIZE 128
+#define CONTROL_QUEUE_SIZE 32
 #define CHUNK_BYTES 4096u
 #define KICK_BYTES 65536u /* that one kick may move; what is more comes later */
 #define PATIENCE_NS 200000000ll
@@ -409,6 +410,8 @@ struct device *virtio_serial_new(struct pci_bus *bus, int devfn, const struct de
     s->changed = cfg->changed;
     s->opaque = cfg->opaque;
     if (virtio_init(&s->v, &serial_class, &ops, env, id, &common, why, why_size)) {
+        virtio_set_queue_size(&s->v, CONTROL_RX, CONTROL_QUEUE_SIZE);
+        virtio_set_queue_size(&s->v, CONTROL_TX, CONTROL_QUEUE_SIZE);
         s->ports = cfg->ports;
         for (unsigned nr = 0; nr < s->ports; nr++)
             open_port(s, nr, &cfg->port[nr]);

@@ -101,6 +101,8 @@ struct virtio_config {
  */
 bool virtio_init(struct virtio *v, const struct device_class *cls, const struct virtio_ops *ops,
                  const struct dev_env *env, const char *id, const struct virtio_config *cfg, char *why, size_t why_size);
+/* Before virtio_attach(): queue n has another size than the others. */
+void virtio_set_queue_size(struct virtio *v, unsigned n, unsigned size);
 bool virtio_attach(struct virtio *v, struct pci_bus *bus, int devfn, char *why, size_t why_size);
 void virtio_fini(struct virtio *v);
 void virtio_device_reset(struct virtio *v); /* from the class's reset */

@@ -25,7 +25,7 @@ NAMES = ("swap-in", "swap-out", "major-faults", "minor-faults", "free-memory", "
 
 class Balloon(Virtio):
     def start(self, features=F_STATS):
-        super().start(4 if features & F_REPORTING else 3, features=features)
+        super().start(4 if features & F_REPORTING else 3, features=features, size=32)
 
     def pages(self, queue, pfns):
         for at in range(0, len(pfns), 256):

@@ -33,7 +33,7 @@ class Serial(Virtio):
         self.count = ports
 
     def start(self, features=MULTIPORT):
-        super().start(2 * (self.count + 1), features=features, size=64)
+        super().start(2 * (self.count + 1), features=features, size=32)
         self.names, self.consoles, self.open = {}, set(), {}
         self.at, self.ports = {}, []
         self.inbox = self.data
@@ -286,7 +286,7 @@ def test_hostile_guest():
             m.step(300_000_000)
             if serial.get(0x14, "<B") & 64 or chance.random() < 0.1:
                 serial.set(0x14, "<B", 0)
-                Virtio.start(serial, 32, features=MULTIPORT)
+                Virtio.start(serial, 32, features=MULTIPORT, size=32)
         serial.start()
         serial.say(1, PORT_OPEN, 1)
         peer.close()

@@ -56,7 +56,7 @@ static struct world *start(bool modern, uint64_t features)
 {
     struct world *w = make(features & F_REPORTING, true);
 
-    fvd_start(&w->f, modern, features, features & F_REPORTING ? 4 : 3, 64);
+    fvd_start(&w->f, modern, features, features & F_REPORTING ? 4 : 3, 32);
     return w;
 }
 
@@ -219,7 +219,7 @@ static void a_balloon_of_its_own_rings(void **state)
     (void)state;
     request(w, INFLATE, pfn, 3);
     fvd_kick(&w->f, INFLATE);
-    fvd_start(&w->f, true, F_STATS, 3, 64);
+    fvd_start(&w->f, true, F_STATS, 3, 32);
     assert_true(request(w, INFLATE, pfn + 2, 1));
     unmake(w);
 }
@@ -274,7 +274,7 @@ static void poison(void **state)
     assert_true(report(w, &buf, 1));
     assert_int_equal(w->f.fe->discarded, 8192);
     fvd_set_device_config(&w->f, 12, 4, 1);
-    fvd_start(&w->f, true, F_STATS | F_REPORTING, 4, 64); /* without the feature it is no register */
+    fvd_start(&w->f, true, F_STATS | F_REPORTING, 4, 32); /* without the feature it is no register */
     assert_int_equal(fvd_device_config(&w->f, 12, 4), 0);
     fvd_set_device_config(&w->f, 12, 4, 1);
     assert_int_equal(fvd_device_config(&w->f, 12, 4), 0);
@@ -430,7 +430,7 @@ static void walk(void **state)
         for (unsigned n = 0; n < 5; n++) {
             for (unsigned c = 0; c < 4; c++) {
                 for (unsigned len = 1; len <= 2; len++) {
-                    fvd_start(&w->f, true, F_STATS | F_REPORTING | F_POISON, 4, 64);
+                    fvd_start(&w->f, true, F_STATS | F_REPORTING | F_POISON, 4, 32);
                     if (!statuses[s])
                         fvd_set_status(&w->f, 0);
                     if (n < 4)

@@ -86,7 +86,7 @@ static void offer_messages(struct world *w, unsigned count)
 
 static void start(struct world *w, uint64_t features)
 {
-    fvd_start(&w->f, true, features, QUEUES, 64);
+    fvd_start(&w->f, true, features, QUEUES, 32);
     w->buffers = w->seen = w->in_made = w->in_seen = 0;
 }
 
@@ -461,7 +461,7 @@ static void one_port(void **state)
         size_t len;
 
         (void)state;
-        fvd_start(&w->f, modern, 0, 2, 64);
+        fvd_start(&w->f, modern, 0, 2, 32);
         assert_true(virtio_serial_open(w->f.dev, CONSOLE));
         put(w, CONSOLE, "old", 3);
         assert_true(taken(w, CONSOLE));
