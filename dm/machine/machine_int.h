@@ -2,8 +2,8 @@
 /*
  * What the files of the machine share: machine.c has the boards, machine_ide.c the IDE controllers and
  * their buses, machine_drives.c who sits at which IDE place,
- * machine_floppy.c the floppy drives, machine_net.c the network cards, machine_virtio.c virtio, machine_devices.c what
- * -device adds, machine_input.c the pointer.
+ * machine_floppy.c the floppy drives, machine_net.c the network cards, machine_virtio.c virtio (machine_balloon.c,
+ * machine_serial.c), machine_devices.c what -device adds, machine_input.c the pointer.
  */
 #ifndef DM_MACHINE_INT_H
 #define DM_MACHINE_INT_H
