@@ -96,6 +96,16 @@ bool chardev_connected(struct chardev *chr)
     return __atomic_load_n(&chr->connected, __ATOMIC_ACQUIRE);
 }
 
+void chardev_set_open(struct chardev *chr, bool open)
+{
+    __atomic_store_n(&chr->fe_closed, !open, __ATOMIC_RELEASE);
+}
+
+bool chardev_is_open(struct chardev *chr)
+{
+    return !__atomic_load_n(&chr->fe_closed, __ATOMIC_ACQUIRE);
+}
+
 uint64_t chardev_dropped(struct chardev *chr)
 {
     uint64_t n;

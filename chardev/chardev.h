@@ -45,6 +45,9 @@ size_t chardev_write(struct chardev *chr, const void *buf, size_t len);
 
 void chardev_accept_input(struct chardev *chr); /* can_receive() may have grown. Any thread */
 bool chardev_connected(struct chardev *chr);
+/* Whether the guest has the front end open, for query-chardev; it has unless it says no. Any thread. */
+void chardev_set_open(struct chardev *chr, bool open);
+bool chardev_is_open(struct chardev *chr);
 void chardev_send_break(struct chardev *chr);   /* where the back end knows breaks; else nothing */
 const char *chardev_label(const struct chardev *chr);    /* "serial0" */
 const char *chardev_filename(const struct chardev *chr); /* "pty:/dev/pts/5", as query-chardev says it */

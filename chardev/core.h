@@ -60,6 +60,7 @@ struct chardev {
 
     int passed_fd; /* that came with the newest input and nobody has taken; -1: none */
 
+    bool fe_closed;  /* atomic: the guest does not have the front end open */
     bool in_stalled; /* atomic: input waits for chardev_accept_input() */
 
     pthread_mutex_t lock; /* guards the rest */

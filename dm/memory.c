@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dm/log.h"
 #include "ioreq/iolock.h"
 
 #define PAGE 4096u
@@ -34,6 +35,8 @@ struct memory {
     uint8_t *firmware; /* pages of its own, as KVM maps them */
     size_t firmware_bytes;
     bool isa;
+    bool shared;    /* the file that it is from shows what the guest writes */
+    bool kept_told; /* atomic: the host has refused to take memory back */
     struct {
         bool readable, writable;
     } pam[MEMORY_PAM_SEGMENTS];
@@ -107,6 +110,7 @@ struct memory *memory_new(uint64_t ram_bytes, const struct ram_source *source, G
     madvise(mem->ram, ram_bytes, MADV_HUGEPAGE);
     madvise(mem->ram, ram_bytes, MADV_DONTDUMP);
     mem->ram_bytes = ram_bytes;
+    mem->shared = source->path && source->share;
     mem->low_bytes = memory_low_of(ram_bytes);
     mem->lock = iolock_new();
     return mem;
@@ -502,10 +506,60 @@ static void dma_port_unmap(void *opaque, uint64_t gpa, void *host, size_t writte
         mark_dirty(&s, gpa, len);
 }
 
+/* RAM that is read and written at the same place: not a ROM that shadow RAM lies behind, not a device's block. */
+static bool is_ram(const struct memory_section *s)
+{
+    return !s->block && s->rd && s->rd == s->wr;
+}
+
+static bool all_ram(struct memory *mem, uint64_t gpa, size_t len)
+{
+    if (!len || (gpa | len) & (PAGE - 1) || gpa + (len - 1) < gpa)
+        return false;
+    while (len) {
+        struct memory_section s;
+        size_t n = len;
+
+        if (!span(mem, gpa, &n, &s) || !is_ram(&s))
+            return false;
+        gpa += n;
+        len -= n;
+    }
+    return true;
+}
+
+/* MADV_DONTNEED would leave the pages of a shared file in the file. What the host refuses stays, and is said once. */
+static void give_back(struct memory *mem, uint8_t *host, size_t len)
+{
+    if (!madvise(host, len, mem->shared ? MADV_REMOVE : MADV_DONTNEED))
+        return;
+    if (!__atomic_exchange_n(&mem->kept_told, true, __ATOMIC_RELAXED))
+        log_warning("the host does not take the guest's unused memory back: %s", g_strerror(errno));
+}
+
+static bool dma_port_discard(void *opaque, uint64_t gpa, size_t len)
+{
+    struct memory *mem = opaque;
+
+    if (!all_ram(mem, gpa, len))
+        return false;
+    while (len) {
+        struct memory_section s;
+        size_t n = len;
+
+        if (!span(mem, gpa, &n, &s) || !is_ram(&s))
+            return false; /* another vCPU has changed the map meanwhile */
+        give_back(mem, s.wr + (gpa - s.gpa), n);
+        gpa += n;
+        len -= n;
+    }
+    return true;
+}
+
 struct dma_port memory_dma(struct memory *mem)
 {
     static const struct dma_ops ops = {dma_port_read, dma_port_write, dma_port_map,
-                                       dma_port_unmap};
+                                       dma_port_unmap, dma_port_discard};
 
     return (struct dma_port){&ops, mem};
 }

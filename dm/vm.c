@@ -23,6 +23,7 @@
 #include "dm/memory.h"
 #include "dm/monitor/monitor.h"
 #include "dm/notify.h"
+#include "dm/monitor/qmp_balloon.h"
 #include "dm/monitor/qmp_input.h"
 #include "dm/monitor/qmp_jobs.h"
 #include "dm/monitor/qmp_chardev.h"
@@ -62,6 +63,7 @@ struct vm {
     struct qtest *qtest;
     struct irq_fabric *irq;
     struct machine *machine;
+    struct machine_hooks machine_hooks;
     GPtrArray *monitors, *human_monitors;
     GMainLoop *loop;
     int exit_code;
@@ -513,6 +515,16 @@ static bool build_world(struct vm *vm, GError **error)
     return true;
 }
 
+static void balloon_changed(void *opaque, uint64_t actual_bytes)
+{
+    qmp_balloon_changed(opaque, actual_bytes);
+}
+
+static void port_changed(void *opaque, const char *id, bool open)
+{
+    qmp_port_changed(opaque, id, open);
+}
+
 static bool build_machine(struct vm *vm, GError **error)
 {
     struct machine_parts parts = {vm->config, &vm->env,     vm->memory, vm->irq,
@@ -524,6 +536,8 @@ static bool build_machine(struct vm *vm, GError **error)
     iomap_commit(vm->env.iomap);
     if (!vm->machine)
         return false;
+    vm->machine_hooks = (struct machine_hooks){balloon_changed, port_changed, vm};
+    machine_set_hooks(vm->machine, &vm->machine_hooks);
     machine_reset(vm->machine);
     return true;
 }

@@ -44,6 +44,12 @@ struct dma_ops {
     void *(*map)(void *opaque, uint64_t gpa, size_t *len, bool for_write);
     /* `written`: bytes from the start that were stored (0 for a read-only mapping). */
     void (*unmap)(void *opaque, uint64_t gpa, void *host, size_t written);
+    /*
+     * The guest does without [gpa, gpa + len) for now, both multiples of 4096: the host may have the memory back, and
+     * what is read there next is zero, or what was there. False, and nothing is done: a part of it is not RAM (ROM,
+     * a frame buffer, nothing at all). Optional; it may take as long as a system call over that much memory does.
+     */
+    bool (*discard)(void *opaque, uint64_t gpa, size_t len);
 };
 
 struct dma_port {
@@ -69,6 +75,11 @@ static inline void *dma_map(const struct dma_port *dma, uint64_t gpa, size_t *le
 static inline void dma_unmap(const struct dma_port *dma, uint64_t gpa, void *host, size_t written)
 {
     dma->ops->unmap(dma->opaque, gpa, host, written);
+}
+
+static inline bool dma_discard(const struct dma_port *dma, uint64_t gpa, size_t len)
+{
+    return dma->ops && dma->ops->discard && dma->ops->discard(dma->opaque, gpa, len);
 }
 
 /*

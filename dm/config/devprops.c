@@ -264,6 +264,41 @@ static const struct opt_desc virtio_rng_props[] = {
     OPT_END,
 };
 
+static const struct opt_desc virtio_balloon_props[] = {
+    {.name = "deflate-on-oom", .type = OPT_ENUM, .values = "on|off",
+     .help = "on: a guest that runs out of memory may take pages back", .fallback = "off"},
+    {.name = "free-page-reporting", .type = OPT_ENUM, .values = "on|off",
+     .help = "on: the guest tells which pages are free, and the host has them until they are used", .fallback = "off"},
+    {.name = "page-poison", .type = OPT_ENUM, .values = "on|off",
+     .help = "the guest tells what free pages have to contain", .fallback = "on"},
+    {.name = "free-page-hint", .type = OPT_ENUM, .values = "off", .help = "hints for a migration"},
+    {.name = "guest-stats-polling-interval", .type = OPT_NUMBER, .min = 0, .max = UINT32_MAX,
+     .help = "seconds from one look at the guest's statistics to the next; 0: none", .fallback = "0"},
+    PROP_PCI_PLACE,
+    PROP_VIRTIO,
+    OPT_END,
+};
+
+static const struct opt_desc virtio_serial_props[] = {
+    {.name = "max_ports", .type = OPT_NUMBER, .min = 1, .max = 15,
+     .help = "numbers of ports, from 0 on; 1: no more than a console", .fallback = "15"},
+    {.name = "emergency-write", .type = OPT_ENUM, .values = "on|off",
+     .help = "a guest without a driver can print on the first virtconsole", .fallback = "on"},
+    PROP_PCI_PLACE,
+    PROP_VIRTIO,
+    OPT_END,
+};
+
+static const struct opt_desc virtio_port_props[] = {
+    {.name = "chardev", .type = OPT_STRING, .help = "id of the -chardev at its other end", .fallback = "nobody"},
+    {.name = "name", .type = OPT_STRING, .max = 128,
+     .help = "by which the guest finds it: org.qemu.guest_agent.0", .fallback = "none"},
+    {.name = "nr", .type = OPT_NUMBER, .min = 0, .max = 511, .help = "its number; 0 is for a virtconsole only",
+     .fallback = "the first free"},
+    {.name = "bus", .type = OPT_STRING, .help = "X.0 of a virtio-serial-pci with id=X", .fallback = "the first"},
+    OPT_END,
+};
+
 static const struct opt_desc virtio_blk_props[] = {
     {.name = "drive", .type = OPT_STRING,
      .help = "id of the -drive, or node-name of the -blockdev"},
@@ -308,9 +343,13 @@ static const struct device_desc devices[] = {
     {"pcnet", "pci-device", "PCI", "network card, AMD PCnet", true, pcnet_props},
     {"rtl8139", "pci-device", "PCI", "Realtek RTL8139C+ Fast Ethernet", true, rtl8139_props},
     {"VGA", "pci-device", "PCI", "standard VGA with Bochs extensions", true, vga_props},
+    {"virtio-balloon-pci", "virtio-pci", "PCI", "memory balloon", true, virtio_balloon_props},
     {"virtio-blk-pci", "virtio-pci", "PCI", "paravirtual disk", true, virtio_blk_props},
     {"virtio-net-pci", "virtio-pci", "PCI", "paravirtual network card", true, virtio_net_props},
     {"virtio-rng-pci", "virtio-pci", "PCI", "entropy from the host", true, virtio_rng_props},
+    {"virtio-serial-pci", "virtio-pci", "PCI", "bus of consoles and channels", true, virtio_serial_props},
+    {"virtconsole", "virtserialport", "virtio-serial-bus", "console, hvc0 of Linux", true, virtio_port_props},
+    {"virtserialport", "virtio-serial-port", "virtio-serial-bus", "channel by name", true, virtio_port_props},
     {"PIIX4_PM", "pci-device", "PCI", "power management", false, piix4_pm_props},
     {"kvm-pit", "isa-device", "ISA", "interval timer, in the kernel", false, kvm_pit_props},
     {"kvm-i8259", "isa-device", "ISA", "interrupt controller, in the kernel", false, no_props},
@@ -350,12 +389,13 @@ static const struct {
     {"ide-drive", "use ide-hd"},
     {"e1000*", "use e1000, which is the 82540EM"},
     {"virtio-net*", "use virtio-net-pci"},
+    {"virtio-balloon*", "use virtio-balloon-pci"},
     {"virtio-blk*", "use virtio-blk-pci"},
     {"virtio-rng*", "use virtio-rng-pci"},
     {"virtio-vga*", "use VGA"},
     {"virtio-gpu*", "use VGA"},
-    {"virtio*", "there are virtio-blk-pci, virtio-net-pci and virtio-rng-pci"},
-    {"virtserialport", "use -serial"},
+    {"virtio-serial*", "use virtio-serial-pci"},
+    {"virtio*", "there are virtio-balloon-pci, virtio-blk-pci, virtio-net-pci, virtio-rng-pci and virtio-serial-pci"},
     {"scsi-*", "there is no SCSI; ide-hd works"},
     {"lsi*", "there is no SCSI; ide-hd works"},
     {"nvme*", "there is no NVMe; ide-hd works"},

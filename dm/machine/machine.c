@@ -242,11 +242,18 @@ void machine_free(struct machine *m)
         pci_bus_free(m->bus);
     machine_free_ide(m);
     machine_free_nics(m);
+    machine_free_balloon(m);
+    machine_free_serial(m);
     firmware_clear(&m->firmware);
     g_ptr_array_free(m->devices, TRUE);
     g_hash_table_destroy(m->irqs);
     g_hash_table_destroy(m->cards);
     g_free(m);
+}
+
+void machine_set_hooks(struct machine *m, const struct machine_hooks *hooks)
+{
+    m->hooks = hooks;
 }
 
 void machine_reset(struct machine *m)

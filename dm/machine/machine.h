@@ -34,6 +34,14 @@ struct machine_parts {
 struct machine *machine_new(const struct machine_parts *parts, GError **error);
 void machine_free(struct machine *machine);
 
+/* What monitors are told of what the guest does; main loop's thread, no lock held. */
+struct machine_hooks {
+    void (*balloon_changed)(void *opaque, uint64_t actual_bytes);
+    void (*port_changed)(void *opaque, const char *id, bool open); /* a virtserialport or virtconsole, by the guest */
+    void *opaque;
+};
+void machine_set_hooks(struct machine *machine, const struct machine_hooks *hooks); /* outlives the machine */
+
 /* All devices and the memory map as after power-on; the vCPUs are stopped. */
 void machine_reset(struct machine *machine);
 /*
@@ -99,6 +107,10 @@ const char *device_prop(const struct machine *machine, const struct device_confi
  * The network cards by number, in their order: id, and id of the wire (*netdev NULL: none). False: no such number.
  */
 bool machine_nic(const struct machine *machine, unsigned n, const char **id, const char **netdev);
+/* The balloon, for hw/virtio/balloon.h; NULL: there is none. The others need one. */
+struct device *machine_balloon(struct machine *machine);
+void machine_balloon_set(struct machine *machine, uint64_t bytes);  /* what the guest is to have of its RAM */
+uint64_t machine_balloon_actual(struct machine *machine);           /* what it has, as it says */
 struct pci_bus *machine_pci_bus(struct machine *machine); /* NULL: there is none (isapc) */
 
 #endif

@@ -75,7 +75,7 @@ static bool slot_is_free(struct machine *m, const struct device_config *d, GErro
 
 bool machine_can_plug(const struct machine *m, const char *driver)
 {
-    return m->pm && (machine_is_pci_nic(driver) || machine_is_virtio(driver));
+    return m->pm && (machine_is_pci_nic(driver) || machine_is_virtio_card(driver));
 }
 
 bool machine_plug(struct machine *m, struct device_config *d, GError **error)

@@ -2,8 +2,9 @@
 /*
  * What the files of the machine share: machine.c has the boards, machine_ide.c the IDE controllers and
  * their buses, machine_drives.c who sits at which IDE place,
- * machine_floppy.c the floppy drives, machine_net.c the network cards, machine_virtio.c virtio, machine_hotplug.c what
- * comes and goes while it runs, machine_devices.c what -device adds, machine_input.c the pointer.
+ * machine_floppy.c the floppy drives, machine_net.c the network cards, machine_virtio.c virtio (machine_balloon.c,
+ * machine_serial.c), machine_hotplug.c what comes and goes while it runs, machine_devices.c what -device adds,
+ * machine_input.c the pointer.
  */
 #ifndef DM_MACHINE_INT_H
 #define DM_MACHINE_INT_H
@@ -14,6 +15,7 @@
 #include "hw/virtio/options.h"
 
 struct device;
+struct notice;
 struct pci_bus;
 
 /* Where machine_pointer() was last; not known before, and after movement. */
@@ -34,6 +36,10 @@ struct machine {
     GHashTable *cards; /* struct device * that can be taken out -> its struct device_config * */
     GPtrArray *nics; /* struct nic *, in the order of -device */
     GPtrArray *ide; /* struct ide_controller *: the machine's own, then -device's in their order */
+    struct device *balloon; /* NULL: none */
+    struct notice *balloon_notice;
+    GPtrArray *serial_buses; /* NULL: none */
+    const struct machine_hooks *hooks; /* NULL: nobody listens yet */
     struct firmware firmware;
     char why[200]; /* of the constructor that failed */
 };
@@ -132,7 +138,7 @@ void machine_free_nics(struct machine *m);
 bool machine_is_pci_nic(const char *driver);
 bool machine_plug_nic(struct machine *m, const struct device_config *d, GError **error);
 void machine_unplug_nic(struct machine *m, const struct device_config *d);
-bool machine_is_virtio(const char *driver);
+bool machine_is_virtio_card(const char *driver);
 bool machine_plug_virtio(struct machine *m, const struct device_config *d, GError **error);
 void machine_unplug_virtio(struct machine *m, const struct device_config *d);
 bool machine_has_device(const struct machine *m, const char *id);
@@ -141,7 +147,16 @@ void machine_discard_from(struct machine *m, guint count);
 /* Which slots have cards, told to the power management function once all devices are there. */
 void machine_describe_slots(struct machine *m);
 
-/* virtio-blk-pci and virtio-rng-pci: first those with an address, so that nothing else takes it; then the others. */
+/* Those of machine_virtio.c that have a file of their own. NULL with error. */
+struct device *machine_make_balloon(struct machine *m, const struct device_config *d, const char *id, int devfn,
+                                    GError **error);
+void machine_free_balloon(struct machine *m);
+struct device *machine_make_serial(struct machine *m, const struct device_config *d, const char *id, int devfn,
+                                   GError **error);
+bool machine_check_ports(struct machine *m, GError **error); /* each virtserialport and virtconsole has a bus */
+void machine_free_serial(struct machine *m);
+
+/* virtio devices but the network cards: first those with an address, so that nothing else takes it; then the others. */
 bool machine_add_virtio(struct machine *m, bool with_addr, GError **error);
 /* What a -device says of PROP_VIRTIO (dm/config/devprops.c). */
 struct virtio_options machine_virtio_options(const struct machine *m, const struct device_config *d);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* virtio-blk-pci and virtio-rng-pci: which -device makes which, its place, its disk, and what the BIOS is told. */
+/* virtio devices but the network cards: which -device makes which, its place, its disk, and what the BIOS is told. */
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -143,7 +143,13 @@ static const struct virtio_driver {
     const char *name;
     struct device *(*make)(struct machine *m, const struct device_config *d, const char *id, int devfn,
                            GError **error);
-} drivers[] = {{"virtio-blk-pci", make_blk}, {"virtio-rng-pci", make_rng}};
+    bool is_card; /* can come and go: nothing hangs on it */
+} drivers[] = {
+    {"virtio-balloon-pci", machine_make_balloon, false},
+    {"virtio-blk-pci", make_blk, true},
+    {"virtio-rng-pci", make_rng, true},
+    {"virtio-serial-pci", machine_make_serial, false},
+};
 
 static const struct virtio_driver *find_driver(const char *name)
 {
@@ -156,6 +162,7 @@ static const struct virtio_driver *find_driver(const char *name)
 
 static bool add(struct machine *m, const struct device_config *d, unsigned number, GError **error)
 {
+    const struct virtio_driver *driver = find_driver(d->driver);
     const char *addr = device_prop(m, d, "addr");
     g_autofree char *id = d->id ? g_strdup(d->id) : g_strdup_printf("%s.%u", d->driver, number);
     int devfn = addr ? machine_parse_devfn(addr) : -1;
@@ -165,8 +172,8 @@ static bool add(struct machine *m, const struct device_config *d, unsigned numbe
         return device_error(d, error, "No PCI buses available");
     if (addr && (devfn < 0 || devfn % 8))
         return device_error(d, error, "addr '%s' is not a slot", addr);
-    dev = find_driver(d->driver)->make(m, d, id, devfn, error);
-    if (dev)
+    dev = driver->make(m, d, id, devfn, error);
+    if (dev && driver->is_card)
         machine_note_card(m, dev, d);
     return dev != NULL;
 }
@@ -175,6 +182,8 @@ bool machine_add_virtio(struct machine *m, bool with_addr, GError **error)
 {
     GPtrArray *devices = m->parts.config->devices;
 
+    if (with_addr && !machine_check_ports(m, error))
+        return false;
     for (guint i = 0; i < devices->len; i++) {
         const struct device_config *d = g_ptr_array_index(devices, i);
 
@@ -186,9 +195,11 @@ bool machine_add_virtio(struct machine *m, bool with_addr, GError **error)
 
 /* ---- while the machine runs ---- */
 
-bool machine_is_virtio(const char *driver)
+bool machine_is_virtio_card(const char *driver)
 {
-    return find_driver(driver) != NULL;
+    const struct virtio_driver *d = find_driver(driver);
+
+    return d && d->is_card;
 }
 
 static bool has_drive(const struct device_config *d)

@@ -157,6 +157,20 @@ static void do_resize(struct hmp *h)
     hmp_do(h, "block_resize", args);
 }
 
+static void do_balloon(struct hmp *h)
+{
+    JsonObject *args;
+    uint64_t bytes = 0;
+
+    if (!opt_parse_size(h->argv[1], 1024 * 1024, &bytes) || bytes > G_MAXINT64) {
+        g_string_append_printf(h->out, "Error: '%s' is not a size\n", h->argv[1]);
+        return;
+    }
+    args = json_object_new();
+    json_object_set_int_member(args, "value", (gint64)bytes);
+    hmp_do(h, "balloon", args);
+}
+
 /* What QEMU has and this program cannot do, said as an error and not as an unknown word. */
 static void do_refuse(struct hmp *h)
 {
@@ -180,6 +194,7 @@ static const struct hmp_command commands[] = {
     {"eject", "[-f] DEVICE", "take the medium out (-f: also against the guest's lock)", 1, 2, do_eject},
     {"change", "DEVICE FILE [FORMAT]", "put another medium in", 2, 3, do_change},
     {"block_resize", "DEVICE SIZE", "give an image another size (a bare number: MiB)", 2, 2, do_resize},
+    {"balloon", "SIZE", "how much memory the guest is to have (a bare number: MiB)", 1, 1, do_balloon},
     {"set_link", "NAME on|off", "plug a network cable in or out", 2, 2, do_set_link},
     {"device_add", "DRIVER[,PROP=VALUE...]", "put a PCI card in", 1, 1, do_device_add},
     {"device_del", "ID", "ask the guest for a PCI card; it is taken out when the guest has let it go", 1, 1, do_device_del},

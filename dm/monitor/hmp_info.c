@@ -284,6 +284,15 @@ static void info_irq(struct hmp *h)
     g_string_append(h->out, "all other lines: low\n");
 }
 
+static void info_balloon(struct hmp *h)
+{
+    g_autoptr(JsonNode) node = hmp_qmp(h, "query-balloon", NULL);
+
+    if (node)
+        g_string_append_printf(h->out, "balloon: actual=%" G_GINT64_FORMAT "\n",
+                               number_of(json_node_get_object(node), "actual") >> 20);
+}
+
 static const struct hmp_command subjects[] = {
     {"status", "", "whether the guest runs", 0, 0, info_status},
     {"name", "", "the VM's name", 0, 0, info_name},
@@ -296,6 +305,7 @@ static const struct hmp_command subjects[] = {
     {"blockstats", "", "what they have done", 0, 0, info_blockstats},
     {"jobs|block-jobs", "", "backups, commits and the like", 0, 0, info_jobs},
     {"chardev", "", "character back ends", 0, 0, info_chardev},
+    {"balloon", "", "how much memory the guest has, in MiB", 0, 0, info_balloon},
     {"vnc", "", "the VNC server", 0, 0, info_vnc},
     {"mice", "", "pointing devices", 0, 0, info_mice},
     {"pci", "", "PCI functions", 0, 0, info_pci},

@@ -132,7 +132,7 @@ static void add_chardev(void *opaque, struct chardev *chr)
 
     json_object_set_string_member(o, "label", chardev_label(chr));
     json_object_set_string_member(o, "filename", chardev_filename(chr));
-    json_object_set_boolean_member(o, "frontend-open", TRUE);
+    json_object_set_boolean_member(o, "frontend-open", chardev_is_open(chr));
     json_object_set_int_member(o, "dropped", (gint64)chardev_dropped(chr)); /* bytes; our own member */
     json_array_add_object_element(opaque, o);
 }
@@ -185,15 +185,16 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
     return json_node_of_array(array);
 }
 
-/* The events that dm/vm.c, dm/hotplug.c, dm/monitor/qmp_jobs.c, dm/monitor/qmp_net.c, dm/monitor/qmp_input.c and dm/monitor/qmp_chardev.c send. */
+/* The events that dm/vm.c, dm/hotplug.c and this folder's balloon, jobs, net, input and chardev send. */
 static const char *const events[] = {
-    "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
+    "BALLOON_CHANGE", "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
     "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "CHARDEV_DROPPED", "DEVICE_DELETED", "DEVICE_TRAY_MOVED",
     "JOB_STATUS_CHANGE", "NETDEV_STREAM_CONNECTED", "NETDEV_STREAM_DISCONNECTED", "NIC_RX_FILTER_CHANGED", "POWERDOWN",
     "RESET", "RESUME", "SCREEN_RECORD_STOPPED", "SHUTDOWN", "STOP", "TYPE_COMPLETED", "TYPE_PROGRESS",
 #ifdef CONFIG_VNC
     "VNC_CONNECTED", "VNC_DISCONNECTED", "VNC_INITIALIZED",
 #endif
+    "VSERPORT_CHANGE",
 };
 
 static JsonNode *query_events(struct vm *vm, JsonObject *args, GError **error)
@@ -298,7 +299,7 @@ const struct qmp_command *qmp_commands(unsigned *count)
                                                     &qmp_qom_table, &qmp_cpus_table, &qmp_migrate_table,
                                                     &qmp_fds_table, &qmp_hmp_table, &qmp_vnc_table,
                                                     &qmp_events_table, &qmp_net_table, &qmp_web_table,
-                                                    &qmp_record_table, &qmp_chardev_table,
+                                                    &qmp_record_table, &qmp_chardev_table, &qmp_balloon_table,
                                                     &qmp_hotplug_table};
     static GArray *all;
 

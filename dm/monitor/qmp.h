@@ -67,6 +67,7 @@ extern const struct qmp_table qmp_screen_table, qmp_input_table, qmp_events_tabl
 extern const struct qmp_table qmp_qom_table, qmp_cpus_table, qmp_migrate_table, qmp_fds_table, qmp_hmp_table;
 extern const struct qmp_table qmp_vnc_table; /* qmp_vnc.c */
 extern const struct qmp_table qmp_net_table; /* qmp_net.c */
+extern const struct qmp_table qmp_balloon_table; /* qmp_balloon.c */
 extern const struct qmp_table qmp_web_table; /* qmp_web.c */
 extern const struct qmp_table qmp_record_table; /* qmp_record.c */
 extern const struct qmp_table qmp_chardev_table; /* qmp_chardev.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* QMP: ringbuf-read, ringbuf-write, chardev-reopen-logs; event CHARDEV_DROPPED. */
+/* QMP: ringbuf-read, ringbuf-write, chardev-reopen-logs; events CHARDEV_DROPPED and VSERPORT_CHANGE. */
 #include <string.h>
 
 #include "chardev/chardev_backends.h"
@@ -115,6 +115,15 @@ static void bytes_lost(void *opaque, struct chardev *chr, uint64_t bytes)
     json_object_set_int_member(data, "bytes", (gint64)bytes);
     json_object_set_int_member(data, "dropped", (gint64)chardev_dropped(chr));
     monitor_event(opaque, "CHARDEV_DROPPED", json_node_of_object(data));
+}
+
+void qmp_port_changed(struct vm *vm, const char *id, bool open)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_string_member(data, "id", id);
+    json_object_set_boolean_member(data, "open", open);
+    monitor_event(vm, "VSERPORT_CHANGE", json_node_of_object(data));
 }
 
 void qmp_chardev_follow(struct vm *vm)

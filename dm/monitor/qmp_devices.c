@@ -399,19 +399,10 @@ static JsonNode *pmemsave(struct vm *vm, JsonObject *args, GError **error)
     return NULL;
 }
 
-/* libvirt asks for them at times; the class tells it that there is none, which is no fault. */
-static JsonNode *no_balloon(struct vm *vm, JsonObject *args, GError **error)
-{
-    (void)vm, (void)args;
-    g_set_error(error, QMP_ERROR, QMP_DEVICE_NOT_ACTIVE, "No balloon device has been activated");
-    return NULL;
-}
-
 /* ---- the table ---- */
 
 static const struct qmp_arg id_args[] = {{"id", QMP_STRING, false, NULL}, {0}};
 
-static const struct qmp_arg balloon_args[] = {{"value", QMP_INT, false, NULL}, {0}};
 static const struct qmp_arg save_args[] = {{"val", QMP_INT, false, NULL},
                                            {"size", QMP_INT, false, NULL},
                                            {"filename", QMP_STRING, false, NULL},
@@ -421,8 +412,6 @@ static const struct qmp_command rows[] = {
     {"query-devices", query_devices, NULL, false, false},
     {"query-region-stats", query_region_stats, NULL, false, false},
     {"query-device-state", query_device_state, id_args, false, false},
-    {"balloon", no_balloon, balloon_args, true, false},
-    {"query-balloon", no_balloon, NULL, true, false},
     {"pmemsave", pmemsave, save_args, true, false},
 };
 const struct qmp_table qmp_devices_table = {rows, G_N_ELEMENTS(rows)};

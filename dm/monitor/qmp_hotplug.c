@@ -32,7 +32,8 @@ static const char *fixed_bus(const struct device_desc *d, const char *given)
         return NULL;
     if (given)
         return given;
-    return !strcmp(d->bus, "IDE") ? "ide.0" : !strcmp(d->bus, "ISA") ? "isa.0" : "floppy-bus.0";
+    return !strcmp(d->bus, "IDE") ? "ide.0" : !strcmp(d->bus, "ISA") ? "isa.0" :
+           !strcmp(d->bus, "virtio-serial-bus") ? d->bus : "floppy-bus.0";
 }
 
 /* ---- device_add ---- */

@@ -16,6 +16,7 @@
 #include "dm/json.h"
 #include "dm/machine/machine.h"
 #include "dm/monitor/qmp.h"
+#include "dm/monitor/qmp_balloon.h"
 #include "dm/vcpu.h"
 #include "dm/vm_build.h"
 #include "hw/device.h"
@@ -295,6 +296,8 @@ static void list_leaf(JsonArray *array, const struct place *place)
         if (!p->refusal && !p->alias_of)
             json_object_set_string_member(qmp_add_named(array, p->name), "type", opt_type_name(p->type));
     }
+    if (qmp_is_balloon_property(place->type, "guest-stats"))
+        json_object_set_string_member(qmp_add_named(array, "guest-stats"), "type", "guest statistics");
 }
 
 static JsonNode *qom_list(struct vm *vm, JsonObject *args, GError **error)
@@ -325,7 +328,7 @@ static JsonNode *qom_list(struct vm *vm, JsonObject *args, GError **error)
     return json_node_of_array(array);
 }
 
-/* ---- qom-get ---- */
+/* ---- qom-get, qom-set ---- */
 
 static JsonNode *value_node(const struct opt_desc *p, const char *text)
 {
@@ -353,6 +356,8 @@ static JsonNode *qom_get(struct vm *vm, JsonObject *args, GError **error)
         return NULL;
     if (!strcmp(name, "type"))
         return value_node(&type_row, place.type ? place.type : "container");
+    if (qmp_is_balloon_property(place.type, name))
+        return qmp_get_balloon_property(vm, name);
     d = place.type ? device_desc_find(place.type) : NULL;
     p = d && d->props ? opt_desc_find(d->props, name) : NULL;
     if (!p || p->refusal) {
@@ -363,6 +368,28 @@ static JsonNode *qom_get(struct vm *vm, JsonObject *args, GError **error)
     if (place.config)
         text = device_prop(vm_machine(vm), place.config, name);
     return value_node(p, text ? text : p->fallback);
+}
+
+/* Properties are chosen at start; the balloon has one that changes later. */
+static JsonNode *qom_set(struct vm *vm, JsonObject *args, GError **error)
+{
+    const char *name = json_object_get_string_member(args, "property");
+    const struct device_desc *d;
+    struct place place;
+
+    if (!find_place(vm, json_object_get_string_member(args, "path"), &place, error))
+        return NULL;
+    d = place.type ? device_desc_find(place.type) : NULL;
+    if (qmp_is_balloon_property(place.type, name))
+        qmp_set_balloon_property(vm, name, json_object_get_member(args, "value"), error);
+    else if (d && d->props && opt_desc_find(d->props, name))
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR,
+                    "Attempt to set property '%.60s' on device '%.60s' (type '%.60s') after it was realized", name,
+                    place.config && place.config->id ? place.config->id : "", place.type);
+    else
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "Property '%.60s.%.60s' not found",
+                    place.type ? place.type : "container", name);
+    return NULL;
 }
 
 static const struct qmp_arg typename_args[] = {{"typename", QMP_STRING, false, NULL}, {0}};
@@ -380,5 +407,6 @@ static const struct qmp_command rows[] = {
     {"device-list-properties", device_list_properties, typename_args, false, false},
     {"qom-list", qom_list, path_args, false, false},
     {"qom-get", qom_get, get_args, false, false},
+    {"qom-set", qom_set, get_args, false, true},
 };
 const struct qmp_table qmp_qom_table = {rows, G_N_ELEMENTS(rows)};

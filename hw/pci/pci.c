@@ -382,7 +382,12 @@ static void gated_unmap(void *opaque, uint64_t gpa, void *host, size_t written)
     dma_unmap(&pci->dev.env->dma, gpa, host, written);
 }
 
-static const struct dma_ops gated_dma = {gated_read, gated_write, gated_map, gated_unmap};
+static bool gated_discard(void *opaque, uint64_t gpa, size_t len)
+{
+    return dma_discard(mastering(opaque), gpa, len);
+}
+
+static const struct dma_ops gated_dma = {gated_read, gated_write, gated_map, gated_unmap, gated_discard};
 
 /* ---- configuration space ---- */
 

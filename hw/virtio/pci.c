@@ -165,7 +165,7 @@ static void add_caps(struct virtio *v, const struct virtio_config *cfg)
     v->pci.config[PCI_STATUS] |= PCI_STATUS_CAPABILITIES;
     add_cap(v, &chain, 0, MSIX_CAP_BYTES);
     snprintf(v->region_names[2], sizeof(v->region_names[2]), "%s.msix", v->pci.dev.id);
-    msix_init(&v->msix, &v->pci, at, MSIX_BAR, cfg->queues + 1, v->region_names[2]);
+    msix_init(&v->msix, &v->pci, at, MSIX_BAR, cfg->vectors ? cfg->vectors : cfg->queues + 1, v->region_names[2]);
     if (!cfg->options.disable_modern)
         add_modern_caps(v, &chain);
 }

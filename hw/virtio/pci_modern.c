@@ -197,7 +197,7 @@ void virtio_modern_write(void *chip, uint64_t off, unsigned size, uint64_t value
         write_common(v, (unsigned)off, size, (uint32_t)value);
     else if (off >= VIRTIO_NOTIFY_AT)
         virtio_kick(v, (unsigned)(off - VIRTIO_NOTIFY_AT) / VIRTIO_NOTIFY_STEP);
-    else if (off >= VIRTIO_CONFIG_AT && virtio_has(v, VIRTIO_F_VERSION_1))
+    else if (off >= VIRTIO_CONFIG_AT && (virtio_has(v, VIRTIO_F_VERSION_1) || v->ops->config_early))
         virtio_config_write(v, (unsigned)off - VIRTIO_CONFIG_AT, size, (uint32_t)value);
 }
 

@@ -205,6 +205,12 @@ void virtio_config_write(struct virtio *v, unsigned off, unsigned size, uint32_t
 
 /* ---- life ---- */
 
+void virtio_set_queue_size(struct virtio *v, unsigned n, unsigned size)
+{
+    v->q[n].max_size = (uint16_t)size;
+    virtq_reset(&v->q[n]);
+}
+
 void virtio_device_reset(struct virtio *v)
 {
     pci_device_reset(&v->pci);

@@ -17,7 +17,7 @@
 #include "hw/virtio/options.h"
 #include "hw/virtio/queue.h"
 
-#define VIRTIO_QUEUES 9 /* most queues that a device has: virtio-net with 4 pairs */
+#define VIRTIO_QUEUES 32 /* most queues that a device has; those from 9 on are in the field table of who has them */
 #define VIRTIO_CONFIG_BYTES 64
 
 /* Device status, 2.1. */
@@ -51,6 +51,7 @@ struct virtio_ops {
     /* Optional: a driver wrote to [off, off + size) of config[], as far as config_writable() allows. */
     void (*config_written)(struct virtio *v, unsigned off, unsigned size);
     bool (*config_writable)(const struct virtio *v, unsigned off); /* NULL: nothing is */
+    bool config_early; /* also before features are agreed on */
 };
 
 struct virtio {
@@ -83,7 +84,7 @@ struct virtio {
     DEV_FIELD(s, U16, m.config_vector, VIRTQ_NO_VECTOR, 0), DEV_FIELD(s, U16, m.queue_select, 0, 0),             \
     DEV_FIELD(s, U32, m.device_select, 0, 0), DEV_FIELD(s, U32, m.driver_select, 0, 0),                          \
     DEV_FIELD(s, U64, m.features, 0, 0), DEV_FIELD_BYTES(s, m.config),                                           \
-    DEV_FIELD(s, U32, m.again, 0, (1u << VIRTIO_QUEUES) - 1), VIRTQ_FIELDS(s, m.q[0]),                           \
+    DEV_FIELD(s, U32, m.again, 0, 0), VIRTQ_FIELDS(s, m.q[0]),                           \
     VIRTQ_FIELDS(s, m.q[1]), VIRTQ_FIELDS(s, m.q[2]), VIRTQ_FIELDS(s, m.q[3]), VIRTQ_FIELDS(s, m.q[4]),          \
     VIRTQ_FIELDS(s, m.q[5]), VIRTQ_FIELDS(s, m.q[6]), VIRTQ_FIELDS(s, m.q[7]), VIRTQ_FIELDS(s, m.q[8])
 
@@ -93,6 +94,7 @@ struct virtio_config {
     uint32_t class_code;
     uint64_t offered;    /* features of its own; the common ones are added */
     unsigned queues, queue_size, config_bytes;
+    unsigned vectors; /* of MSI-X, up to MSIX_MAX; 0: one for each queue and one for the configuration */
     struct virtio_options options;
 };
 
@@ -102,6 +104,8 @@ struct virtio_config {
  */
 bool virtio_init(struct virtio *v, const struct device_class *cls, const struct virtio_ops *ops,
                  const struct dev_env *env, const char *id, const struct virtio_config *cfg, char *why, size_t why_size);
+/* Before virtio_attach(): queue n has another size than the others. */
+void virtio_set_queue_size(struct virtio *v, unsigned n, unsigned size);
 bool virtio_attach(struct virtio *v, struct pci_bus *bus, int devfn, char *why, size_t why_size);
 void virtio_fini(struct virtio *v);
 void virtio_device_reset(struct virtio *v); /* from the class's reset */

@@ -122,8 +122,16 @@ static void watch_dma_unmap(void *opaque, uint64_t gpa, void *host, size_t writt
     dma_unmap(&rig->dma, gpa, host, written);
 }
 
+static bool watch_dma_discard(void *opaque, uint64_t gpa, size_t len)
+{
+    struct rig *rig = opaque;
+
+    watch_dma(rig, gpa);
+    return dma_discard(&rig->dma, gpa, len);
+}
+
 static const struct dma_ops watch_dma_ops = {watch_dma_read, watch_dma_write, watch_dma_map,
-                                             watch_dma_unmap};
+                                             watch_dma_unmap, watch_dma_discard};
 
 static void watch_call(struct rig_wrap *w, uint64_t off, unsigned size)
 {

@@ -8,7 +8,7 @@
 
 struct chardev {
     const char *label;
-    bool connected, waiting;
+    bool connected, waiting, closed;
     const struct chardev_fe_ops *ops;
     void *opaque;
     struct iolock *lock;
@@ -131,6 +131,8 @@ size_t chardev_write(struct chardev *chr, const void *buf, size_t len)
 
 void chardev_accept_input(struct chardev *chr) { chr->accepts++; }
 bool chardev_connected(struct chardev *chr) { return chr->connected; }
+void chardev_set_open(struct chardev *chr, bool open) { chr->closed = !open; }
+bool chardev_is_open(struct chardev *chr) { return !chr->closed; }
 void chardev_send_break(struct chardev *chr) { chr->breaks++; }
 const char *chardev_label(const struct chardev *chr) { return chr->label; }
 const char *chardev_filename(const struct chardev *chr) { (void)chr; return "fake"; }

@@ -54,7 +54,19 @@ static void ram_unmap(void *opaque, uint64_t gpa, void *host, size_t written)
     fe->maps_open--;
 }
 
-static const struct dma_ops ram_ops = {ram_read, ram_write, ram_map, ram_unmap};
+static bool ram_discard(void *opaque, uint64_t gpa, size_t len)
+{
+    struct fake_env *fe = opaque;
+
+    fe->discards++;
+    if (!len || (gpa | len) % 4096 || !in_ram(fe, gpa, len))
+        return false;
+    memset(fe->ram + gpa, 0, len);
+    fe->discarded += len;
+    return true;
+}
+
+static const struct dma_ops ram_ops = {ram_read, ram_write, ram_map, ram_unmap, ram_discard};
 
 static bool ram_access(void *opaque, struct ioreq *req)
 {

@@ -14,6 +14,8 @@ struct fake_env {
     uint8_t *ram; /* guest physical 0 .. ram_bytes */
     size_t ram_bytes;
     unsigned maps_open; /* dma_map without its unmap */
+    unsigned discards;  /* calls of dma_discard */
+    uint64_t discarded; /* bytes that it took; they read as zero */
     bool irq_level[FAKE_LINES];
     unsigned irq_raised[FAKE_LINES]; /* rising edges */
     unsigned msi_sent;

@@ -21,6 +21,7 @@ static const uint16_t ports[] = {
     0x514, 0x518, 0xafe0, 0xb000, 0xb004, 0xc000, 0xc002, 0xc004, 0xc008, 0xcf8, 0xcf9, 0xcfc,
     0x168, 0x16f, 0x36e, 0x3f0, 0x3f2, 0x3f4, 0x3f5, 0x3f7,
     0x1e8, 0x1ef, 0x3ee, 0xd000, 0xd001, 0xd002, 0xd006, 0xd007, 0xd012, 0xd040, 0xd041, 0xd042, 0xd044, 0xd048,
+    0xd104, 0xd108, 0xd10e, 0xd110, 0xd112, 0xd113, 0xd118, 0xd204, 0xd208, 0xd20e, 0xd210, 0xd212, 0xd213, 0xd21c,
 };
 static const uint64_t places[] = {0x0, 0x1000, 0x8000, 0x9fffe, 0xa0000, 0xb8000, 0xbffff, 0xc0000,
                                   0xfffff, 0x3fffff0, 0xe0000000, 0xf0000400, 0xf0000500, 0xfee00000,
@@ -35,7 +36,11 @@ static struct vm *make(void)
                     "-device", "ide-cd,drive=r,bus=ide.1", "-device", "isa-ide,id=u",
                     "-device", "ide-cd,bus=u.0", "-drive", "format=null-co,size=1474560,if=floppy",
                     "-drive", "file=null-co://,format=raw,if=none,id=n", "-device", "ide-hd,drive=n,bus=c.0",
-                    "-drive", "file=null-co://,format=raw,if=none,id=m", "-device", "ide-hd,drive=m,bus=t.0", NULL};
+                    "-drive", "file=null-co://,format=raw,if=none,id=m", "-device", "ide-hd,drive=m,bus=t.0",
+                    "-device", "virtio-balloon-pci,addr=4,free-page-reporting=on",
+                    "-device", "virtio-serial-pci,addr=5",
+                    "-chardev", "null,id=c0", "-device", "virtconsole,chardev=c0",
+                    "-chardev", "ringbuf,id=c1", "-device", "virtserialport,chardev=c1,id=p,name=p", NULL};
     static struct vm_config config;
     GError *error = NULL;
     struct vm *vm = NULL;
@@ -52,14 +57,16 @@ static struct vm *make(void)
 
 static void prepare(const struct dev_env *env, struct io_reader *reader)
 {
-    /* As firmware leaves it: both channels of IDE, PM, VGA and a second IDE controller decoded. */
+    /* As firmware leaves it: both channels of IDE, PM, VGA, a second IDE controller, two virtio functions decoded. */
     static const uint32_t config[][2] = {{0x80000940, 0x80008000}, {0x80000920, 0xc001},
                                          {0x80000904, 5},          {0x80000b40, 0xb001},
                                          {0x80000b80, 1},          {0x80001010, 0xe0000000},
                                          {0x80001018, 0xf0000000}, {0x80001004, 3},
                                          {0x80001810, 0xd001},     {0x80001814, 0xd011},
                                          {0x80001818, 0xd021},     {0x8000181c, 0xd031},
-                                         {0x80001820, 0xd041},     {0x80001804, 5}};
+                                         {0x80001820, 0xd041},     {0x80001804, 5},
+                                         {0x80002010, 0xd101},     {0x80002004, 5},
+                                         {0x80002810, 0xd201},     {0x80002804, 5}};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(config); i++) {
         for (unsigned j = 0; j < 2; j++) {

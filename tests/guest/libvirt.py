@@ -6,6 +6,7 @@ that says what it sees.
 """
 import atexit
 import glob
+import json
 import os
 import pwd
 import re
@@ -40,7 +41,9 @@ XML = """
       <driver name='qemu' type='raw'/><source file='{dir}/c.iso'/><target dev='hdc' bus='ide'/><readonly/>
     </disk>
     <controller type='usb' model='none'/>
-    <memballoon model='none'/>
+    <memballoon model='virtio' autodeflate='on' freePageReporting='on'><stats period='2'/></memballoon>
+    <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
+    <console type='pty'><target type='virtio' port='1'/></console>
     <serial type='file'><source path='{dir}/serial.log'/><target port='0'/></serial>
     <serial type='pty'><target port='1'/></serial>
     <serial type='unix'><source mode='bind' path='{dir}/serial.sock'/><target port='2'/></serial>
@@ -166,6 +169,16 @@ def look(virsh):
     check(int(re.search(r"rd_bytes (\d+)", stats).group(1)) >= 512, "the boot sector is counted")
     virsh.ok("domstats button", "block.count=3")
     virsh.ok("vcpuinfo button", "running")
+    check("<target type='virtio' name='org.qemu.guest_agent.0' state='disconnected'/>" in virsh.ask("dumpxml button"),
+          "the agent's channel is there, and nobody has it open")
+    virsh.ok("dommemstat button", "actual 65536")
+    virsh.ok("dommemstat button --period 1 --live")
+    virsh.ok("setmem button 48M --live")
+    state = virsh.ask("qemu-monitor-command button '{\"execute\":\"query-device-state\",\"arguments\":{\"id\":\"balloon0\"}}'")
+    fields = json.loads(state)["return"]["fields"]
+    check(fields["target"] == (16 << 20) >> 12 and fields["poll_seconds"] == 1, "the balloon has been told: %d pages every "
+          "%d s" % (fields["target"], fields["poll_seconds"]))
+    virsh.ok("setmem button 64M --live")
     virsh.ok("dumpxml button", "/dev/pts/")
     virsh.ok("qemu-monitor-command button --hmp info status", "VM status: running")
     virsh.ok('qemu-monitor-command button \'{"execute":"query-uuid"}\'', "6ba7b810-9dad-11d1-80b4-00c04fd430c8")
@@ -206,7 +219,6 @@ def refuse(virsh, d):
     virsh.refused("dump button %s/dump --memory-only" % d, "cannot save or move")
     virsh.ok("domstate button", "running")
     virsh.refused("setvcpus button 4 --live", "error")
-    virsh.refused("setmem button 32M --live", "error")
     with open(d + "/nic.xml", "w") as f:
         f.write("<interface type='user'><model type='e1000'/></interface>")
     virsh.refused("attach-device button %s/nic.xml --live" % d, "cannot be added to a running machine")

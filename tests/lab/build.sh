@@ -12,7 +12,7 @@ inner_modules="ata_piix pata_cmd64x sd_mod sr_mod isofs crc32c_generic ext4 psmo
 # pata_legacy is loaded where a guest has ISA channels only, floppy where it has floppies, the others where it has network
 # cards; not every kernel has them.
 optional_modules="pata_legacy floppy af_packet 8021q e1000 8139cp 8139too ne2k-pci pcnet32 ne virtio_pci virtio_net
-    virtio_blk virtio-rng"
+    virtio_blk virtio-rng virtio_balloon virtio_console"
 
 # kernel_package: the name of the package that linux-image-amd64 stands for; nothing if unknown
 kernel_package()

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <glib/gstdio.h>
+#include <sys/mman.h>
 
 #include "dm/irq.h"
 #include "dm/memory.h"
@@ -365,6 +366,98 @@ static void test_file_memory(void **state)
     assert_non_null(strstr(error->message, path));
 }
 
+/* Pages of the host that hold [gpa, gpa + len) of the guest. */
+static unsigned resident(struct memory *mem, uint64_t gpa, size_t len)
+{
+    struct dma_port dma = memory_dma(mem);
+    size_t n = len;
+    uint8_t *host = dma_map(&dma, gpa, &n, false);
+    g_autofree unsigned char *pages = g_malloc(len / 4096);
+    unsigned count = 0;
+
+    assert_non_null(host);
+    assert_int_equal(n, len);
+    assert_int_equal(mincore(host, len, pages), 0);
+    for (size_t i = 0; i < len / 4096; i++)
+        count += pages[i] & 1;
+    dma_unmap(&dma, gpa, host, 0);
+    return count;
+}
+
+/* A balloon gives back RAM and nothing else: not ROM, not what is behind it, not a frame buffer, not a part of a page. */
+static void test_discard(void **state)
+{
+    struct memory *mem = make();
+    struct dma_port dma = memory_dma(mem);
+    struct ram_block *vram = memory_block_new(mem, "vram", 4 * 4096, false);
+    uint8_t rom = peek(mem, 0xf1234), text[4096];
+
+    (void)state;
+    memset(text, 0x77, sizeof(text));
+    for (uint64_t gpa = 2 * MIB; gpa < 8 * MIB; gpa += sizeof(text))
+        assert_true(dma_write(&dma, gpa, text, sizeof(text)));
+    assert_int_equal(resident(mem, 2 * MIB, 6 * MIB), 6 * MIB / 4096);
+    assert_true(dma_discard(&dma, 4 * MIB, 2 * MIB));
+    assert_int_equal(resident(mem, 4 * MIB, 2 * MIB), 0); /* before a look brings pages, maybe huge ones, back */
+    assert_int_equal(peek(mem, 4 * MIB), 0);
+    assert_int_equal(peek(mem, 6 * MIB - 1), 0);
+    assert_int_equal(peek(mem, 4 * MIB - 1), 0x77);
+    assert_int_equal(peek(mem, 6 * MIB), 0x77);
+
+    assert_true(vram->map(vram, 0xe0000000));
+    memset(vram->host, 0x66, 4096);
+    poke(mem, 0xf1234, 1); /* lost: shadow RAM is off */
+    for (unsigned i = 0; i < 2; i++) {
+        assert_false(dma_discard(&dma, 0xe0000000, 4096));
+        assert_false(dma_discard(&dma, 0xf1000, 4096));
+        assert_false(dma_discard(&dma, 0xffff0000, 4096));
+        assert_false(dma_discard(&dma, 0xa0000, 4096));
+        assert_false(dma_discard(&dma, 0x9f000, 8192)); /* half of it is the VGA window */
+        assert_false(dma_discard(&dma, RAM_END, 4096));
+        assert_false(dma_discard(&dma, RAM_END - 4096, 8192));
+        assert_false(dma_discard(&dma, 2 * MIB + 512, 4096));
+        assert_false(dma_discard(&dma, 2 * MIB, 100));
+        assert_false(dma_discard(&dma, 2 * MIB, 0));
+        assert_false(dma_discard(&dma, UINT64_MAX - 4095, 8192));
+        memory_set_pam(mem, 0, false, true); /* a second time with the RAM behind the ROM open for writes */
+    }
+    assert_int_equal(vram->host[0], 0x66);
+    assert_int_equal(peek(mem, 0xf1234), rom);
+    assert_int_equal(peek(mem, 2 * MIB), 0x77);
+    memory_set_pam(mem, 0, true, true);
+    poke(mem, 0xf1234, 1);
+    assert_true(dma_discard(&dma, 0xf1000, 4096)); /* now it is RAM */
+    assert_int_equal(peek(mem, 0xf1234), 0);
+    assert_int_equal(peek(mem, 0xffff1234), rom);
+    memory_free(mem);
+}
+
+/* A shared file loses the pages too. */
+static void test_discard_file(void **state)
+{
+    g_autofree char *dir = g_dir_make_tmp("kvm-dm-test-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "ram", NULL);
+    struct ram_source source = {.path = path, .share = true};
+    struct memory *mem = memory_new(8 * MIB, &source, NULL);
+    struct dma_port dma = memory_dma(mem);
+    char *content;
+    gsize len;
+
+    (void)state;
+    assert_non_null(mem);
+    memory_reset(mem);
+    poke(mem, 2 * MIB, 0x77);
+    poke(mem, 3 * MIB, 0x77);
+    assert_true(dma_discard(&dma, 2 * MIB, MIB));
+    assert_true(g_file_get_contents(path, &content, &len, NULL));
+    assert_int_equal(content[2 * MIB], 0);
+    assert_int_equal(content[3 * MIB], 0x77);
+    g_free(content);
+    memory_free(mem);
+    g_unlink(path);
+    g_rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +470,8 @@ int main(void)
         cmocka_unit_test(test_big_memory_is_split),
         cmocka_unit_test(test_shared_lines),
         cmocka_unit_test(test_file_memory),
+        cmocka_unit_test(test_discard),
+        cmocka_unit_test(test_discard_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

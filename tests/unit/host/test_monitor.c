@@ -307,7 +307,7 @@ static void commands(void **state)
     expect("{\"event\":\"RESUME\"}");
     expect("{\"return\":{}}");
     send("{\"execute\":\"query-events\",\"id\":1}");
-    expect("{\"return\":[{\"name\":\"BLOCK_IO_ERROR\"},"
+    expect("{\"return\":[{\"name\":\"BALLOON_CHANGE\"},{\"name\":\"BLOCK_IO_ERROR\"},"
            "{\"name\":\"BLOCK_JOB_CANCELLED\"},{\"name\":\"BLOCK_JOB_COMPLETED\"},"
            "{\"name\":\"BLOCK_JOB_ERROR\"},{\"name\":\"BLOCK_JOB_PENDING\"},"
            "{\"name\":\"BLOCK_JOB_READY\"},{\"name\":\"CHARDEV_DROPPED\"},{\"name\":\"DEVICE_DELETED\"},"
@@ -321,6 +321,7 @@ static void commands(void **state)
 #ifdef CONFIG_VNC
            ",{\"name\":\"VNC_CONNECTED\"},{\"name\":\"VNC_DISCONNECTED\"},{\"name\":\"VNC_INITIALIZED\"}"
 #endif
+           ",{\"name\":\"VSERPORT_CHANGE\"}"
            "],\"id\":1}");
     expect_error("{\"execute\":\"query-command-line-options\",\"arguments\":{\"option\":\"x\"}}",
                  "GenericError");

@@ -8,11 +8,14 @@
 
 #include <cmocka.h>
 
+#include "hw/virtio/balloon.h"
 #include "hw/virtio/blk.h"
 #include "hw/virtio/net.h"
 #include "hw/virtio/rng.h"
+#include "hw/virtio/serial.h"
 #include "tests/fakes/conform_rig.h"
 #include "tests/fakes/fake_block.h"
+#include "tests/fakes/fake_chardev.h"
 #include "tests/fakes/fake_net.h"
 
 #define DISK_SECTORS 8192
@@ -64,6 +67,60 @@ static struct device *make_virtio_rng(struct rig *rig)
     struct virtio_rng_config cfg = {.entropy = {constant_entropy, NULL}};
 
     return virtio_rng_new(rig_make_bridge(rig), VIRTIO_DEVFN, &rig->fe->env, "rng", &cfg, rig_why, sizeof(rig_why));
+}
+
+#define BALLOON_PAGES 77 /* always: a reset leaves what the host wants */
+
+static void balloon_changed(void *opaque)
+{
+    (void)opaque;
+}
+
+static int64_t constant_seconds(void *opaque)
+{
+    (void)opaque;
+    return 1000000;
+}
+
+static struct device *make_virtio_balloon(struct rig *rig)
+{
+    struct virtio_balloon_config cfg = {
+        .port = {balloon_changed, constant_seconds, NULL}, .free_page_reporting = true, .page_poison = true};
+
+    struct device *dev = virtio_balloon_new(rig_make_bridge(rig), VIRTIO_DEVFN, &rig->fe->env, "balloon", &cfg,
+                                            rig_why, sizeof(rig_why));
+
+    device_enter(dev);
+    virtio_balloon_set_target(dev, BALLOON_PAGES);
+    device_leave(dev);
+    device_reset(dev);
+    return dev;
+}
+
+enum { EXTRA_CONSOLE = EXTRA_FIRST, EXTRA_CHANNEL };
+
+static void port_changed(void *opaque, unsigned nr)
+{
+    (void)opaque, (void)nr;
+}
+
+static struct device *make_virtio_serial(struct rig *rig)
+{
+    struct virtio_serial_config cfg = {.ports = 3, .emergency_write = true, .changed = port_changed};
+
+    rig->extra[EXTRA_CONSOLE] = fake_chardev_new("console", true);
+    rig->extra[EXTRA_CHANNEL] = fake_chardev_new("channel", true);
+    cfg.port[0] = (struct virtio_serial_port_config){true, true, "", rig->extra[EXTRA_CONSOLE]};
+    cfg.port[1] = (struct virtio_serial_port_config){true, false, "channel", rig->extra[EXTRA_CHANNEL]};
+    return virtio_serial_new(rig_make_bridge(rig), VIRTIO_DEVFN, &rig->fe->env, "serial", &cfg, rig_why,
+                             sizeof(rig_why));
+}
+
+static void unmake_virtio_serial(struct rig *rig)
+{
+    fake_chardev_free(rig->extra[EXTRA_CONSOLE]);
+    fake_chardev_free(rig->extra[EXTRA_CHANNEL]);
+    rig_unmake_pci(rig);
 }
 
 static struct device *make_virtio_blk(struct rig *rig)
@@ -150,9 +207,52 @@ static void event_virtio_blk(struct rig *rig, struct rng *rng)
         fake_block_complete(rig->extra[EXTRA_FIRST]);
 }
 
+/* The monitor's side: a size, how often to look, and time in which that happens. */
+static void event_virtio_balloon(struct rig *rig, struct rng *rng)
+{
+    unsigned what = rng_below(rng, 4);
+
+    if (what > 1) {
+        event_virtio(rig, rng);
+        return;
+    }
+    device_enter(rig->dev);
+    if (what)
+        virtio_balloon_set_target(rig->dev, BALLOON_PAGES);
+    else
+        virtio_balloon_set_poll(rig->dev, rng_below(rng, 3));
+    device_leave(rig->dev);
+}
+
+/* Peers that come, go, read, stop reading and send. */
+static void event_virtio_serial(struct rig *rig, struct rng *rng)
+{
+    struct chardev *chr = rig->extra[rng_below(rng, 2) ? EXTRA_CONSOLE : EXTRA_CHANNEL];
+
+    fake_chardev_clear(chr);
+    switch (rng_below(rng, 8)) {
+    case 0: fake_chardev_event(chr, CHARDEV_OPENED); break;
+    case 1: fake_chardev_event(chr, CHARDEV_CLOSED); break;
+    case 2: fake_chardev_feed(chr, "0123456789", rng_below(rng, 10)); break;
+    case 3: fake_chardev_set_room(chr, rng_below(rng, 2000)); break;
+    default: event_virtio(rig, rng);
+    }
+}
+
+static void settle_serial(struct rig *rig)
+{
+    fake_chardev_set_room(rig->extra[EXTRA_CONSOLE], FAKE_CHARDEV_BYTES);
+    fake_chardev_set_room(rig->extra[EXTRA_CHANNEL], FAKE_CHARDEV_BYTES);
+}
+
 static const struct conform_row rows[] = {
+    {.name = "virtio-balloon-pci", .make = make_virtio_balloon, .prepare = prepare_virtio, .unmake = rig_unmake_pci,
+     .event = event_virtio_balloon, .copy_outside = rig_copy_bridge},
     {.name = "virtio-rng-pci", .make = make_virtio_rng, .prepare = prepare_virtio, .unmake = rig_unmake_pci,
      .event = event_virtio, .copy_outside = rig_copy_bridge},
+    {.name = "virtio-serial-pci", .make = make_virtio_serial, .prepare = prepare_virtio,
+     .unmake = unmake_virtio_serial, .event = event_virtio_serial, .settle = settle_serial,
+     .copy_outside = rig_copy_bridge},
     {.name = "virtio-blk-pci", .make = make_virtio_blk, .prepare = prepare_virtio, .unmake = unmake_virtio_blk,
      .event = event_virtio_blk, .settle = settle_disk, .copy_outside = copy_disk},
     {.name = "virtio-net-pci", .make = make_virtio_net, .prepare = prepare_virtio, .unmake = unmake_virtio_net,

@@ -60,7 +60,7 @@ static bool ram_write(void *opaque, uint64_t gpa, const void *buf, size_t len)
     return true;
 }
 
-static const struct dma_ops dma_ops = {ram_read, ram_write, NULL, NULL};
+static const struct dma_ops dma_ops = {.read = ram_read, .write = ram_write};
 
 static enum net_result send_frame(void *opaque, const uint8_t *frame, size_t len)
 {
