@@ -54,7 +54,10 @@ void give_up(const char *text)
 
 /* ---- sleeping ---- */
 
-/* The line may be open already: what comes from here on counts. */
+/*
+ * The card is quiet, so that its pin rises anew (an ISA line is edge-triggered). Ours may be open already: what comes
+ * from here on counts.
+ */
 static void listen(void)
 {
     interrupt_seen = 0;
@@ -184,6 +187,7 @@ static void look_at(const uint8_t *frame, uint32_t bytes)
 
 static void run(void)
 {
+    nic->irq_off();
     for (;;)
         receive_some(64, look_at);
 }
@@ -217,6 +221,7 @@ static void run(void)
             nic->tx_kick();
     }
     say("sent\n");
+    nic->irq_off();
     while (frames < TEST_FRAMES)
         receive_some(64, check_frame);
     say("received\n");
