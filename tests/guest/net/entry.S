@@ -71,7 +71,7 @@ start16:
         gate VECTORS + 7, spurious
         gate VECTORS + 9, interrupt0
         gate VECTORS + 11, interrupt0
-        gate VECTORS + 15, spurious_slave
+        gate VECTORS + 15, spurious
         movl $STACK0, TSS + 4           /* RSP0 */
         movw $TSS_MAP, TSS + 0x66
         movb $0xff, TSS + TSS_LIMIT
@@ -126,11 +126,11 @@ start64:
         out8 0x20, 0x11                 /* 8259A pair (8259A data sheet, initialization words) */
         out8 0x21, VECTORS
         out8 0x21, 0x04
-        out8 0x21, 0x01
+        out8 0x21, 0x03                 /* end of interrupt by itself: two accesses less in the handler */
         out8 0xa0, 0x11
         out8 0xa1, VECTORS + 8
         out8 0xa1, 0x02
-        out8 0xa1, 0x01
+        out8 0xa1, 0x03
         out8 0x21, 0xfb
         out8 SLAVE_DATA, LINES
         pushq $DATA3
@@ -144,17 +144,9 @@ start64:
 interrupt0:
         pushq %rax
         out8 SLAVE_DATA, 0xff
-        out8 0xa0, 0x20
-        out8 0x20, 0x20
         movb $1, interrupt_seen
         popq %rax
-spurious:
-        iretq
-/* The card let go of its line in time; the master has seen the slave's request all the same. */
-spurious_slave:
-        pushq %rax
-        out8 0x20, 0x20
-        popq %rax
+spurious:                               /* the card let go of its line in time */
         iretq
 
 /*

@@ -12,7 +12,7 @@
 
 #define DEBUG_CONSOLE 0x402
 #define DEBUG_EXIT 0xf4
-#define BATCH 32u
+#define BATCH 64u
 #define MARK_FRAMES 128u
 #ifdef C_MODE
 #define RTL_C true
@@ -156,7 +156,7 @@ static void count_frame(void)
 #if defined(SEND)
 static void run(void)
 {
-    unsigned batch = nic->tx_room() < BATCH ? 1 : BATCH;
+    unsigned all = nic->tx_room(), batch = all < BATCH ? (all + 1) / 2 : BATCH;
 
     for (unsigned i = 0; i < TX_BUFFERS; i++)
         make_header(tx_buffer[i], SEND);
