@@ -71,8 +71,11 @@ $(BN)/countrun.so: bench/countrun.c config.mk
 $(BN)/hostaio: bench/hostaio.c config.mk
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< -laio
+$(BN)/netpeer: bench/netpeer.c config.mk
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $<
 
-bench-guests: $(BENCH_ROMS:%=$(BN)/%.bin) $(BN)/floor $(BN)/hostaio $(BN)/countrun.so
+bench-guests: $(BENCH_ROMS:%=$(BN)/%.bin) $(NET_BINS) $(BN)/floor $(BN)/hostaio $(BN)/netpeer $(BN)/countrun.so
 bench: $(B)/kvm-dm bench-guests
 	@KVM_DM=$(abspath $(B)/kvm-dm) B=$(abspath $(B)) bench/bench.py
 

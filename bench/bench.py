@@ -17,6 +17,7 @@ import sys
 import time
 
 import disks
+import net
 from guestrun import (BENCH, DM, EMULATOR, Failed, FLOOR, KVM_DM, PROGRAMS, QEMU, RAM_MIB, Run, SECONDS,
                       batch_ns, command, exits_per_batch)
 
@@ -339,6 +340,7 @@ def main():
     wanted = re.compile(ONLY, re.I) if ONLY else None
     results = [run_row(name, row) for name, row in ROWS if not wanted or wanted.search(name)]
     results += disks.run(wanted)
+    results += net.run(wanted)
     with open(os.path.join(BENCH, "results.json"), "w", encoding="utf-8") as f:
         json.dump(results, f, indent=1)
     missed = sum(r.get("verdict", "").startswith("NOT") for r in results)

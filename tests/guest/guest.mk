@@ -69,3 +69,27 @@ VIRTIO_OBJS := $(addprefix $(G)/,mb/start.o mb/virtio.o demo/console.o demo/crc3
 $(G)/mb/virtio.elf: tests/guest/mb/mb.ld $(VIRTIO_OBJS)
 	$(GUEST_LD) -T $^ -o $@
 guests: $(G)/mb/kernel.elf $(G)/mb/virtio.elf
+
+# ---- a driver for each network card (64-bit: tests/guest/net/net.h says why) ----------------------
+NET_SOURCES := $(wildcard tests/guest/net/*.c) tests/guest/net/entry.S
+NET_CC = $(CC) -m64 -std=gnu11 -O2 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -ffreestanding -nostdlib \
+	-fno-pic -fno-pie -mno-red-zone -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-fno-tree-loop-distribute-patterns -mgeneral-regs-only
+net_test := -DTEST
+net_test-c := -DTEST -DC_MODE
+net_send-60 := -DSEND=60
+net_send-60-c := -DSEND=60 -DC_MODE
+net_send-1514 := -DSEND=1514
+net_send-1514-c := -DSEND=1514 -DC_MODE
+net_receive := -DRECEIVE
+net_receive-c := -DRECEIVE -DC_MODE
+NET_ROMS := test test-c send-60 send-60-c send-1514 send-1514-c receive receive-c
+
+define net_rom
+$(G)/net/$(1).elf: $(NET_SOURCES) tests/guest/net/net.h tests/guest/net/pattern.h tests/guest/net/net.ld
+	@mkdir -p $$(@D)
+	$$(NET_CC) $(net_$(1)) -static -Wl,-no-pie,--build-id=none,--no-warn-rwx-segments,-z,noexecstack -T tests/guest/net/net.ld -o $$@ $(NET_SOURCES)
+endef
+$(foreach r,$(NET_ROMS),$(eval $(call net_rom,$(r))))
+NET_BINS := $(NET_ROMS:%=$(G)/net/%.bin)
+guests: $(NET_BINS)
