@@ -14,7 +14,7 @@ from vmtest import Vm, check, done, fail, need_file, need_kvm, skip, tmp
 
 GRUB = "/usr/lib/grub/i386-pc"
 FONT = "/usr/share/grub/ascii.pf2"
-LIMIT_MS = 150000
+LIMIT_MS = 600000
 
 
 def wait(vm, text, timeout_ms=LIMIT_MS):
@@ -26,7 +26,8 @@ def keys(vm, *names):
 
 
 def type_text(vm, text, **more):
-    return vm.qmp("type-text", timeout=LIMIT_MS / 1000, text=text, **{"timeout-ms": LIMIT_MS - 5000, **more})
+    # timeout-ms is for one key: all of them may take longer.
+    return vm.qmp("type-text", timeout=3 * LIMIT_MS / 1000, text=text, **{"timeout-ms": LIMIT_MS, **more})
 
 
 def join(disk, *parts):
