@@ -115,7 +115,7 @@ def test_disk():
         for turn in range(3):
             m.execute("blockdev-add", driver="raw", file={"driver": "file", "filename": path}, **{"node-name": "node"})
             m.execute("device_add", driver="virtio-blk-pci", id="disk0", drive="node", addr="6", serial="S%d" % turn)
-            assert "disk0" in " ".join(b["qdev"] for b in m.execute("query-block"))
+            assert [b["qdev"] for b in m.execute("query-block")] == ["/machine/peripheral/disk0/virtio-backend"]
             assert error(m, "blockdev-del", **{"node-name": "node"})[0] == "GenericError"
             assert "in use" in error(m, "device_add", driver="virtio-blk-pci", id="x", drive="node")[1]
             disk = Disk(m, 6 << 3)
