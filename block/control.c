@@ -127,6 +127,7 @@ void block_destroy(struct block *blk)
     pthread_mutex_destroy(&blk->mutex);
     g_free(blk->name);
     g_free(blk->device_id);
+    g_free(blk->device_path);
     g_free(blk->file);
     g_free(blk);
     completions_unref();

@@ -111,6 +111,7 @@ TAILQ_HEAD(request_list, request);
 struct block {
     char *name, *file;
     char *device_id;
+    char *device_path; /* NULL: the id is all */
     /* Changed with nothing running, the mutex and the device's lock held. NULL: no medium. */
     struct image *image;
     struct aio *aio; /* NULL: worker threads only */

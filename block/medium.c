@@ -278,6 +278,17 @@ const char *block_device_id(const struct block *blk)
     return blk->device_id;
 }
 
+void block_set_device_path(struct block *blk, const char *path)
+{
+    g_free(blk->device_path);
+    blk->device_path = g_strdup(path);
+}
+
+const char *block_device_path(const struct block *blk)
+{
+    return blk->device_path ? blk->device_path : blk->device_id;
+}
+
 void block_set_on_error(struct block *blk, enum block_on_error werror, enum block_on_error rerror)
 {
     blk->on_error[true] = werror;
@@ -297,6 +308,7 @@ struct block *block_lookup(const char *name)
         if (blk->closed || !*name)
             continue;
         if (!strcmp(blk->name, name) || !strcmp(blk->device_id, name) ||
+            (blk->device_path && !strcmp(blk->device_path, name)) ||
             (blk->image && !strcmp(block_root(blk)->node_name, name)))
             return blk;
     }

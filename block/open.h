@@ -90,6 +90,9 @@ void block_set_tray_hook(void (*fn)(void *opaque, struct block *blk), void *opaq
 /* The -device's id, for events; strings are copied. */
 void block_set_device_id(struct block *blk, const char *id);
 const char *block_device_id(const struct block *blk); /* "" if it has none */
+/* Where monitors look for the disk's device if not by its id ("/machine/peripheral/d0/virtio-backend"); copied. */
+void block_set_device_path(struct block *blk, const char *path);
+const char *block_device_path(const struct block *blk); /* without one: the id */
 void block_set_on_error(struct block *blk, enum block_on_error werror, enum block_on_error rerror);
 /* No request starts until each pause is taken back; false: what runs took longer, not paused. */
 enum block_on_error block_on_error_of(struct block *blk, bool write); /* as configured */
@@ -131,7 +134,7 @@ bool block_held_for_space(struct block *blk); /* one of them for want of space *
  */
 bool block_drain_all(int timeout_ms);
 
-/* A disk by its name ("ide0-hd0"), its -device's id, or the name of its root node; NULL: none. */
+/* A disk by its name ("ide0-hd0"), its -device's id or path, or the name of its root node; NULL: none. */
 struct block *block_lookup(const char *name);
 /* False with *error: a job is at work on the disk. Its root is not to be changed or resized then. */
 bool block_check_no_job(struct block *blk, GError **error);

@@ -15,7 +15,7 @@
 #include "hw/env.h"
 #include "ioreq/ioreq.h"
 
-#define MEMORY_MAX_SECTIONS 48
+#define MEMORY_MAX_SECTIONS 64 /* the board's own, PAM's at their worst, a block for each PCI slot */
 #define MEMORY_PAM_SEGMENTS 13 /* 0: 0xf0000, 64 KiB; 1 .. 12: 16 KiB each from 0xc0000 */
 
 /* A range with one meaning. What reads and writes reach may differ (PAM: read ROM, write RAM). */

@@ -130,8 +130,10 @@ void netport_attach(struct netport *port, const struct netport_ops *ops, void *o
     pthread_mutex_lock(&port->tx_lock);
     port->waiting = false;
     pthread_mutex_unlock(&port->tx_lock);
-    if (!ops)
+    if (!ops) {
         net_accept_offload(port, false, false, false, false);
+        port_offer_queues(port); /* to nobody: what was on its way to this card is not the next one's */
+    }
     netport_kick(port);
 }
 

@@ -395,6 +395,12 @@ char *opt_check_value(const char *what, const struct opt_desc *d, const char *va
     return NULL;
 }
 
+/* "on|off", "off": QEMU has booleans there, of which one may be all that works here. */
+static bool is_switch(const struct opt_desc *d)
+{
+    return opt_word_among(d->values, "on") || opt_word_among(d->values, "off");
+}
+
 static bool json_type_ok(const struct opt_desc *d, const struct opt_pair *pair)
 {
     if (pair->json_type == G_TYPE_INVALID)
@@ -403,6 +409,7 @@ static bool json_type_ok(const struct opt_desc *d, const struct opt_pair *pair)
     case OPT_BOOL: return pair->json_type == G_TYPE_BOOLEAN;
     case OPT_NUMBER:
     case OPT_SIZE: return pair->json_type == G_TYPE_INT64;
+    case OPT_ENUM: return pair->json_type == G_TYPE_STRING || (pair->json_type == G_TYPE_BOOLEAN && is_switch(d));
     default: return pair->json_type == G_TYPE_STRING;
     }
 }

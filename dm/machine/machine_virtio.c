@@ -6,6 +6,7 @@
 
 #include "block/block.h"
 #include "block/node.h"
+#include "block/open.h"
 #include "dm/backends.h"
 #include "dm/machine/machine_int.h"
 #include "hw/pci/pci.h"
@@ -79,6 +80,14 @@ static const struct drive_config *drive_of(const struct machine *m, const char *
     return NULL;
 }
 
+/* As QEMU has it, whose virtio disk is a device behind that of the bus: libvirt looks for it there. */
+static void name_path(const struct device_config *d, struct block *blk)
+{
+    g_autofree char *path = d->id ? g_strdup_printf("/machine/peripheral/%s/virtio-backend", d->id) : NULL;
+
+    block_set_device_path(blk, path);
+}
+
 static bool read_blk(struct machine *m, const struct device_config *d, struct virtio_blk_config *cfg, GError **error)
 {
     const char *drive = device_prop(m, d, "drive"), *cache = device_prop(m, d, "write-cache");
@@ -108,6 +117,7 @@ static bool read_blk(struct machine *m, const struct device_config *d, struct vi
     if (cfg->queue_size & (cfg->queue_size - 1))
         return device_error(d, error, "queue-size is a power of two");
     machine_name_disk(m, d, cfg->blk);
+    name_path(d, cfg->blk);
     return true;
 }
 

@@ -178,7 +178,7 @@ static void add_disk(void *opaque, struct block *blk)
 
     json_object_set_string_member(o, "device", block_name(blk));
     if (*block_device_id(blk))
-        json_object_set_string_member(o, "qdev", block_device_id(blk));
+        json_object_set_string_member(o, "qdev", block_device_path(blk));
     json_object_set_string_member(o, "type", "unknown");
     json_object_set_boolean_member(o, "removable", block_is_removable(blk));
     json_object_set_boolean_member(o, "locked", block_tray_locked(blk));
@@ -303,7 +303,7 @@ static void add_disk_stats(void *opaque, struct block *blk)
     block_get_stats(blk, &stats);
     json_object_set_string_member(o, "device", block_name(blk));
     if (*block_device_id(blk))
-        json_object_set_string_member(o, "qdev", block_device_id(blk));
+        json_object_set_string_member(o, "qdev", block_device_path(blk));
     if (root)
         json_object_set_string_member(o, "node-name", root->node_name);
     json_object_set_object_member(o, "stats", stats_object(&stats));

@@ -123,6 +123,9 @@ static JsonNode *device_add(struct vm *vm, JsonObject *args, GError **error)
 {
     g_autoptr(GPtrArray) pairs = opt_pairs_from_object("device_add", args, error);
 
+    /* QEMU 7.2 takes "1" for 1 here, and here only. */
+    for (guint i = 0; pairs && i < pairs->len; i++)
+        ((struct opt_pair *)g_ptr_array_index(pairs, i))->json_type = G_TYPE_INVALID;
     if (pairs)
         qmp_device_add(vm, pairs, error);
     return NULL;

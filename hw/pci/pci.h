@@ -11,7 +11,8 @@
  *   a function's configuration space, masks and intx_level    the function's lock
  *   wanted, mapped and their addresses in every pci_window    the bus's window lock
  *   the bus's counts of asserted pins, and `intx_counted`     the bus's INTx lock
- *   which function sits where                                 nothing: fixed after wiring
+ *   which function sits where                                 nothing: it changes while no processor runs
+ *                                                             (the wiring; hotplug, with all of them parked)
  * Both bus locks come after any device's lock and before the leaf locks (dispatch tables, memory
  * map, interrupt fabric), which are taken inside them; no device code runs under them.
  *

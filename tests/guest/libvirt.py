@@ -2,7 +2,7 @@
 """
 An unmodified libvirt (virsh with the embedded driver: no daemon, nothing outside a directory of this test's own)
 defines and drives a domain whose <emulator> is kvm-dm, with a guest that really runs: SeaBIOS, and a boot sector
-that says what it sees.
+that says what it sees, also of cards that are attached and detached.
 """
 import atexit
 import glob
@@ -118,6 +118,19 @@ def needs():
         skip("there is no user libvirt-qemu (Debian package libvirt-daemon-system)")
 
 
+def has_bridge():
+    """libvirt.sh has put us into a network namespace: a bridge there for attach-interface."""
+    if os.environ.get("IN_NAMESPACE") != "1" or not shutil.which("ip") or not os.path.exists("/dev/net/tun"):
+        print("no network namespace: a card on a bridge is left out")
+        return False
+    return all(subprocess.run(["ip", "link", *words.split()]).returncode == 0
+               for words in ("set lo up", "add bridge0 type bridge", "set bridge0 up"))
+
+
+def on_bridge():
+    return subprocess.run(["ip", "-o", "link", "show", "master", "bridge0"], capture_output=True, check=True).stdout
+
+
 def make_files():
     d = tmp("files")
     os.mkdir(d)
@@ -129,6 +142,8 @@ def make_files():
         f.write("on a CD\n")
     for name in ("c.iso", "d.iso"):
         subprocess.run(["genisoimage", "-quiet", "-V", name[0].upper(), "-o", d + "/" + name, d + "/cd"], check=True)
+    with open(d + "/f.img", "wb") as f:
+        f.truncate(1 << 20)
     # A copy: libvirt knows an emulator by its file, and asks it anew when that has changed.
     shutil.copy(EMULATOR, d + "/kvm-dm")
     return d
@@ -219,17 +234,55 @@ def refuse(virsh, d):
     virsh.refused("dump button %s/dump --memory-only" % d, "cannot save or move")
     virsh.ok("domstate button", "running")
     virsh.refused("setvcpus button 4 --live", "error")
-    with open(d + "/nic.xml", "w") as f:
-        f.write("<interface type='user'><model type='e1000'/></interface>")
-    virsh.refused("attach-device button %s/nic.xml --live" % d, "cannot be added to a running machine")
-    virsh.refused("detach-interface button user --mac 52:54:00:00:00:01 --live", "cannot be taken out")
     with open(d + "/e.img", "wb") as f:
         f.truncate(1 << 20)
     with open(d + "/disk.xml", "w") as f:
         f.write("<disk type='file' device='disk'><source file='%s/e.img'/><target dev='hdd' bus='ide'/></disk>" % d)
     virsh.refused("attach-device button %s/disk.xml --live" % d, "hotplug")
     virsh.ok("domstate button", "running")
-    virsh.ok("domstate button", "running")
+
+
+def has_no_nic(virsh, mac):
+    end = time.monotonic() + 60
+    while mac in virsh.ask("domiflist button"):
+        if time.monotonic() > end:
+            fail("the domain still has the card " + mac)
+        time.sleep(0.2)
+
+
+def plug(virsh, d, seen):
+    """Cards and a disk come and go; the guest says what it sees of them, in which slot."""
+    mac = "52:54:00:00:00:02"
+    with open(d + "/nic.xml", "w") as f:
+        f.write("<interface type='user'><mac address='%s'/><model type='e1000'/></interface>" % mac)
+    virsh.ok("attach-device button %s/nic.xml --live" % d, "attached")
+    seen = wait_serial(d, " 100e8086", 60, seen)
+    virsh.ok("domiflist button", mac)
+    virsh.ok("domif-setlink button %s down" % mac, "updated")
+    virsh.ok("detach-interface button user --mac %s --live" % mac, "detached")
+    seen = wait_serial(d, " ffffffff", 60, seen)
+    has_no_nic(virsh, mac)
+    if in_namespace:
+        for model, ident in (("virtio", "10001af4"), ("rtl8139", "813910ec")):
+            virsh.ok("attach-interface button bridge bridge0 --model %s --mac %s --live" % (model, mac), "attached")
+            seen = wait_serial(d, " " + ident, 60, seen)
+            check(on_bridge(), "a tap is on the bridge")
+            virsh.ok("detach-interface button bridge --mac %s --live" % mac, "detached")
+            seen = wait_serial(d, " ffffffff", 60, seen)
+            has_no_nic(virsh, mac)
+            check(not on_bridge(), "the tap has gone with the card")
+    # The card of the start, too: and back again.
+    virsh.ok("detach-interface button user --mac 52:54:00:00:00:01 --live", "detached")
+    seen = wait_serial(d, " ffffffff", 60, seen)
+    has_no_nic(virsh, "52:54:00:00:00:01")
+    virsh.ok("attach-device button %s/nic.xml --live" % d, "attached")
+    virsh.ok("attach-disk button %s/f.img vdb --live --subdriver raw" % d, "attached")
+    seen = wait_serial(d, " 10011af4", 60, seen)
+    virsh.ok("domblkinfo button vdb", "1048576")
+    virsh.ok("detach-disk button vdb --live", "detached")
+    seen = wait_serial(d, " ffffffff", 60, seen)
+    check("vdb" not in virsh.ask("domblklist button"), "the disk is gone")
+    return seen
 
 
 def end(virsh, d, seen):
@@ -257,6 +310,7 @@ def kill_domains():
 
 
 needs()
+in_namespace = has_bridge()
 files = make_files()
 root = tmp("root")
 atexit.register(kill_domains)
@@ -271,6 +325,7 @@ virsh.ok("start button", "started")
 seen = wait_serial(files, "button: ready", 120)
 look(virsh)
 seen = drive(virsh, files, seen)
+seen = plug(virsh, files, seen)
 refuse(virsh, files)
 end(virsh, files, seen)
 virsh.process.stdin.close()

@@ -115,7 +115,7 @@ def test_disk():
         for turn in range(3):
             m.execute("blockdev-add", driver="raw", file={"driver": "file", "filename": path}, **{"node-name": "node"})
             m.execute("device_add", driver="virtio-blk-pci", id="disk0", drive="node", addr="6", serial="S%d" % turn)
-            assert "disk0" in " ".join(b["qdev"] for b in m.execute("query-block"))
+            assert [b["qdev"] for b in m.execute("query-block")] == ["/machine/peripheral/disk0/virtio-backend"]
             assert error(m, "blockdev-del", **{"node-name": "node"})[0] == "GenericError"
             assert "in use" in error(m, "device_add", driver="virtio-blk-pci", id="x", drive="node")[1]
             disk = Disk(m, 6 << 3)
@@ -210,7 +210,7 @@ def test_refusals():
                 ("six bytes", {"driver": "e1000", "mac": "x", "netdev": "n"}),
                 ("unknown", {"driver": "e1000", "colour": "red", "netdev": "n"}),
                 ("begins with a letter", {"driver": "e1000", "id": "0", "netdev": "n"}),
-                ("JSON number", {"driver": "e1000", "bootindex": "first", "netdev": "n"}),
+                ("bootindex=first", {"driver": "e1000", "bootindex": "first", "netdev": "n"}),
                 ("bootindex 1 has already been used", {"driver": "e1000", "bootindex": 1, "netdev": "n"}),
                 ("romfile=/nowhere", {"driver": "e1000", "romfile": "/nowhere", "netdev": "n"}),
                 ("drive property not set", {"driver": "virtio-blk-pci"}),
@@ -280,7 +280,7 @@ def test_boot_order():
     with Machine("-nodefaults", "-device", "e1000,id=a,addr=4,bootindex=2") as m:
         first = boot_order(m)
         assert first == ["/pci@i0cf8/ethernet@4/ethernet-phy@0"], first
-        m.execute("device_add", driver="e1000", id="b", addr="5", bootindex=1)
+        m.execute("device_add", driver="e1000", id="b", addr="5", bootindex="1")
         assert boot_order(m) == first
         m.execute("system_reset")
         assert boot_order(m) == ["/pci@i0cf8/ethernet@5/ethernet-phy@0", *first], boot_order(m)

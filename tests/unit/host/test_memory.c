@@ -209,6 +209,46 @@ static void slot_log(void *opaque, const struct memory_section *section, uint64_
         bitmap[s->page / 64] |= 1ull << s->page % 64;
 }
 
+/* Blocks come and go with their devices: the slot is taken away before the memory, and there is an end to them. */
+static void test_blocks_go(void **state)
+{
+    struct memory *mem = make();
+    struct dma_port dma = memory_dma(mem);
+    struct slots slots = {.count = 0};
+    const struct memory_listener listener = {set_slot, slot_log, &slots};
+    struct ram_block *first = memory_block_new(mem, "first", 4096, true), *b = NULL;
+    unsigned count = 0;
+    uint32_t v;
+
+    (void)state;
+    memory_set_listener(mem, &listener);
+    assert_true(first->map(first, 0xe0000000));
+    for (unsigned i = 0; i < 1000; i++) {
+        char name[] = "mine";
+
+        b = memory_block_new(mem, name, 8192, true);
+        name[0] = 0;
+        assert_string_equal(b->name, "mine");
+        assert_true(b->map(b, 0xe0100000));
+        b->host[0] = (uint8_t)i;
+        assert_true(dma_read(&dma, 0xe0100000, &v, 4));
+        assert_int_equal(v, i & 0xff);
+        assert_int_equal(slots.count, 2);
+        memory_block_free(mem, b);
+        assert_int_equal(slots.count, 1);
+        assert_false(dma_read(&dma, 0xe0100000, &v, 4));
+    }
+    assert_true(dma_read(&dma, 0xe0000000, &v, 4));
+    while (memory_block_new(mem, "more", 4096, true))
+        count++;
+    assert_in_range(count, 33, 64); /* a slot each, and what the display has */
+    memory_block_free(mem, first);
+    assert_non_null(memory_block_new(mem, "more", 4096, true));
+    memory_block_free(mem, NULL);
+    memory_set_listener(mem, NULL);
+    memory_free(mem);
+}
+
 /* A part of a block in the legacy window: the same bytes, one log. */
 static void test_views(void **state)
 {
@@ -466,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_rom_keeps_its_content),
         cmocka_unit_test(test_pam),
         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_blocks_go),
         cmocka_unit_test(test_views),
         cmocka_unit_test(test_big_memory_is_split),
         cmocka_unit_test(test_shared_lines),

@@ -229,6 +229,39 @@ static void receive_full(void **state)
     net_free(net);
 }
 
+/* A card goes while frames wait for it, and another takes its place in the same turn: the frames are not its. */
+static void card_changes(void **state)
+{
+    struct net *net = running_net();
+    struct wire *w = new_wire(net, "w");
+    struct card *c = plug(net, "w");
+    uint8_t frame[600] = {1};
+    const struct iovec iov = {frame, sizeof(frame)};
+
+    (void)state;
+    ready(c, 0);
+    for (unsigned i = 0; i < 10; i++) {
+        netport_input(&w->port, frame, sizeof(frame), NULL);
+        assert_int_equal(net_loop(c->port, &iov, 1), NET_SENT);
+    }
+    assert_false(netdev_use(net, "w", &c->port, NULL));
+    unplug(c);
+    netdev_release(net, "w");
+    netdev_release(net, "x");
+    assert_false(netdev_used(netdev_find(net, "w")));
+    c = plug(net, "w");
+    spin();
+    assert_int_equal(c->got, 0);
+    frame[0] = 2;
+    netport_input(&w->port, frame, sizeof(frame), NULL);
+    assert_int_equal(c->got, 1);
+    assert_int_equal(c->first[0], 2);
+    unplug(c);
+    netdev_release(net, "w");
+    assert_true(netdev_close(netdev_find(net, "w"), NULL));
+    net_free(net);
+}
+
 /* While the VM is stopped nothing reaches guest memory; afterwards what waited does. */
 static void stopped(void **state)
 {
@@ -548,7 +581,7 @@ int main(void)
         cmocka_unit_test(send_plain), cmocka_unit_test(send_busy), cmocka_unit_test(send_pieces),
         cmocka_unit_test(receive_plain), cmocka_unit_test(receive_full), cmocka_unit_test(stopped),
         cmocka_unit_test(loopback), cmocka_unit_test(links), cmocka_unit_test(receive_offload),
-        cmocka_unit_test(rate), cmocka_unit_test(hub), cmocka_unit_test(hub_threads), cmocka_unit_test(capture),
+        cmocka_unit_test(rate), cmocka_unit_test(card_changes), cmocka_unit_test(hub), cmocka_unit_test(hub_threads), cmocka_unit_test(capture),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

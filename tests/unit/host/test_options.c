@@ -476,6 +476,12 @@ static void devices(void **state)
     refuse("-vga cirrus", "-vga cirrus|std");
     refuse("-machine none -device VGA", "-device VGA|none");
     refuse("-device '{\"driver\":\"ide-hd\",\"unit\":\"0\"}'", "'unit'|number");
+    /* libvirt's: booleans where QEMU has booleans and this table words. */
+    accept("-drive if=none,id=x,file=a,format=raw -netdev hubport,id=n,hubid=0 -device "
+           "'{\"driver\":\"virtio-blk-pci\",\"drive\":\"x\",\"scsi\":false,\"discard\":true}' -device "
+           "'{\"driver\":\"virtio-net-pci\",\"netdev\":\"n\",\"mq\":true}'");
+    refuse("-device '{\"driver\":\"virtio-blk-pci\",\"drive\":\"x\",\"scsi\":true}'", "scsi=on|off");
+    refuse("-device '{\"driver\":\"rtl8139\",\"chip\":true}'", "'chip'|string");
     refuse("-device '{\"driver\":\"ide-hd\",\"unit\":0.5}'", "'unit'");
     refuse("-device '{\"driver\":\"ide-hd\"'", "-device|JSON");
     refuse("-device '{\"driver\":\"ide-hd\"} x'", "-device|JSON");
