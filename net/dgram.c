@@ -14,8 +14,21 @@
  * are two sockets: one gets what is sent to the group, the other sends, so that its own frames can be told by
  * their sender when they come back.
  */
+#define GATHER_FRAMES 64
+#define GATHER_BYTES 65536
+#define GATHER_FRAME_BYTES 4096 /* a longer one is not worth being copied */
+
+/* Frames that come in a row, one behind the other. */
+struct gathered {
+    uint8_t *bytes; /* GATHER_BYTES; NULL: never needed */
+    size_t used;
+    unsigned count;
+    uint16_t len[GATHER_FRAMES];
+};
+
 struct dgram {
     struct netport port;
+    struct gathered gathered; /* under tx_lock */
     struct net_address remote; /* len 0: the socket is connected */
     int fd, send_fd;           /* the same but for a multicast group; -1: none */
     bool own_come_back;
@@ -28,6 +41,56 @@ bool dgram_is_multicast(const struct net_address *a)
     return a->len && a->any.sa_family == AF_INET && IN_MULTICAST(ntohl(a->in.sin_addr.s_addr));
 }
 
+static void address_to(struct dgram *d, struct msghdr *message)
+{
+    if (!d->remote.len)
+        return;
+    message->msg_name = &d->remote.any;
+    message->msg_namelen = d->remote.len;
+}
+
+/* A datagram that the host refuses is lost, and the next one tried. */
+static void dgram_push(struct netport *port)
+{
+    struct dgram *d = (struct dgram *)port;
+    struct gathered *g = &d->gathered;
+    struct mmsghdr message[GATHER_FRAMES] = {0};
+    struct iovec iov[GATHER_FRAMES];
+    size_t at = 0;
+
+    for (unsigned i = 0; i < g->count; i++) {
+        iov[i] = (struct iovec){g->bytes + at, g->len[i]};
+        message[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
+        address_to(d, &message[i].msg_hdr);
+        at += g->len[i];
+    }
+    for (unsigned done = 0; done < g->count;) {
+        int n = sendmmsg(d->send_fd, message + done, g->count - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n <= 0)
+            netport_lost(port, 1, g->len[done]);
+        done += n > 0 ? (unsigned)n : 1;
+    }
+    g->count = 0;
+    g->used = 0;
+}
+
+static bool gather(struct dgram *d, const struct iovec *iov, int iovcnt, size_t len)
+{
+    struct gathered *g = &d->gathered;
+
+    if (len > GATHER_FRAME_BYTES || g->count == GATHER_FRAMES || g->used + len > GATHER_BYTES)
+        dgram_push(&d->port);
+    if (len > GATHER_FRAME_BYTES)
+        return false;
+    if (!g->bytes)
+        g->bytes = g_malloc(GATHER_BYTES);
+    net_iov_copy(g->bytes + g->used, iov, iovcnt);
+    g->len[g->count++] = (uint16_t)len;
+    g->used += len;
+    return true;
+}
+
 static enum net_result dgram_send(struct netport *port, const struct iovec *iov, int iovcnt,
                                   const struct net_offload *off)
 {
@@ -35,10 +98,9 @@ static enum net_result dgram_send(struct netport *port, const struct iovec *iov,
     struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)iovcnt};
 
     (void)off;
-    if (d->remote.len) {
-        message.msg_name = &d->remote.any;
-        message.msg_namelen = d->remote.len;
-    }
+    if (port->gather && gather(d, iov, iovcnt, net_iov_bytes(iov, iovcnt)))
+        return NET_SENT;
+    address_to(d, &message);
     return sendmsg(d->send_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? NET_DROPPED : NET_SENT;
 }
 
@@ -73,6 +135,7 @@ static void dgram_free(struct netport *port)
     if (d->made_path)
         unlink(d->made_path);
     g_free(d->made_path);
+    g_free(d->gathered.bytes);
 }
 
 /* ---- sockets ---- */
@@ -149,7 +212,7 @@ static bool make_sockets(struct dgram *d, const struct dgram_config *c, GError *
 
 bool dgram_open(struct netdev *dev, const struct dgram_config *c, GError **error)
 {
-    static const struct net_wire_ops ops = {.send = dgram_send, .read = dgram_read, .free = dgram_free};
+    static const struct net_wire_ops ops = {.send = dgram_send, .push = dgram_push, .read = dgram_read, .free = dgram_free};
     struct dgram *d = netport_new(dev, sizeof(*d), &ops);
     g_autofree char *remote = c->remote.len ? net_address_text(&c->remote) : g_strdup("whom it is connected to");
     g_autofree char *local = c->local.len ? net_address_text(&c->local) : NULL;
