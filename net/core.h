@@ -37,7 +37,7 @@ struct net_wire_ops {
                             const struct net_offload *off);
     /* Optional: sends what was gathered while port->gather. tx_lock held, any thread; never blocks. */
     void (*push)(struct netport *port);
-    /* Optional: sends what is half sent. True: all of it went. tx_lock held, main loop. */
+    /* Optional: sends what is half sent. True: all of it went; else netport_block() was called. tx_lock held. */
     bool (*flush)(struct netport *port);
     /* Optional, of wires with in_fd: reads a frame or a batch and gives it to netport_input(). False: no more now. */
     bool (*read)(struct netport *port);

@@ -359,6 +359,57 @@ static void dgram_row(void **state)
     net_free(net);
 }
 
+static int bind_unix(const char *name)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+    g_snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", dir, name);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    return fd;
+}
+
+/* A peer that reads nothing: our socket's buffer fills up, the card is told to wait, and nothing is lost. */
+static void dgram_back_pressure(void **state)
+{
+    g_autofree char *a =
+        g_strdup_printf("local.type=unix,local.path=%s/a,remote.type=unix,remote.path=%s/b", dir, dir);
+    static uint8_t frame[NET_MAX_FRAME_BYTES];
+    struct net *net = running_net();
+    struct netdev *dev = open_dev(net, "dgram", "a", a);
+    int peer = bind_unix("b");
+    struct card *c = plug(net, "a");
+    struct netdev_counters n;
+    unsigned big = 0, again;
+
+    (void)state;
+    while (big < 100 && send_filled(c, (uint8_t)big, 60000) == NET_SENT)
+        big++;
+    assert_in_range(big, 1, 99);
+    rest(20);
+    assert_int_equal(c->sent_calls, 0);
+    for (unsigned i = 0; i < big; i++)
+        assert_true(recv(peer, frame, sizeof(frame), 0) == 60000 && frame[0] == i);
+    assert_true(wait_for(&c->sent_calls, 1));
+    /* Small ones in a row are sent before a large one that is not gathered. */
+    begin(c);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(send_filled(c, (uint8_t)i, 1000), NET_SENT);
+    for (again = 0; again < 100 && send_filled(c, (uint8_t)again, 60000) == NET_SENT; again++)
+        ;
+    for (unsigned i = 0; i < 5; i++)
+        assert_true(recv(peer, frame, sizeof(frame), 0) == 1000 && frame[0] == i);
+    end(c);
+    for (unsigned i = 0; i < again; i++)
+        assert_true(recv(peer, frame, sizeof(frame), 0) == 60000 && frame[0] == i);
+    assert_true(wait_for(&c->sent_calls, 2));
+    netdev_counters(dev, &n);
+    assert_true(n.tx_frames == big + 5 + again && !n.tx_dropped);
+    unplug(c);
+    close(peer);
+    net_free(net);
+}
+
 /* A port that is free now. */
 static unsigned free_port(void)
 {
@@ -517,6 +568,7 @@ int main(void)
         cmocka_unit_test(stream_both_ways), cmocka_unit_test(stream_one_by_one),
         cmocka_unit_test(stream_back_pressure), cmocka_unit_test(stream_row),
         cmocka_unit_test(stream_row_back_pressure), cmocka_unit_test(dgram_row),
+        cmocka_unit_test(dgram_back_pressure),
         cmocka_unit_test(stream_hostile),
         cmocka_unit_test(stream_reconnect), cmocka_unit_test(dgram_unix), cmocka_unit_test(dgram_udp),
         cmocka_unit_test(dgram_multicast), cmocka_unit_test(passed_fds), cmocka_unit_test(refused),
