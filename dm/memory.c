@@ -463,10 +463,30 @@ void memory_poke(struct memory *mem, uint64_t gpa, const void *buf, size_t len)
 
 /* ---- DMA ---- */
 
+/*
+ * RAM that nothing ever covers (block_overlaps() sees to that) and that has no log: from 1 MiB on, and above 4 GiB. It
+ * is found without the lock and the sections. NULL: not all of it is such.
+ */
+static uint8_t *plain_ram(const struct memory *mem, uint64_t gpa, size_t len)
+{
+    uint64_t high = mem->ram_bytes - mem->low_bytes;
+
+    if (gpa >= MIB && gpa < mem->low_bytes)
+        return len <= mem->low_bytes - gpa ? mem->ram + gpa : NULL;
+    if (gpa >= GIB_4 && gpa - GIB_4 < high)
+        return len <= high - (gpa - GIB_4) ? mem->ram + mem->low_bytes + (gpa - GIB_4) : NULL;
+    return NULL;
+}
+
 static bool dma_port_read(void *opaque, uint64_t gpa, void *buf, size_t len)
 {
     struct memory *mem = opaque;
+    const uint8_t *ram = plain_ram(mem, gpa, len);
 
+    if (ram) {
+        memcpy(buf, ram, len);
+        return true;
+    }
     if (!all_memory(mem, gpa, len)) {
         memset(buf, 0, len);
         return false;
@@ -478,7 +498,12 @@ static bool dma_port_read(void *opaque, uint64_t gpa, void *buf, size_t len)
 static bool dma_port_write(void *opaque, uint64_t gpa, const void *buf, size_t len)
 {
     struct memory *mem = opaque;
+    uint8_t *ram = plain_ram(mem, gpa, len);
 
+    if (ram) {
+        memcpy(ram, buf, len);
+        return true;
+    }
     if (!all_memory(mem, gpa, len))
         return false;
     copy_in(mem, gpa, buf, len);
@@ -488,8 +513,10 @@ static bool dma_port_write(void *opaque, uint64_t gpa, const void *buf, size_t l
 static void *dma_port_map(void *opaque, uint64_t gpa, size_t *len, bool for_write)
 {
     struct memory_section s;
-    uint8_t *host;
+    uint8_t *host = *len ? plain_ram(opaque, gpa, *len) : NULL;
 
+    if (host)
+        return host;
     if (!*len || !span(opaque, gpa, len, &s))
         return NULL;
     host = for_write ? s.wr : s.rd;
@@ -502,7 +529,7 @@ static void dma_port_unmap(void *opaque, uint64_t gpa, void *host, size_t writte
     size_t len = written;
 
     (void)host;
-    if (written && span(opaque, gpa, &len, &s))
+    if (written && !plain_ram(opaque, gpa, written) && span(opaque, gpa, &len, &s))
         mark_dirty(&s, gpa, len);
 }
 

@@ -35,7 +35,9 @@ struct net_wire_ops {
      */
     enum net_result (*send)(struct netport *port, const struct iovec *iov, int iovcnt,
                             const struct net_offload *off);
-    /* Optional: sends what is half sent. True: all of it went. tx_lock held, main loop. */
+    /* Optional: sends what was gathered while port->gather. tx_lock held, any thread; never blocks. */
+    void (*push)(struct netport *port);
+    /* Optional: sends what is half sent. True: all of it went; else netport_block() was called. tx_lock held. */
     bool (*flush)(struct netport *port);
     /* Optional, of wires with in_fd: reads a frame or a batch and gives it to netport_input(). False: no more now. */
     bool (*read)(struct netport *port);
@@ -80,6 +82,7 @@ struct netport {
     pthread_mutex_t tx_lock; /* guards: */
     bool blocked;            /* the wire takes nothing until it is writable */
     bool waiting;            /* NET_BUSY was said */
+    bool gather;             /* between net_send_begin() and net_send_end() */
     bool cutting;            /* `pieces` of `scratch` are still to be sent */
     uint8_t *scratch;        /* NET_MAX_FRAME_BYTES, for work in software; NULL: never needed */
     struct net_pieces pieces;
@@ -135,6 +138,8 @@ void netport_set_carrier(struct netport *port, bool up); /* main loop: cable in 
  */
 void netport_block(struct netport *port);
 void netport_unblock(struct netport *port); /* main loop, no lock held */
+/* Of the frames for which NET_SENT was said, so many were lost when they were pushed. tx_lock held. */
+void netport_lost(struct netport *port, unsigned frames, size_t bytes);
 /* The wire should read: the card takes frames, or nobody does and they are dropped. Main loop. */
 bool netport_wants_input(struct netport *port);
 /* A frame from outside, of any length. The memory is changed if work is done on it. Main loop, no lock held. */

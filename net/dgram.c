@@ -3,21 +3,38 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/core.h"
 
 /*
- * Nobody listens, or the other's queue is full: the datagram is lost, as datagrams are. For a multicast group there
+ * Nobody listens, or the other's queue is full: the datagram is lost, as datagrams are. A unix socket's own buffer,
+ * which what the other has not read yet counts for, is waited for. For a multicast group there
  * are two sockets: one gets what is sent to the group, the other sends, so that its own frames can be told by
  * their sender when they come back.
  */
+#define GATHER_FRAMES 64
+#define GATHER_BYTES 65536
+#define GATHER_FRAME_BYTES 4096 /* a longer one is not worth being copied */
+
+/* Frames that come in a row, one behind the other; those from `first` on are still to be sent. */
+struct gathered {
+    uint8_t *bytes; /* GATHER_BYTES; NULL: never needed */
+    size_t used;
+    unsigned first, count;
+    uint16_t len[GATHER_FRAMES];
+};
+
 struct dgram {
     struct netport port;
+    struct gathered gathered; /* under tx_lock */
     struct net_address remote; /* len 0: the socket is connected */
     int fd, send_fd;           /* the same but for a multicast group; -1: none */
+    int send_buffer;           /* bytes, of a unix socket; 0: nothing to wait for */
     bool own_come_back;
     struct net_address own;    /* the sender of our frames, if they do */
     char *made_path;
@@ -28,18 +45,102 @@ bool dgram_is_multicast(const struct net_address *a)
     return a->len && a->any.sa_family == AF_INET && IN_MULTICAST(ntohl(a->in.sin_addr.s_addr));
 }
 
+static void address_to(struct dgram *d, struct msghdr *message)
+{
+    if (!d->remote.len)
+        return;
+    message->msg_name = &d->remote.any;
+    message->msg_namelen = d->remote.len;
+}
+
+/* unix(7), SIOCOUTQ; the kernel calls it writable again at a quarter. */
+static bool may_wait(const struct dgram *d)
+{
+    int unread = 0;
+
+    return errno == EAGAIN && d->send_buffer && !ioctl(d->send_fd, SIOCOUTQ, &unread) && unread > d->send_buffer / 4;
+}
+
+/* Sends what is gathered; a datagram that the host refuses is lost, and the next one tried. False: to be gone on with. */
+static bool dgram_flush(struct netport *port)
+{
+    struct dgram *d = (struct dgram *)port;
+    struct gathered *g = &d->gathered;
+    struct mmsghdr message[GATHER_FRAMES] = {0};
+    struct iovec iov[GATHER_FRAMES];
+    size_t at = 0;
+
+    for (unsigned i = 0; i < g->count; i++) {
+        iov[i] = (struct iovec){g->bytes + at, g->len[i]};
+        message[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
+        address_to(d, &message[i].msg_hdr);
+        at += g->len[i];
+    }
+    while (g->first < g->count) {
+        int n = sendmmsg(d->send_fd, message + g->first, g->count - g->first, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n <= 0 && may_wait(d)) {
+            netport_block(port);
+            return false;
+        }
+        if (n <= 0)
+            netport_lost(port, 1, g->len[g->first]);
+        g->first += n > 0 ? (unsigned)n : 1;
+    }
+    g->first = g->count = 0;
+    g->used = 0;
+    return true;
+}
+
+static void dgram_push(struct netport *port)
+{
+    dgram_flush(port);
+}
+
+static bool may_gather(const struct dgram *d, size_t len)
+{
+    const struct gathered *g = &d->gathered;
+
+    return d->port.gather && len <= GATHER_FRAME_BYTES && g->count < GATHER_FRAMES && g->used + len <= GATHER_BYTES;
+}
+
+static void gather(struct dgram *d, const struct iovec *iov, int iovcnt, size_t len)
+{
+    struct gathered *g = &d->gathered;
+
+    if (!g->bytes)
+        g->bytes = g_malloc(GATHER_BYTES);
+    net_iov_copy(g->bytes + g->used, iov, iovcnt);
+    g->len[g->count++] = (uint16_t)len;
+    g->used += len;
+}
+
+static enum net_result send_now(struct dgram *d, const struct iovec *iov, int iovcnt)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)iovcnt};
+
+    address_to(d, &message);
+    if (sendmsg(d->send_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+        return NET_SENT;
+    if (!may_wait(d))
+        return NET_DROPPED;
+    netport_block(&d->port);
+    return NET_BUSY;
+}
+
 static enum net_result dgram_send(struct netport *port, const struct iovec *iov, int iovcnt,
                                   const struct net_offload *off)
 {
     struct dgram *d = (struct dgram *)port;
-    struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)iovcnt};
+    size_t len = net_iov_bytes(iov, iovcnt);
 
     (void)off;
-    if (d->remote.len) {
-        message.msg_name = &d->remote.any;
-        message.msg_namelen = d->remote.len;
-    }
-    return sendmsg(d->send_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? NET_DROPPED : NET_SENT;
+    if (!may_gather(d, len) && !dgram_flush(port))
+        return NET_BUSY;
+    if (!may_gather(d, len))
+        return send_now(d, iov, iovcnt);
+    gather(d, iov, iovcnt, len);
+    return NET_SENT;
 }
 
 static bool is_own(const struct dgram *d, const struct net_address *from)
@@ -73,6 +174,7 @@ static void dgram_free(struct netport *port)
     if (d->made_path)
         unlink(d->made_path);
     g_free(d->made_path);
+    g_free(d->gathered.bytes);
 }
 
 /* ---- sockets ---- */
@@ -147,9 +249,23 @@ static bool make_sockets(struct dgram *d, const struct dgram_config *c, GError *
     return !c->local.len || bind_to(d, &c->local, error);
 }
 
+/* Of a unix socket; 0 for others: they do not tell what the other end has taken. */
+static int own_buffer(int fd)
+{
+    struct net_address own = {.len = sizeof(own.storage)};
+    socklen_t len = sizeof(int);
+    int bytes = 0;
+
+    if (getsockname(fd, &own.any, &own.len) || own.any.sa_family != AF_UNIX ||
+        getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &len))
+        return 0;
+    return bytes;
+}
+
 bool dgram_open(struct netdev *dev, const struct dgram_config *c, GError **error)
 {
-    static const struct net_wire_ops ops = {.send = dgram_send, .read = dgram_read, .free = dgram_free};
+    static const struct net_wire_ops ops = {
+        .send = dgram_send, .push = dgram_push, .flush = dgram_flush, .read = dgram_read, .free = dgram_free};
     struct dgram *d = netport_new(dev, sizeof(*d), &ops);
     g_autofree char *remote = c->remote.len ? net_address_text(&c->remote) : g_strdup("whom it is connected to");
     g_autofree char *local = c->local.len ? net_address_text(&c->local) : NULL;
@@ -157,7 +273,8 @@ bool dgram_open(struct netdev *dev, const struct dgram_config *c, GError **error
     d->fd = d->send_fd = -1;
     if (!make_sockets(d, c, error))
         return false;
-    netport_set_fds(&d->port, d->fd, -1);
+    d->send_buffer = own_buffer(d->send_fd);
+    netport_set_fds(&d->port, d->fd, d->send_buffer ? d->send_fd : -1);
     netdev_set_info(dev, "%s%s to %s%s", local ? "from " : "", local ? local : "datagrams", remote,
                     d->own_come_back ? " (multicast)" : "");
     return true;

@@ -84,6 +84,13 @@ enum net_result {
 
 /* A frame without its FCS (a short one is not padded by the wire). off may be NULL. port NULL: no cable. */
 enum net_result net_send(struct netport *port, const struct iovec *iov, int iovcnt, const struct net_offload *off);
+/*
+ * A card that sends several frames in a row says so: between the two, wires may gather what net_send() has taken, and
+ * hand it to the host at once. The card's lock is held from one to the other; net_send_end() always follows. port
+ * NULL: nothing.
+ */
+void net_send_begin(struct netport *port);
+void net_send_end(struct netport *port);
 /* Comes back by receive() of the same card, from the main loop. NET_BUSY is never said: full drops. */
 enum net_result net_loop(struct netport *port, const struct iovec *iov, int iovcnt);
 void net_receive_ready(struct netport *port); /* receive() may take frames again; cheap if none waits */

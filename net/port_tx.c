@@ -104,6 +104,34 @@ enum net_result net_send(struct netport *port, const struct iovec *iov, int iovc
     return count_sent(port, result, len);
 }
 
+static void set_gather(struct netport *port, bool gather)
+{
+    if (!port || !port->ops->push)
+        return;
+    pthread_mutex_lock(&port->tx_lock);
+    port->gather = gather;
+    if (!gather)
+        port->ops->push(port);
+    pthread_mutex_unlock(&port->tx_lock);
+}
+
+void net_send_begin(struct netport *port)
+{
+    set_gather(port, true);
+}
+
+void net_send_end(struct netport *port)
+{
+    set_gather(port, false);
+}
+
+void netport_lost(struct netport *port, unsigned frames, size_t bytes)
+{
+    port_count(&port->counters.tx_frames, 0 - (uint64_t)frames);
+    port_count(&port->counters.tx_bytes, 0 - (uint64_t)bytes);
+    port_count(&port->counters.tx_dropped, frames);
+}
+
 void netport_block(struct netport *port)
 {
     port->blocked = true;

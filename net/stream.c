@@ -22,6 +22,8 @@
 #include "net/framing.h"
 
 #define LENGTH_BYTES 4
+#define REST_BYTES (LENGTH_BYTES + NET_MAX_FRAME_BYTES)
+#define GATHER_BYTES 4096 /* a longer frame is not worth being copied */
 #define FIRST_TRY_MS 500 /* what a start waits for a connection; it goes on in the background */
 
 enum stream_state { STREAM_CLOSED, STREAM_LISTENING, STREAM_CONNECTING, STREAM_PAUSING, STREAM_CONNECTED };
@@ -36,7 +38,7 @@ struct stream {
     char *made_path;   /* to be removed at the end */
     struct framer framer;
     /* Under tx_lock: */
-    uint8_t *rest;     /* of a frame that is half sent */
+    uint8_t *rest;     /* of a frame that is half sent; frames that are gathered */
     size_t rest_at, rest_end;
 };
 
@@ -49,45 +51,14 @@ static bool would_block(int err)
     return err == EAGAIN || err == EINTR || err == ENOBUFS;
 }
 
-static void keep_rest(struct stream *s, const struct iovec *iov, int iovcnt, size_t sent)
+static void append(struct stream *s, const struct iovec *iov, int iovcnt)
 {
-    size_t at = 0;
-
     if (!s->rest)
-        s->rest = g_malloc(LENGTH_BYTES + NET_MAX_FRAME_BYTES);
+        s->rest = g_malloc(REST_BYTES);
     for (int i = 0; i < iovcnt; i++) {
-        memcpy(s->rest + at, iov[i].iov_base, iov[i].iov_len);
-        at += iov[i].iov_len;
+        memcpy(s->rest + s->rest_end, iov[i].iov_base, iov[i].iov_len);
+        s->rest_end += iov[i].iov_len;
     }
-    s->rest_at = sent;
-    s->rest_end = at;
-}
-
-static enum net_result stream_send(struct netport *port, const struct iovec *iov, int iovcnt,
-                                   const struct net_offload *off)
-{
-    struct stream *s = (struct stream *)port;
-    uint32_t length = GUINT32_TO_BE((uint32_t)net_iov_bytes(iov, iovcnt));
-    struct iovec all[NET_MAX_IOV + 1] = {{&length, LENGTH_BYTES}};
-    struct msghdr message = {.msg_iov = all, .msg_iovlen = (size_t)iovcnt + 1};
-    ssize_t n;
-
-    (void)off;
-    if (port->out_fd < 0)
-        return NET_DROPPED;
-    memcpy(all + 1, iov, (size_t)iovcnt * sizeof(*iov));
-    n = sendmsg(port->out_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n < 0 && would_block(errno)) {
-        netport_block(port);
-        return NET_BUSY;
-    }
-    if (n < 0)
-        return NET_DROPPED; /* the reading side finds out that the peer has gone */
-    if ((size_t)n < LENGTH_BYTES + GUINT32_FROM_BE(length)) {
-        keep_rest(s, all, iovcnt + 1, (size_t)n);
-        netport_block(port);
-    }
-    return NET_SENT;
 }
 
 static bool stream_flush(struct netport *port)
@@ -107,7 +78,58 @@ static bool stream_flush(struct netport *port)
         else
             s->rest_at += (size_t)n;
     }
+    s->rest_at = s->rest_end = 0;
     return true;
+}
+
+static void stream_push(struct netport *port)
+{
+    stream_flush(port);
+}
+
+/* Several frames that come in a row go out by one call. */
+static bool may_gather(const struct stream *s, size_t bytes)
+{
+    return s->port.gather && bytes <= GATHER_BYTES && s->rest_end + LENGTH_BYTES + bytes <= REST_BYTES;
+}
+
+static enum net_result send_now(struct stream *s, struct iovec *all, int count, size_t bytes)
+{
+    struct msghdr message = {.msg_iov = all, .msg_iovlen = (size_t)count};
+    ssize_t n = sendmsg(s->port.out_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (n < 0 && would_block(errno)) {
+        netport_block(&s->port);
+        return NET_BUSY;
+    }
+    if (n < 0)
+        return NET_DROPPED; /* the reading side finds out that the peer has gone */
+    if ((size_t)n < bytes) {
+        append(s, all, count);
+        s->rest_at = (size_t)n;
+        netport_block(&s->port);
+    }
+    return NET_SENT;
+}
+
+static enum net_result stream_send(struct netport *port, const struct iovec *iov, int iovcnt,
+                                   const struct net_offload *off)
+{
+    struct stream *s = (struct stream *)port;
+    size_t bytes = net_iov_bytes(iov, iovcnt);
+    uint32_t length = GUINT32_TO_BE((uint32_t)bytes);
+    struct iovec all[NET_MAX_IOV + 1] = {{&length, LENGTH_BYTES}};
+
+    (void)off;
+    if (port->out_fd < 0)
+        return NET_DROPPED;
+    memcpy(all + 1, iov, (size_t)iovcnt * sizeof(*iov));
+    if (!may_gather(s, bytes) && !stream_flush(port))
+        return NET_BUSY;
+    if (!may_gather(s, bytes))
+        return send_now(s, all, iovcnt + 1, LENGTH_BYTES + bytes);
+    append(s, all, iovcnt + 1);
+    return NET_SENT;
 }
 
 /* ---- a peer ---- */
@@ -425,6 +447,7 @@ static bool adopt_fd(struct stream *s, GError **error)
 bool stream_open(struct netdev *dev, const struct stream_config *config, GError **error)
 {
     static const struct net_wire_ops ops = {.send = stream_send,
+                                            .push = stream_push,
                                             .flush = stream_flush,
                                             .read = stream_read,
                                             .wanted = stream_wanted,

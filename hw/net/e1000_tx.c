@@ -199,12 +199,14 @@ static void run_transmitter(struct e1000 *c)
     if (!get_ring(c, &r) && c->tx.state != TX_SENDING)
         return;
     run.descs = r.size;
+    net_send_begin(c->port);
     if (c->tx.state == TX_SENDING && e1000_tx_send(c, &run))
         c->tx.state = TX_IDLE;
     if (c->tx.state != TX_SENDING) {
         while (run_batch(c, &run))
             ;
     }
+    net_send_end(c->port);
     if (work_left(c, &run)) {
         c->tx.more_ns = vclock_now_ns(c->pci.dev.env->clock) + MORE_NS;
         vtimer_arm(&c->more_timer, c->tx.more_ns);

@@ -88,6 +88,7 @@ struct pcnet_port {
     void (*mistake)(void *opaque, const char *what); /* of the guest */
     void (*bus_error)(void *opaque);                 /* a transfer found no memory */
     void (*filter_changed)(void *opaque);            /* pcnet_rx_filter() tells something else */
+    void (*row)(void *opaque, bool begins); /* optional: several send() come, which may gather them; they have */
 };
 
 struct pcnet {

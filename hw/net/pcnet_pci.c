@@ -42,6 +42,16 @@ static enum net_result send_frame(void *opaque, const uint8_t *frame, size_t len
     return net_send(p->port, &iov, 1, NULL);
 }
 
+static void row(void *opaque, bool begins)
+{
+    struct netport *port = ((struct pcnet_pci *)opaque)->port;
+
+    if (begins)
+        net_send_begin(port);
+    else
+        net_send_end(port);
+}
+
 static bool link_up(void *opaque) { return net_link_up(((struct pcnet_pci *)opaque)->port); }
 
 static void room(void *opaque)
@@ -100,8 +110,8 @@ static void filter_changed(void *opaque)
         net_rx_filter_changed(p->port);
 }
 
-static const struct pcnet_port chip_port = {send_frame, link_up, room,    tx_timer, rx_timer,
-                                            pin,        mistake, bus_error, filter_changed};
+static const struct pcnet_port chip_port = {send_frame, link_up,   room,           tx_timer, rx_timer, pin,
+                                            mistake,    bus_error, filter_changed, row};
 
 static void tx_fired(void *opaque)
 {

@@ -209,14 +209,22 @@ static void forget_idling(struct pcnet *c)
     c->port->tx_timer(c->opaque, -1);
 }
 
+static void set_row(struct pcnet *c, bool begins)
+{
+    if (c->port->row)
+        c->port->row(c->opaque, begins);
+}
+
 void pcnet_transmit(struct pcnet *c)
 {
     c->tx_more = true;
+    set_row(c, true);
     for (unsigned n = 0; c->tx_more && n < PCNET_KICK_FRAMES; n++) {
         c->tx_more = c->state == PCNET_RUNNING && c->tx_state == PCNET_TX_IDLE && serve_one(c);
         if (c->tx_more)
             forget_idling(c);
     }
+    set_row(c, false);
 }
 
 /* ---- events ---- */

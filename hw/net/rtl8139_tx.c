@@ -100,7 +100,9 @@ void rtl8139_tx_run(struct rtl8139 *r)
 
     if (r->tx_state != RTL_TX_IDLE || !rtl8139_running(r) || !(r->pci.config[PCI_COMMAND] & PCI_COMMAND_MASTER))
         return; /* what is there is sent when that changes */
+    net_send_begin(r->port);
     room = r->cpcr & CPCR_TX ? rtl8139_cptx_run(r) : ctx_run(r);
+    net_send_end(r->port);
     if (!room)
         set_state(r, RTL_TX_WIRE_BUSY);
 }

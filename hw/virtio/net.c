@@ -67,6 +67,13 @@ static void plug_in(struct virtio_net *n, bool in)
 
 /* ---- the driver ---- */
 
+static void transmit(struct virtio_net *n, unsigned pair)
+{
+    net_send_begin(n->pair[pair].port);
+    net_transmit(n, pair);
+    net_send_end(n->pair[pair].port);
+}
+
 static void kick(struct virtio *v, unsigned queue)
 {
     struct virtio_net *n = (struct virtio_net *)v;
@@ -75,7 +82,7 @@ static void kick(struct virtio *v, unsigned queue)
     if (queue == (virtio_has(v, NET_F_MQ) ? 2 * n->pairs : 2))
         net_control(n, queue);
     else if (queue & 1)
-        net_transmit(n, queue / 2);
+        transmit(n, queue / 2);
     else if (n->pair[queue / 2].port)
         net_receive_ready(n->pair[queue / 2].port);
 }

@@ -18,7 +18,7 @@ struct netport {
     uint8_t mac[6];
     struct frames sent, loop;
     unsigned room, ready_calls;
-    bool link_up, busy_said, inside_card;
+    bool link_up, busy_said, inside_card, in_row;
 };
 
 struct netport *fake_net_new(void)
@@ -41,6 +41,8 @@ static void forget(struct frames *f)
 
 void fake_net_free(struct netport *port)
 {
+    if (port->in_row)
+        abort(); /* a card has begun a row, and not ended it */
     forget(&port->sent);
     forget(&port->loop);
     free(port);
@@ -192,6 +194,25 @@ enum net_result net_send(struct netport *port, const struct iovec *iov, int iovc
     if (result == NET_SENT)
         port->room--;
     return result;
+}
+
+static void set_row(struct netport *port, bool in_row)
+{
+    if (!port)
+        return;
+    if (port->in_row == in_row)
+        abort(); /* rows do not nest */
+    port->in_row = in_row;
+}
+
+void net_send_begin(struct netport *port)
+{
+    set_row(port, true);
+}
+
+void net_send_end(struct netport *port)
+{
+    set_row(port, false);
 }
 
 enum net_result net_loop(struct netport *port, const struct iovec *iov, int iovcnt)

@@ -3,6 +3,7 @@
 #define GUEST_PORT 34567 /* of UDP, both ends */
 #define PATTERN_AT 42u   /* behind Ethernet, IP and UDP */
 #define TEST_FRAMES 600u
+#define TEST_MARK 4u /* a '.' for so many that were received */
 #define GUEST_OK 0x10
 #define GUEST_FAILED 0x11
 

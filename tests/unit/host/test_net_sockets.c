@@ -96,6 +96,92 @@ static void stream_back_pressure(void **state)
     free_pair(&p);
 }
 
+static void begin(struct card *c)
+{
+    iolock_enter(c->lock);
+    net_send_begin(c->port);
+    iolock_leave(c->lock);
+}
+
+static void end(struct card *c)
+{
+    iolock_enter(c->lock);
+    net_send_end(c->port);
+    iolock_leave(c->lock);
+}
+
+static const size_t row_sizes[] = {60, 1514, 1, 4096, 4097, 60, 9000, 1514, 1514, 65535, 60, 4000};
+
+/* Frames in a row, more than are gathered at once; each in its place. False: one was not taken. */
+static bool send_row(struct card *c, unsigned frames)
+{
+    bool taken = true;
+
+    begin(c);
+    for (unsigned i = 0; i < frames; i++)
+        taken &= send_filled(c, (uint8_t)i, row_sizes[i % G_N_ELEMENTS(row_sizes)]) == NET_SENT;
+    end(c);
+    return taken;
+}
+
+static void check_row(const struct card *c, unsigned frames)
+{
+    for (unsigned i = 0; i < frames; i++) {
+        assert_int_equal(c->len[i], row_sizes[i % G_N_ELEMENTS(row_sizes)]);
+        assert_true(c->first[i] == (uint8_t)i && c->last[i] == (uint8_t)i);
+    }
+}
+
+static void stream_row(void **state)
+{
+    struct pair p = stream_pair();
+
+    (void)state;
+    begin(p.a);
+    assert_int_equal(send_filled(p.a, 7, 60), NET_SENT);
+    rest(30);
+    assert_int_equal(p.b->got, 0); /* gathered */
+    end(p.a);
+    assert_true(wait_for(&p.b->got, 1));
+    p.b->got = 0;
+    assert_true(send_row(p.a, 12));
+    assert_true(wait_for(&p.b->got, 12));
+    check_row(p.b, 12);
+    assert_int_equal(send_filled(p.a, 9, 60), NET_SENT); /* not gathered any more */
+    assert_true(wait_for(&p.b->got, 13));
+    free_pair(&p);
+}
+
+/* Rows into a receiver without room: what was said to be sent arrives, in order, and no more. */
+static void stream_row_back_pressure(void **state)
+{
+    struct pair p = stream_pair();
+    unsigned taken = 0;
+    bool full = false;
+
+    (void)state;
+    ready(p.b, 0);
+    for (unsigned row = 0; row < 500 && !full; row++) {
+        begin(p.a);
+        for (unsigned i = 0; i < 40 && !full; i++) {
+            full = send_filled(p.a, (uint8_t)taken, 1500) != NET_SENT;
+            taken += !full;
+        }
+        end(p.a);
+        spin();
+    }
+    assert_true(full);
+    assert_in_range(taken, 40, CARD_FRAMES - 1);
+    ready(p.b, CARD_FRAMES);
+    assert_true(wait_for(&p.a->sent_calls, 1));
+    assert_true(wait_for(&p.b->got, taken));
+    rest(20);
+    assert_int_equal(p.b->got, taken);
+    for (unsigned i = 0; i < taken; i++)
+        assert_true(p.b->len[i] == 1500 && p.b->first[i] == (uint8_t)i);
+    free_pair(&p);
+}
+
 static int connect_unix(const char *name)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -236,6 +322,92 @@ static void dgram_unix(void **state)
     open_dev(net, "dgram", "a", a);
     open_dev(net, "dgram", "b", b);
     exchange(net, NET_MAX_FRAME_BYTES);
+}
+
+/* 200 frames: more than one call takes. Then to nobody: each is counted as lost. */
+static void dgram_row(void **state)
+{
+    g_autofree char *a =
+        g_strdup_printf("local.type=unix,local.path=%s/a,remote.type=unix,remote.path=%s/b", dir, dir);
+    g_autofree char *b =
+        g_strdup_printf("local.type=unix,local.path=%s/b,remote.type=unix,remote.path=%s/a", dir, dir);
+    struct net *net = running_net();
+    struct netdev *dev = open_dev(net, "dgram", "a", a);
+    g_autofree char *path = g_strdup_printf("%s/b", dir);
+    struct card *from = plug(net, "a"), *to;
+    struct netdev_counters n;
+
+    (void)state;
+    open_dev(net, "dgram", "b", b);
+    to = plug(net, "b");
+    assert_true(send_row(from, 9)); /* as many as a unix socket's queue has room for, however small */
+    assert_true(wait_for(&to->got, 9));
+    check_row(to, 9);
+    unplug(to);
+    netdev_counters(dev, &n);
+    assert_true(n.tx_frames == 9 && !n.tx_dropped);
+    begin(from);
+    for (unsigned i = 0; i < 200; i++)
+        assert_int_equal(send_filled(from, (uint8_t)i, 1000), NET_SENT);
+    assert_int_equal(g_unlink(path), 0);
+    end(from);
+    netdev_counters(dev, &n);
+    assert_int_equal(n.tx_frames + n.tx_dropped, 209);
+    assert_in_range(n.tx_dropped, 8, 200); /* those that were still gathered when the other end went */
+    assert_int_equal(n.tx_bytes, 60 + 1514 + 1 + 4096 + 4097 + 60 + 9000 + 1514 + 1514 + (n.tx_frames - 9) * 1000);
+    unplug(from);
+    net_free(net);
+}
+
+static int bind_unix(const char *name)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+    g_snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", dir, name);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    return fd;
+}
+
+/* A peer that reads nothing: our socket's buffer fills up, the card is told to wait, and nothing is lost. */
+static void dgram_back_pressure(void **state)
+{
+    g_autofree char *a =
+        g_strdup_printf("local.type=unix,local.path=%s/a,remote.type=unix,remote.path=%s/b", dir, dir);
+    static uint8_t frame[NET_MAX_FRAME_BYTES];
+    struct net *net = running_net();
+    struct netdev *dev = open_dev(net, "dgram", "a", a);
+    int peer = bind_unix("b");
+    struct card *c = plug(net, "a");
+    struct netdev_counters n;
+    unsigned big = 0, again;
+
+    (void)state;
+    while (big < 100 && send_filled(c, (uint8_t)big, 60000) == NET_SENT)
+        big++;
+    assert_in_range(big, 1, 99);
+    rest(20);
+    assert_int_equal(c->sent_calls, 0);
+    for (unsigned i = 0; i < big; i++)
+        assert_true(recv(peer, frame, sizeof(frame), 0) == 60000 && frame[0] == i);
+    assert_true(wait_for(&c->sent_calls, 1));
+    /* Small ones in a row are sent before a large one that is not gathered. */
+    begin(c);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(send_filled(c, (uint8_t)i, 1000), NET_SENT);
+    for (again = 0; again < 100 && send_filled(c, (uint8_t)again, 60000) == NET_SENT; again++)
+        ;
+    for (unsigned i = 0; i < 5; i++)
+        assert_true(recv(peer, frame, sizeof(frame), 0) == 1000 && frame[0] == i);
+    end(c);
+    for (unsigned i = 0; i < again; i++)
+        assert_true(recv(peer, frame, sizeof(frame), 0) == 60000 && frame[0] == i);
+    assert_true(wait_for(&c->sent_calls, 2));
+    netdev_counters(dev, &n);
+    assert_true(n.tx_frames == big + 5 + again && !n.tx_dropped);
+    unplug(c);
+    close(peer);
+    net_free(net);
 }
 
 /* A port that is free now. */
@@ -394,7 +566,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream_both_ways), cmocka_unit_test(stream_one_by_one),
-        cmocka_unit_test(stream_back_pressure), cmocka_unit_test(stream_hostile),
+        cmocka_unit_test(stream_back_pressure), cmocka_unit_test(stream_row),
+        cmocka_unit_test(stream_row_back_pressure), cmocka_unit_test(dgram_row),
+        cmocka_unit_test(dgram_back_pressure),
+        cmocka_unit_test(stream_hostile),
         cmocka_unit_test(stream_reconnect), cmocka_unit_test(dgram_unix), cmocka_unit_test(dgram_udp),
         cmocka_unit_test(dgram_multicast), cmocka_unit_test(passed_fds), cmocka_unit_test(refused),
     };

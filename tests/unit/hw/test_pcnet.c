@@ -30,7 +30,7 @@ struct world {
     size_t sent_len;
     unsigned frames, rooms, mistakes, bus_errors, dma_reads, filters;
     enum net_result answer;
-    bool link, pin;
+    bool link, pin, in_row;
     int64_t tx_delay, rx_delay;
     unsigned style;
 };
@@ -89,8 +89,17 @@ static void mistake(void *opaque, const char *what)
 
 static void filter_changed(void *opaque) { ((struct world *)opaque)->filters++; }
 
-static const struct pcnet_port port = {send_frame, link_up,   room,          tx_timer, rx_timer, pin,
-                                       mistake,    bus_error, filter_changed};
+/* Rows do not nest, and end before the chip does. */
+static void row(void *opaque, bool begins)
+{
+    struct world *w = opaque;
+
+    assert_int_equal(w->in_row, !begins);
+    w->in_row = begins;
+}
+
+static const struct pcnet_port port = {send_frame, link_up,   room,           tx_timer, rx_timer, pin,
+                                       mistake,    bus_error, filter_changed, row};
 
 static struct world *world_of(enum pcnet_variant variant)
 {
