@@ -215,6 +215,7 @@ bool rtl8139_receive(void *opaque, const uint8_t *frame, size_t len, const struc
 void rtl8139_rx_filter(void *opaque, struct net_rx_filter *filter);
 /* Something may have made room: tells the wire if it did. */
 void rtl8139_rx_look(struct rtl8139 *r);
+unsigned rtl8139_no_room_cause(const struct rtl8139 *r); /* RXOVW or RDU */
 void rtl8139_rx_missed(struct rtl8139 *r);
 /* The frame as it is stored: padding behind it, then its FCS. Pieces used, at most RTL_RX_PIECES. */
 enum { RTL_RX_PIECES = 4 };

@@ -92,12 +92,23 @@ void rtl8139_poll_update(struct rtl8139 *r)
     }
 }
 
+/*
+ * On a real wire more frames would come, and each that finds no room says so again. A driver may rely on that: Linux's
+ * 8139too leaves a full ring alone when its budget is spent and all causes are acknowledged.
+ */
+static void tell_again(struct rtl8139 *r)
+{
+    if (r->rx_state == RTL_RX_HELD)
+        rtl8139_raise(r, rtl8139_no_room_cause(r));
+}
+
 void rtl8139_poll_fired(void *opaque)
 {
     struct rtl8139 *r = opaque;
 
     r->poll_ns = -1;
     rtl8139_rx_look(r);
+    tell_again(r);
     if (r->tx_state == RTL_TX_WIRE_BUSY)
         rtl8139_tx_wire_ready(r);
     rtl8139_poll_update(r);

@@ -250,13 +250,18 @@ static bool passes_by(struct rtl8139 *r, const uint8_t *frame, size_t len, unsig
     return false;
 }
 
+unsigned rtl8139_no_room_cause(const struct rtl8139 *r)
+{
+    return is_cplus(r) ? INT_RDU : INT_RXOVW;
+}
+
 static bool hold(struct rtl8139 *r, size_t bytes)
 {
     bool was_held = r->rx_state == RTL_RX_HELD;
 
     set_state(r, RTL_RX_HELD, bytes);
     if (!was_held)
-        rtl8139_raise(r, is_cplus(r) ? INT_RDU : INT_RXOVW);
+        rtl8139_raise(r, rtl8139_no_room_cause(r));
     return false;
 }
 

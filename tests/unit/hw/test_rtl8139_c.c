@@ -597,6 +597,29 @@ static void test_held_frames_come_in(void **state)
     }
 }
 
+/* 8139too acknowledges all, spends its budget and goes: what is held tells of itself until there is room. */
+static void test_full_ring_tells_again(void **state)
+{
+    struct nic *n = nic_new();
+    uint8_t frame[1000];
+
+    (void)state;
+    nic_start_c(n, 0, APM);
+    nic_frame(frame, sizeof(frame), nic_mac, 1);
+    while (nic_feed(n, frame, sizeof(frame)))
+        ;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(nic_causes(n) & RXOVW, RXOVW);
+        assert_int_equal(nic_causes(n) & RXOVW, 0);
+        fake_step(n->fe, 1000000);
+    }
+    nic_out(n, CAPR, 2, 0x0ff0);
+    nic_causes(n);
+    fake_step(n->fe, 1000000);
+    assert_int_equal(nic_causes(n) & RXOVW, 0);
+    nic_free(n);
+}
+
 static void test_ring_that_is_no_memory(void **state)
 {
     static const uint32_t places[] = { NIC_RAM - 40, NIC_RAM - 3, NIC_MMIO, 0xfffffffc, 0xfee00000 };
@@ -686,6 +709,7 @@ int main(void)
         cmocka_unit_test(test_capr_of_an_empty_ring),
         cmocka_unit_test(test_receiver_restarts),
         cmocka_unit_test(test_held_frames_come_in),
+        cmocka_unit_test(test_full_ring_tells_again),
         cmocka_unit_test(test_ring_that_is_no_memory),
         cmocka_unit_test(test_loopback),
         cmocka_unit_test(test_loopback_into_itself),
