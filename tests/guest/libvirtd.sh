@@ -74,7 +74,8 @@ cp "$KVM_DM" "$tmp/kvm-dm" && cp "$guests/rom/button.bin" "$tmp/disk.img" && tru
 start_daemon
 says "Domain creation completed" virt-install --import --name imported --memory 64 --osinfo generic --machine pc \
     --boot emulator="$tmp/kvm-dm" --disk path="$tmp/disk.img",bus=ide,format=raw --controller usb,model=none \
-    --graphics vnc --video vga --memballoon none --sound none --channel none --redirdev none \
+    --graphics vnc --video vga --memballoon virtio --channel unix,target.type=virtio,target.name=org.qemu.guest_agent.0 \
+    --sound none --redirdev none \
     --serial file,path="$tmp/serial.log" --network user,model=e1000 --noautoconsole
 says running virsh domstate imported
 i=0
@@ -89,6 +90,9 @@ kill -0 "$emulator" || fail "the guest ended with the daemon"
 start_daemon
 says running virsh domstate imported
 [ "$(cat /run/libvirt/qemu/imported.pid)" = "$emulator" ] || fail "it is another process"
+says "actual 65536" virsh dommemstat imported
+says "" virsh setmem imported 48M --live
+says "state='disconnected'" virsh dumpxml imported
 says suspended virsh suspend imported
 says resumed virsh resume imported
 says "being shutdown" virsh shutdown imported
