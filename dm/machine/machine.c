@@ -231,6 +231,7 @@ void machine_free(struct machine *m)
         pci_bus_free(m->bus);
     machine_free_ide(m);
     machine_free_nics(m);
+    machine_free_entropy(m);
     firmware_clear(&m->firmware);
     g_ptr_array_free(m->devices, TRUE);
     g_hash_table_destroy(m->irqs);

@@ -160,14 +160,17 @@ static void add_windows(struct virtio *v, const struct virtio_config *cfg)
 static void add_caps(struct virtio *v, const struct virtio_config *cfg)
 {
     struct chain chain = {v->pci.config + PCI_CAPABILITIES, FIRST_CAP};
-    unsigned at = chain.at;
+    unsigned vectors = cfg->options.vectors ? cfg->options.vectors : cfg->queues + 1;
 
-    v->pci.config[PCI_STATUS] |= PCI_STATUS_CAPABILITIES;
-    add_cap(v, &chain, 0, MSIX_CAP_BYTES);
-    snprintf(v->region_names[2], sizeof(v->region_names[2]), "%s.msix", v->pci.dev.id);
-    msix_init(&v->msix, &v->pci, at, MSIX_BAR, cfg->queues + 1, v->region_names[2]);
+    if (!cfg->options.no_msix) {
+        add_cap(v, &chain, 0, MSIX_CAP_BYTES);
+        snprintf(v->region_names[2], sizeof(v->region_names[2]), "%s.msix", v->pci.dev.id);
+        msix_init(&v->msix, &v->pci, FIRST_CAP, MSIX_BAR, vectors, v->region_names[2]);
+    }
     if (!cfg->options.disable_modern)
         add_modern_caps(v, &chain);
+    if (v->pci.config[PCI_CAPABILITIES])
+        v->pci.config[PCI_STATUS] |= PCI_STATUS_CAPABILITIES;
 }
 
 static void kick_again(void *opaque)
@@ -196,6 +199,7 @@ bool virtio_init(struct virtio *v, const struct device_class *cls, const struct 
         v->offered |= VIRTIO_F_VERSION_1 | (cfg->options.packed ? VIRTIO_F_PACKED : 0);
     if (!cfg->options.disable_legacy)
         v->offered |= VIRTIO_F_ANY_LAYOUT;
+    v->offered &= ~cfg->options.without;
     for (unsigned n = 0; n < VIRTIO_QUEUES; n++) {
         v->q[n].dma = &v->pci.dma;
         v->q[n].max_size = (uint16_t)cfg->queue_size;
