@@ -489,6 +489,54 @@ static void no_bus_master(void **state)
     unbench(f);
 }
 
+/* vectors=: that many; 0: the capability and its BAR are not there, and the pin interrupts. */
+static void vectors(void **state)
+{
+    (void)state;
+    for (unsigned count = 0; count <= 3; count += 3) {
+        struct virtio_rng_config cfg = {.entropy = {give, &source}, .options = {.vectors = count, .no_msix = !count}};
+        struct fake_virtio f;
+        char why[200];
+        unsigned cap;
+
+        memset(&source, 0, sizeof(source));
+        fvd_init(&f);
+        f.dev = virtio_rng_new(f.bus, FVD_DEVFN, &f.fe->env, "rng0", &cfg, why, sizeof(why));
+        assert_non_null(f.dev);
+        fvd_open(&f);
+        cap = fvd_cap(&f, 0x11, 0);
+        assert_int_equal(cap != 0, count != 0);
+        assert_int_equal(fvd_config(&f, 0x14, 4), count ? FVD_MSIX : 0);
+        if (cap)
+            assert_int_equal(fvd_config(&f, cap + 2, 2), count - 1);
+        assert_true(fvd_cap(&f, 9, 1));
+        fvd_start(&f, true, 0, 1, 8);
+        fvd_set_common(&f, 0x1a, 2, 2);
+        assert_int_equal(fvd_common(&f, 0x1a, 2), count ? 2 : 0xffff);
+        offer(&f, 4);
+        assert_int_equal(expect_used(&f), 4);
+        assert_true(fvd_line(&f));
+        device_reset(f.dev);
+        fvd_free(&f);
+    }
+}
+
+/* Neither MSI-X nor the modern transport: no list of capabilities. */
+static void no_capabilities(void **state)
+{
+    struct virtio_rng_config cfg = {.entropy = {give, &source}, .options = {.no_msix = true, .disable_modern = true}};
+    struct fake_virtio f;
+    char why[200];
+
+    (void)state;
+    fvd_init(&f);
+    f.dev = virtio_rng_new(f.bus, FVD_DEVFN, &f.fe->env, "rng0", &cfg, why, sizeof(why));
+    assert_non_null(f.dev);
+    assert_int_equal(fvd_config(&f, 6, 2) & 0x10, 0);
+    assert_int_equal(fvd_config(&f, 0x34, 1), 0);
+    fvd_free(&f);
+}
+
 /* ---- packed rings ---- */
 
 /* Offered if asked for, to modern drivers; then any size will do. */
@@ -658,6 +706,8 @@ int main(void)
         cmocka_unit_test(broken_queue),
         cmocka_unit_test(bounded_kick),
         cmocka_unit_test(no_bus_master),
+        cmocka_unit_test(vectors),
+        cmocka_unit_test(no_capabilities),
         cmocka_unit_test(packed),
         cmocka_unit_test(packed_without_modern),
         cmocka_unit_test(doorbells),
