@@ -130,7 +130,7 @@ static struct io_region region(struct virtio *v, unsigned n, const char *what, e
                               .lock = v->pci.dev.lock};
 }
 
-/* 4.1.4.4.1: a driver of the modern transport writes the queue's number, or with a width of its own something more. */
+/* 4.1.5.2: a modern driver writes the queue's number, as a word; the address alone says as much. */
 static void make_doorbells(struct virtio *v)
 {
     for (unsigned n = 0; n < v->queue_count; n++) {

@@ -190,8 +190,15 @@ static void start(struct rig *r, struct input *in)
         start_legacy(r, offered);
 }
 
-static uint32_t entries(const struct rig *r, unsigned n) { return r->modern ? ENTRIES : ((struct virtio *)r->dev[r->kind])->q[n].max_size; }
-static uint32_t avail_at(const struct rig *r, unsigned n) { return RING(n) + (r->modern ? 0x800 : 16 * entries(r, n)); }
+static uint32_t entries(const struct rig *r, unsigned n)
+{
+    return r->modern ? ENTRIES : ((struct virtio *)r->dev[r->kind])->q[n].max_size;
+}
+
+static uint32_t avail_at(const struct rig *r, unsigned n)
+{
+    return RING(n) + (r->modern ? 0x800 : 16 * entries(r, n));
+}
 
 static void put(struct rig *r, uint32_t at, const void *bytes, size_t count)
 {
