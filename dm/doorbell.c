@@ -31,7 +31,7 @@ struct doorbells {
     struct iomap *map;
     bool any_length;
     int epoll_fd, quit_fd;
-    pthread_mutex_t lock; /* leaf: of the sets; taken inside of device locks, and nothing but the map's inside of it */
+    pthread_mutex_t lock; /* of the sets; inside of device locks, and only the map's inside of it */
     GPtrArray *sets;      /* struct bell_set * */
     pthread_mutex_t gate; /* outermost: held by whoever carries out what was rung */
     pthread_t thread;

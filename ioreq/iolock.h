@@ -5,8 +5,8 @@
  * Opaque, so that no device model sees a thread header.
  *
  * Lock order, the whole of it:
- *   PCI host bridge -> any other device -> PCI bus (windows, INTx) -> leaf locks (iomap writer,
- *   clock queue, interrupt fabric, memory map, inside of back ends). A holder of a leaf lock calls
+ *   PCI host bridge -> any other device -> PCI bus (windows, INTx) -> leaf locks (doorbells ->
+ *   iomap writer, clock queue, interrupt fabric, memory map, inside of back ends). A holder of a leaf lock calls
  *   nothing. An ISA device that moves data by DMA takes the 8237's lock inside its own.
  */
 #ifndef IOREQ_IOLOCK_H

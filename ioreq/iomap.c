@@ -589,7 +589,8 @@ bool iomap_ring(struct iomap *map, struct io_reader *reader, struct io_region *r
     if (can) {
         const struct io_doorbell *bell = &region->doorbells[n];
         uint32_t value = bell->value;
-        struct ioreq req = {entry.base + bell->off, &value, 1, bell->size, region->space, IO_WRITE, IOREQ_SOURCE_DOORBELL};
+        struct ioreq req = {.addr = entry.base + bell->off, .data = &value, .count = 1, .size = bell->size,
+                            .space = region->space, .dir = IO_WRITE, .source = IOREQ_SOURCE_DOORBELL};
 
         access_region(map, &entry, &req);
         __atomic_store_n(&reader->epoch, 0, __ATOMIC_RELEASE);

@@ -167,7 +167,7 @@ void iomap_reader_remove(struct iomap *map, struct io_reader *reader);
  */
 bool iomap_dispatch(struct iomap *map, struct io_reader *reader, struct ioreq *req);
 
-/* The owner switches the region's doorbells; its lock is held. At first they are off, and they are before it is freed. */
+/* The owner switches the region's doorbells; its lock is held. They are off at first, and must be when it is freed. */
 void iomap_set_doorbells(struct iomap *map, struct io_region *region, bool on);
 enum io_doorbell_state { IO_DOORBELLS_OFF, IO_DOORBELLS_UNMAPPED, IO_DOORBELLS_ON };
 /* *base: where the region is, if ON. */

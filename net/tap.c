@@ -174,7 +174,7 @@ void tap_set_downscript(struct netdev *dev, const char *script, const char *ifna
 bool tap_add_queue(struct netdev *dev, int fd, GError **error)
 {
     static const struct net_wire_ops ops = {.send = tap_send, .read = tap_read, .taking = tap_taking,
-                                            .hangup = tap_hangup, .free = tap_free};
+                                            .use = tap_use, .hangup = tap_hangup, .free = tap_free};
     struct tap *t = netport_new(dev, sizeof(*t), &ops);
     int header_bytes = HEADER_BYTES;
     struct ifreq ifr;

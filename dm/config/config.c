@@ -48,6 +48,15 @@ static void free_chardev(void *opaque)
     g_free(c);
 }
 
+static void free_rng(void *opaque)
+{
+    struct rng_config *r = opaque;
+
+    g_free(r->id);
+    g_free(r->path);
+    g_free(r);
+}
+
 void device_config_free(struct device_config *d)
 {
     g_free(d->driver);
@@ -99,6 +108,7 @@ static void config_init(struct vm_config *c)
     c->cpu_features = g_ptr_array_new_with_free_func(g_free);
     c->blockdevs = g_ptr_array_new_with_free_func(free_blockdev);
     c->tls_creds = g_ptr_array_new_with_free_func((GDestroyNotify)tls_creds_free);
+    c->rngs = g_ptr_array_new_with_free_func(free_rng);
     c->drives = g_ptr_array_new_with_free_func(free_drive);
     c->chardevs = g_ptr_array_new_with_free_func(free_chardev);
     c->netdevs = g_ptr_array_new_with_free_func(free_netdev);
@@ -111,7 +121,7 @@ static void config_init(struct vm_config *c)
 
 void config_clear(struct vm_config *c)
 {
-    GPtrArray *const arrays[] = {c->accels, c->cpu_features, c->drives, c->blockdevs, c->tls_creds, c->chardevs,
+    GPtrArray *const arrays[] = {c->accels, c->cpu_features, c->drives, c->blockdevs, c->tls_creds, c->rngs, c->chardevs,
                                  c->netdevs, c->captures, c->devices, c->globals, c->monitors, c->serials,
                                  c->fw_cfg_files};
     char *const texts[] = {c->machine, c->machine_name, c->cpu_model, c->name, c->process_name,

@@ -95,6 +95,11 @@ struct layout;     /* ui/layout.h */
 
 enum vga_kind { VGA_STD, VGA_NONE };
 
+/* A source of random bytes that -device can name. */
+struct rng_config {
+    char *id, *path; /* path NULL: the kernel's */
+};
+
 struct vm_config {
     char *machine;      /* "pc", "isapc", "none"; aliases are resolved */
     char *machine_name; /* as given: "pc-i440fx-7.2" */
@@ -118,6 +123,7 @@ struct vm_config {
     GPtrArray *drives;   /* struct drive_config */
     GPtrArray *blockdevs; /* struct blockdev_config, in the order in which they can be opened */
     GPtrArray *tls_creds; /* struct tls_creds (block/tlscreds.h), of -object */
+    GPtrArray *rngs;     /* struct rng_config, of -object */
     GPtrArray *chardevs; /* struct chardev_config */
     GPtrArray *netdevs;  /* struct netdev_config, in the order in which they can be opened */
     GPtrArray *captures; /* struct capture_config */

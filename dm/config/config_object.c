@@ -35,7 +35,13 @@ static const struct opt_desc filter_dump_props[] = {
     {.name = "insert", .type = OPT_STRING, .refusal = "the order of captures makes no difference"}, OPT_END,
 };
 
-enum object_kind { OBJECT_SECRET, OBJECT_TLS, OBJECT_PSK, OBJECT_CAPTURE };
+static const struct opt_desc rng_random_props[] = {
+    {.name = "id", .type = OPT_STRING},
+    {.name = "filename", .type = OPT_STRING, .help = "a device or file", .fallback = "/dev/urandom"}, OPT_END,
+};
+static const struct opt_desc rng_builtin_props[] = {{.name = "id", .type = OPT_STRING}, OPT_END};
+
+enum object_kind { OBJECT_SECRET, OBJECT_TLS, OBJECT_PSK, OBJECT_CAPTURE, OBJECT_RANDOM, OBJECT_BUILTIN };
 
 static const struct {
     const char *type;
@@ -46,6 +52,8 @@ static const struct {
     {"tls-creds-x509", x509_props, OBJECT_TLS},
     {"tls-creds-psk", psk_props, OBJECT_PSK},
     {"filter-dump", filter_dump_props, OBJECT_CAPTURE},
+    {"rng-random", rng_random_props, OBJECT_RANDOM},
+    {"rng-builtin", rng_builtin_props, OBJECT_BUILTIN},
 };
 
 static const char *object_refusal(const char *type)
@@ -53,10 +61,11 @@ static const char *object_refusal(const char *type)
     if (!strcmp(type, "iothread"))
         return "there are no I/O threads to configure";
     if (g_str_has_prefix(type, "rng-"))
-        return "virtio-rng-pci without rng= takes the host's entropy";
+        return "there are rng-random and rng-builtin";
     if (g_str_has_prefix(type, "filter-"))
         return "only filter-dump; tc of the host can do it to a tap";
-    return "only memory-backend-ram, -memfd and -file, secret, tls-creds-x509, tls-creds-psk and filter-dump";
+    return "only memory-backend-ram, -memfd and -file, secret, tls-creds-x509, tls-creds-psk, rng-random, rng-builtin and "
+           "filter-dump";
 }
 
 static void add_tls(struct vm_config *config, GHashTable *opts, bool psk)
@@ -70,6 +79,16 @@ static void add_tls(struct vm_config *config, GHashTable *opts, bool psk)
     };
 
     g_ptr_array_add(config->tls_creds, tls_creds_copy(&creds));
+}
+
+static void add_rng(struct vm_config *config, GHashTable *opts, bool builtin)
+{
+    struct rng_config *r = g_new0(struct rng_config, 1);
+    const char *path = opts_get(opts, "filename");
+
+    r->id = g_strdup(opts_get(opts, "id"));
+    r->path = builtin ? NULL : g_strdup(path ? path : "/dev/urandom");
+    g_ptr_array_add(config->rngs, r);
 }
 
 /* Takes note of an id that no other object may have. */
@@ -108,7 +127,9 @@ bool apply_object(struct parser *p, const struct option_use *use, GError **error
         return memory_backend_add(p, type, opts, error);
     if (types[i].kind == OBJECT_CAPTURE)
         return apply_filter_dump(p, opts, error);
-    if (types[i].kind != OBJECT_SECRET)
+    if (types[i].kind == OBJECT_RANDOM || types[i].kind == OBJECT_BUILTIN)
+        add_rng(p->config, opts, types[i].kind == OBJECT_BUILTIN);
+    else if (types[i].kind != OBJECT_SECRET)
         add_tls(p->config, opts, types[i].kind == OBJECT_PSK);
     return true;
 }

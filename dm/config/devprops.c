@@ -235,12 +235,19 @@ static const struct opt_desc kvm_pit_props[] = {
     OPT_END,
 };
 
+/* One that is there unless it is taken away. */
+#define FEATURE(name_, help_)                                                                      \
+    {.name = name_, .type = OPT_ENUM, .values = "on|off", .help = help_, .fallback = "on"}
+
 /* Of every virtio device on PCI. */
 #define PROP_VIRTIO                                                                                \
     {.name = "disable-legacy", .type = OPT_ENUM, .values = "on|off",                               \
      .help = "on: only by the registers of virtio 1.0 and later", .fallback = "off"},              \
     {.name = "disable-modern", .type = OPT_ENUM, .values = "on|off",                               \
      .help = "on: only by the ports of virtio before 1.0", .fallback = "off"},                     \
+    FEATURE("indirect_desc", "indirect descriptors"), FEATURE("event_idx", "notification by index"), \
+    {.name = "vectors", .type = OPT_NUMBER, .min = 0, .max = 16,                                   \
+     .help = "of MSI-X; 0: interrupts by the pin only", .fallback = "one per queue, and one"},     \
     {.name = "packed", .type = OPT_ENUM, .values = "on|off",                                       \
      .help = "packed rings are offered to drivers of virtio 1.1 and later", .fallback = "off"},    \
     {.name = "ioeventfd", .type = OPT_ENUM, .values = "on|off",                                    \
@@ -254,12 +261,40 @@ static const struct opt_desc virtio_net_props[] = {
     PROP_PCI_NIC,
     {.name = "mq", .type = OPT_ENUM, .values = "on|off",
      .help = "a queue pair per queue of the netdev, up to 4", .fallback = "off"},
+    FEATURE("csum", "the guest may leave checksums to the card"),
+    FEATURE("host_tso4", "and the cutting of TCP segments"),
+    FEATURE("host_tso6", "those of IPv6"),
+    FEATURE("host_ecn", "with ECN"),
+    {.name = "host_ufo", .type = OPT_ENUM, .values = "off", .help = "cutting of UDP datagrams"},
+    {.name = "gso", .type = OPT_ENUM, .values = "off", .help = "the old name of all of these"},
+    FEATURE("guest_csum", "frames without checksum may come from the host itself"),
+    FEATURE("guest_tso4", "and large TCP segments"),
+    FEATURE("guest_tso6", "those of IPv6"),
+    FEATURE("guest_ecn", "with ECN"),
+    {.name = "guest_ufo", .type = OPT_ENUM, .values = "off", .help = "large UDP datagrams"},
+    FEATURE("mrg_rxbuf", "a frame may fill several buffers"),
+    FEATURE("status", "the guest sees the cable"),
+    FEATURE("ctrl_vq", "control queue; without it none of the following"),
+    FEATURE("ctrl_rx", "filters"),
+    FEATURE("ctrl_rx_extra", "more of them"),
+    FEATURE("ctrl_vlan", "filter of VLANs"),
+    FEATURE("ctrl_mac_addr", "the guest may change the address"),
+    FEATURE("ctrl_guest_offloads", "the guest may change its offloads while it runs"),
+    FEATURE("guest_announce", "the guest is asked to say where it is when the cable comes back"),
+    {.name = "rx_queue_size", .type = OPT_NUMBER, .min = 256, .max = 256, .help = "entries", .fallback = "256"},
+    {.name = "tx_queue_size", .type = OPT_NUMBER, .min = 256, .max = 256, .help = "entries", .fallback = "256"},
     PROP_VIRTIO,
     OPT_END,
 };
 
 static const struct opt_desc virtio_rng_props[] = {
     PROP_PCI_PLACE,
+    {.name = "rng", .type = OPT_STRING, .help = "id of an -object rng-random or rng-builtin",
+     .fallback = "the host kernel's random numbers"},
+    {.name = "max-bytes", .type = OPT_NUMBER, .min = 1, .max = INT64_MAX,
+     .help = "most that the guest gets in a period", .fallback = "any number"},
+    {.name = "period", .type = OPT_NUMBER, .min = 1, .max = UINT32_MAX, .help = "in milliseconds",
+     .fallback = "65536"},
     PROP_VIRTIO,
     OPT_END,
 };

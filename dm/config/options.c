@@ -231,7 +231,7 @@ static const struct option_spec specs[] = {
      "a default for all devices of a kind", NULL, NULL, "global", apply_global, NULL},
     {"object", SECTION_MACHINE, ARG_JSON, "TYPE,id=ID[,NAME=VALUE...]",
      "defines an object: memory-backend-ram, -memfd, -file, secret (nothing uses it yet), tls-creds-x509, tls-creds-psk, "
-     "filter-dump (a capture)", "qom-type", NULL, NULL, apply_object, NULL},
+     "rng-random, rng-builtin, filter-dump (a capture)", "qom-type", NULL, NULL, apply_object, NULL},
     {"name", SECTION_MACHINE, ARG_LIST, "[guest=]NAME[,NAME=VALUE...]", "names the VM", "guest",
      name_subs, "name", apply_name, NULL},
     {"uuid", SECTION_MACHINE, ARG_WORD, "UUID", "the VM's UUID", NULL, NULL, NULL, apply_uuid,

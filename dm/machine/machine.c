@@ -244,6 +244,7 @@ void machine_free(struct machine *m)
     machine_free_nics(m);
     machine_free_balloon(m);
     machine_free_serial(m);
+    machine_free_entropy(m);
     firmware_clear(&m->firmware);
     g_ptr_array_free(m->devices, TRUE);
     g_hash_table_destroy(m->irqs);

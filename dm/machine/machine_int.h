@@ -35,6 +35,7 @@ struct machine {
     struct machine_pointer pointer;
     GHashTable *cards; /* struct device * that can be taken out -> its struct device_config * */
     GPtrArray *nics; /* struct nic *, in the order of -device */
+    GPtrArray *entropy; /* machine_virtio.c's: sources of random bytes */
     GPtrArray *ide; /* struct ide_controller *: the machine's own, then -device's in their order */
     struct device *balloon; /* NULL: none */
     struct notice *balloon_notice;
@@ -158,6 +159,14 @@ void machine_free_serial(struct machine *m);
 
 /* virtio devices but the network cards: first those with an address, so that nothing else takes it; then the others. */
 bool machine_add_virtio(struct machine *m, bool with_addr, GError **error);
+void machine_free_entropy(struct machine *m);
+/* A feature that a property of this name, "off", takes away. */
+struct virtio_feature {
+    const char *name;
+    uint64_t bit;
+};
+uint64_t machine_virtio_without(const struct machine *m, const struct device_config *d,
+                                const struct virtio_feature *features, unsigned count);
 /* What a -device says of PROP_VIRTIO (dm/config/devprops.c). */
 struct virtio_options machine_virtio_options(const struct machine *m, const struct device_config *d);
 /* A property of theirs that is on or off, and off if not said. */

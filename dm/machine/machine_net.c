@@ -94,6 +94,26 @@ static struct device *make_rtl8139(struct machine *m, const struct nic *nic)
     return rtl8139_new(m->bus, nic->devfn, m->parts.env, nic->id, &cfg, m->why, sizeof(m->why));
 }
 
+static const struct virtio_feature net_features[] = {
+    {"csum", NET_F_CSUM},
+    {"host_tso4", NET_F_HOST_TSO4},
+    {"host_tso6", NET_F_HOST_TSO6},
+    {"host_ecn", NET_F_HOST_ECN},
+    {"guest_csum", NET_F_GUEST_CSUM},
+    {"guest_tso4", NET_F_GUEST_TSO4},
+    {"guest_tso6", NET_F_GUEST_TSO6},
+    {"guest_ecn", NET_F_GUEST_ECN},
+    {"mrg_rxbuf", NET_F_MRG_RXBUF},
+    {"status", NET_F_STATUS},
+    {"ctrl_vq", NET_F_CTRL_VQ},
+    {"ctrl_rx", NET_F_CTRL_RX},
+    {"ctrl_rx_extra", NET_F_CTRL_RX_EXTRA},
+    {"ctrl_vlan", NET_F_CTRL_VLAN},
+    {"ctrl_mac_addr", NET_F_CTRL_MAC},
+    {"ctrl_guest_offloads", NET_F_GUEST_OFFLOADS},
+    {"guest_announce", NET_F_GUEST_ANNOUNCE},
+};
+
 static struct device *make_virtio_net(struct machine *m, const struct nic *nic)
 {
     struct virtio_net_config cfg = {
@@ -103,9 +123,13 @@ static struct device *make_virtio_net(struct machine *m, const struct nic *nic)
     };
 
     memcpy(cfg.mac, nic->mac, sizeof(cfg.mac));
-    if (cfg.pairs <= VIRTIO_NET_PAIRS)
+    cfg.options.without |= machine_virtio_without(m, nic->config, net_features, G_N_ELEMENTS(net_features));
+    if (cfg.pairs > VIRTIO_NET_PAIRS)
+        g_snprintf(WHY, "mq=on: the netdev has %u queues; %d at most", cfg.pairs, VIRTIO_NET_PAIRS);
+    else if (cfg.pairs > 1 && cfg.options.without & NET_F_CTRL_VQ)
+        g_snprintf(WHY, "mq=on and ctrl_vq=off: several queues need the control queue");
+    else
         return virtio_net_new(m->bus, nic->devfn, m->parts.env, nic->id, &cfg, WHY);
-    g_snprintf(WHY, "mq=on: the netdev has %u queues; %d at most", cfg.pairs, VIRTIO_NET_PAIRS);
     return NULL;
 }
 

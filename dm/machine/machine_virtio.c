@@ -2,16 +2,17 @@
 /* virtio devices but the network cards: which -device makes which, its place, its disk, and what the BIOS is told. */
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "block/block.h"
 #include "block/node.h"
 #include "block/open.h"
 #include "dm/backends.h"
+#include "dm/machine/entropy.h"
 #include "dm/machine/machine_int.h"
 #include "hw/pci/pci.h"
 #include "hw/virtio/blk.h"
 #include "hw/virtio/rng.h"
+#include "hw/virtio/virtio.h"
 
 bool machine_virtio_on(const struct machine *m, const struct device_config *d, const char *name)
 {
@@ -20,11 +21,30 @@ bool machine_virtio_on(const struct machine *m, const struct device_config *d, c
     return value && !strcmp(value, "on");
 }
 
+uint64_t machine_virtio_without(const struct machine *m, const struct device_config *d,
+                                const struct virtio_feature *features, unsigned count)
+{
+    uint64_t without = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        const char *value = device_prop(m, d, features[i].name);
+
+        if (value && !strcmp(value, "off"))
+            without |= features[i].bit;
+    }
+    return without;
+}
+
 struct virtio_options machine_virtio_options(const struct machine *m, const struct device_config *d)
 {
-    const char *ioeventfd = device_prop(m, d, "ioeventfd");
+    static const struct virtio_feature features[] = {{"indirect_desc", VIRTIO_F_INDIRECT},
+                                                     {"event_idx", VIRTIO_F_EVENT_IDX}};
+    const char *ioeventfd = device_prop(m, d, "ioeventfd"), *vectors = device_prop(m, d, "vectors");
 
     return (struct virtio_options){
+        .without = machine_virtio_without(m, d, features, G_N_ELEMENTS(features)),
+        .vectors = (unsigned)device_number(m, d, "vectors", 0),
+        .no_msix = vectors && !device_number(m, d, "vectors", 0),
         .disable_legacy = machine_virtio_on(m, d, "disable-legacy"),
         .disable_modern = machine_virtio_on(m, d, "disable-modern"),
         .packed = machine_virtio_on(m, d, "packed"),
@@ -34,32 +54,86 @@ struct virtio_options machine_virtio_options(const struct machine *m, const stru
 
 /* ---- virtio-rng-pci ---- */
 
-/* Never waits: at a start so early that the kernel has no entropy yet, the guest gets none either. */
-static bool host_entropy(void *opaque, void *buf, size_t bytes)
-{
-    (void)opaque;
-    while (bytes) {
-        ssize_t n = getrandom(buf, bytes, GRND_NONBLOCK);
+struct named_source {
+    char *id; /* of -object; NULL: what a device without rng= has */
+    struct entropy_source *source;
+};
 
-        if (n < 0 && errno == EINTR)
+static void free_source(void *opaque)
+{
+    struct named_source *n = opaque;
+
+    entropy_close(n->source);
+    g_free(n->id);
+    g_free(n);
+}
+
+void machine_free_entropy(struct machine *m)
+{
+    if (m->entropy)
+        g_ptr_array_free(m->entropy, TRUE);
+    m->entropy = NULL;
+}
+
+static struct entropy_source *add_source(struct machine *m, const char *id, const char *path, GError **error)
+{
+    struct entropy_source *source = entropy_open(path, error);
+    struct named_source *n;
+
+    if (!source)
+        return NULL;
+    n = g_new0(struct named_source, 1);
+    *n = (struct named_source){g_strdup(id), source};
+    g_ptr_array_add(m->entropy, n);
+    return source;
+}
+
+/* All that -object names, so that a file that is not there is told of. */
+static bool open_sources(struct machine *m, GError **error)
+{
+    GPtrArray *rngs = m->parts.config->rngs;
+
+    m->entropy = g_ptr_array_new_with_free_func(free_source);
+    for (guint i = 0; i < rngs->len; i++) {
+        const struct rng_config *r = g_ptr_array_index(rngs, i);
+
+        if (add_source(m, r->id, r->path, error))
             continue;
-        if (n <= 0)
-            return false;
-        buf = (uint8_t *)buf + n;
-        bytes -= (size_t)n;
+        g_prefix_error(error, "-object rng-random,id=%s,filename=%s: ", r->id, r->path);
+        return false;
     }
     return true;
+}
+
+static struct entropy_source *find_source(struct machine *m, const char *id)
+{
+    for (guint i = 0; i < m->entropy->len; i++) {
+        const struct named_source *n = g_ptr_array_index(m->entropy, i);
+
+        if (!g_strcmp0(n->id, id))
+            return n->source;
+    }
+    return id ? NULL : add_source(m, NULL, NULL, NULL);
 }
 
 static struct device *make_rng(struct machine *m, const struct device_config *d, const char *id, int devfn,
                                GError **error)
 {
+    const char *rng = device_prop(m, d, "rng");
+    struct entropy_source *source = find_source(m, rng);
     const struct virtio_rng_config cfg = {
-        .entropy = {host_entropy, NULL},
+        .entropy = entropy_port(source),
+        .max_bytes = device_number(m, d, "max-bytes", 0),
+        .period_ms = (uint32_t)device_number(m, d, "period", 65536),
         .options = machine_virtio_options(m, d),
     };
-    struct device *dev = virtio_rng_new(m->bus, devfn, m->parts.env, id, &cfg, WHY);
+    struct device *dev;
 
+    if (!source) {
+        device_error(d, error, "rng=%s: no -object rng-random or rng-builtin has this id", rng);
+        return NULL;
+    }
+    dev = virtio_rng_new(m->bus, devfn, m->parts.env, id, &cfg, WHY);
     if (!machine_keep(m, dev))
         device_error(d, error, "%s", m->why);
     return dev;
@@ -192,6 +266,8 @@ bool machine_add_virtio(struct machine *m, bool with_addr, GError **error)
 {
     GPtrArray *devices = m->parts.config->devices;
 
+    if (!m->entropy && !open_sources(m, error))
+        return false;
     if (with_addr && !machine_check_ports(m, error))
         return false;
     for (guint i = 0; i < devices->len; i++) {

@@ -37,6 +37,8 @@ static const struct {
 } objects[] = {
     {"memory-backend-file", "memory-backend", NULL},
     {"memory-backend-ram", "memory-backend", NULL},
+    {"rng-builtin", "rng-backend", NULL},
+    {"rng-random", "rng-backend", NULL},
     {"secret", "secret_common", NULL},
     {"none-machine", "machine", NULL},
     {"isapc-machine", "machine", NULL},

@@ -168,6 +168,34 @@ static const struct device_class net_class = {
     .free = net_free,
 };
 
+/* 5.1.3.1: a feature is offered with one of those that it needs, or not at all. */
+static const struct {
+    uint64_t feature, needs;
+} needs[] = {
+    {NET_F_GUEST_TSO4, NET_F_GUEST_CSUM},
+    {NET_F_GUEST_TSO6, NET_F_GUEST_CSUM},
+    {NET_F_GUEST_ECN, NET_F_GUEST_TSO4 | NET_F_GUEST_TSO6},
+    {NET_F_HOST_TSO4, NET_F_CSUM},
+    {NET_F_HOST_TSO6, NET_F_CSUM},
+    {NET_F_HOST_ECN, NET_F_HOST_TSO4 | NET_F_HOST_TSO6},
+    {NET_F_GUEST_OFFLOADS, NET_F_CTRL_VQ},
+    {NET_F_CTRL_RX, NET_F_CTRL_VQ},
+    {NET_F_CTRL_VLAN, NET_F_CTRL_VQ},
+    {NET_F_CTRL_RX_EXTRA, NET_F_CTRL_VQ},
+    {NET_F_GUEST_ANNOUNCE, NET_F_CTRL_VQ},
+    {NET_F_MQ, NET_F_CTRL_VQ},
+    {NET_F_CTRL_MAC, NET_F_CTRL_VQ},
+};
+
+static uint64_t offered(const struct virtio_net_config *cfg)
+{
+    uint64_t all = (OFFERED | (cfg->pairs > 1 ? NET_F_MQ : 0)) & ~cfg->options.without;
+
+    for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+        all &= all & needs[i].needs ? UINT64_MAX : ~needs[i].feature;
+    return all;
+}
+
 static void set_up_pairs(struct virtio_net *n, const struct virtio_net_config *cfg)
 {
     n->pairs = cfg->pairs ? cfg->pairs : 1;
@@ -186,7 +214,7 @@ struct device *virtio_net_new(struct pci_bus *bus, int devfn, const struct dev_e
         .type = 1,
         .legacy_id = 0x1000,
         .class_code = 0x020000,
-        .offered = OFFERED | (cfg->pairs > 1 ? NET_F_MQ : 0),
+        .offered = offered(cfg),
         .queue_size = VIRTQ_MAX,
         .config_bytes = NET_CONFIG_BYTES,
         .options = cfg->options,

@@ -6,27 +6,6 @@
 #include "hw/virtio/net.h"
 #include "hw/virtio/virtio.h"
 
-/* Feature bits, 5.1.3. */
-#define NET_F_CSUM (1ull << 0)
-#define NET_F_GUEST_CSUM (1ull << 1)
-#define NET_F_GUEST_OFFLOADS (1ull << 2)
-#define NET_F_MAC (1ull << 5)
-#define NET_F_GUEST_TSO4 (1ull << 7)
-#define NET_F_GUEST_TSO6 (1ull << 8)
-#define NET_F_GUEST_ECN (1ull << 9)
-#define NET_F_HOST_TSO4 (1ull << 11)
-#define NET_F_HOST_TSO6 (1ull << 12)
-#define NET_F_HOST_ECN (1ull << 13)
-#define NET_F_MRG_RXBUF (1ull << 15)
-#define NET_F_STATUS (1ull << 16)
-#define NET_F_CTRL_VQ (1ull << 17)
-#define NET_F_CTRL_RX (1ull << 18)
-#define NET_F_CTRL_VLAN (1ull << 19)
-#define NET_F_CTRL_RX_EXTRA (1ull << 20)
-#define NET_F_GUEST_ANNOUNCE (1ull << 21)
-#define NET_F_MQ (1ull << 22)
-#define NET_F_CTRL_MAC (1ull << 23)
-
 #define NET_GUEST_OFFLOADS (NET_F_GUEST_CSUM | NET_F_GUEST_TSO4 | NET_F_GUEST_TSO6 | NET_F_GUEST_ECN)
 
 /* Device configuration, 5.1.4. */

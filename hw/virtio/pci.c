@@ -130,7 +130,7 @@ static struct io_region region(struct virtio *v, unsigned n, const char *what, e
                               .lock = v->pci.dev.lock};
 }
 
-/* 4.1.4.4.1: a driver of the modern transport writes the queue's number, or with a width of its own something more. */
+/* 4.1.5.2: a modern driver writes the queue's number, as a word; the address alone says as much. */
 static void make_doorbells(struct virtio *v)
 {
     for (unsigned n = 0; n < v->queue_count; n++) {
@@ -157,17 +157,27 @@ static void add_windows(struct virtio *v, const struct virtio_config *cfg)
         make_doorbells(v);
 }
 
+/* The user's number, or the device's own, or one for each queue and one for the configuration. */
+static unsigned vectors_of(const struct virtio_config *cfg)
+{
+    if (cfg->options.vectors)
+        return cfg->options.vectors;
+    return cfg->vectors ? cfg->vectors : cfg->queues + 1;
+}
+
 static void add_caps(struct virtio *v, const struct virtio_config *cfg)
 {
     struct chain chain = {v->pci.config + PCI_CAPABILITIES, FIRST_CAP};
-    unsigned at = chain.at;
 
-    v->pci.config[PCI_STATUS] |= PCI_STATUS_CAPABILITIES;
-    add_cap(v, &chain, 0, MSIX_CAP_BYTES);
-    snprintf(v->region_names[2], sizeof(v->region_names[2]), "%s.msix", v->pci.dev.id);
-    msix_init(&v->msix, &v->pci, at, MSIX_BAR, cfg->vectors ? cfg->vectors : cfg->queues + 1, v->region_names[2]);
+    if (!cfg->options.no_msix) {
+        add_cap(v, &chain, 0, MSIX_CAP_BYTES);
+        snprintf(v->region_names[2], sizeof(v->region_names[2]), "%s.msix", v->pci.dev.id);
+        msix_init(&v->msix, &v->pci, FIRST_CAP, MSIX_BAR, vectors_of(cfg), v->region_names[2]);
+    }
     if (!cfg->options.disable_modern)
         add_modern_caps(v, &chain);
+    if (v->pci.config[PCI_CAPABILITIES])
+        v->pci.config[PCI_STATUS] |= PCI_STATUS_CAPABILITIES;
 }
 
 static void kick_again(void *opaque)
@@ -196,6 +206,7 @@ bool virtio_init(struct virtio *v, const struct device_class *cls, const struct 
         v->offered |= VIRTIO_F_VERSION_1 | (cfg->options.packed ? VIRTIO_F_PACKED : 0);
     if (!cfg->options.disable_legacy)
         v->offered |= VIRTIO_F_ANY_LAYOUT;
+    v->offered &= ~cfg->options.without;
     for (unsigned n = 0; n < VIRTIO_QUEUES; n++) {
         v->q[n].dma = &v->pci.dma;
         v->q[n].max_size = (uint16_t)cfg->queue_size;

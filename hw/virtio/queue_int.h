@@ -23,7 +23,7 @@ static inline bool virtq_put(const struct virtq *q, uint64_t gpa, const void *bu
 
 /* One more buffer of the chain; false: the queue is broken. */
 bool virtq_add_seg(struct virtq *q, struct virtq_chain *c, uint64_t gpa, uint32_t bytes, bool write);
-/* 2.7.5.3.1 and 2.8.8: whether such a descriptor may be there, the first of its chain or not, its NEXT flag set or not. */
+/* 2.7.5.3.1 and 2.8.8: whether an indirect descriptor may be there: first of its chain, with its NEXT flag set. */
 bool virtq_may_be_indirect(struct virtq *q, bool first, bool next, uint32_t bytes);
 bool virtq_passes_event(struct virtq *q, uint16_t event);
 

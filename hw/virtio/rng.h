@@ -8,14 +8,16 @@
 
 struct pci_bus;
 
-/* Fills buf with random bytes; false if there are none. Must not wait. */
+/* Puts up to that many random bytes into buf, and says how many. 0: there are none now. Must not wait. */
 struct entropy_port {
-    bool (*fill)(void *opaque, void *buf, size_t bytes);
+    size_t (*fill)(void *opaque, void *buf, size_t bytes);
     void *opaque;
 };
 
 struct virtio_rng_config {
     struct entropy_port entropy;
+    uint64_t max_bytes;  /* that the guest gets in each period; 0: any number */
+    uint32_t period_ms;  /* 1 or more, if max_bytes says something */
     struct virtio_options options;
 };
 

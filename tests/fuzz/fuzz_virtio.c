@@ -58,11 +58,11 @@ static uint32_t take(struct input *in, unsigned bytes)
 
 /* ---- making ---- */
 
-static bool entropy(void *opaque, void *buf, size_t bytes)
+static size_t entropy(void *opaque, void *buf, size_t bytes)
 {
     (void)opaque;
     memset(buf, 0x5a, bytes);
-    return bytes % 3 != 0;
+    return bytes % 3 ? bytes : bytes / 2;
 }
 
 static uint8_t devfn_of(enum kind kind) { return PCI_DEVFN(3 + kind, 0); }
@@ -98,7 +98,7 @@ static void make(struct rig *r)
     struct virtio_net_config net = {.mac = {2, 0, 0, 0, 0, 1}, .pairs = 2, .options = options};
     struct virtio_blk_config blk = {.serial = "FUZZ", .write_cache = true, .discard = true, .write_zeroes = true,
                                     .queues = 2, .options = options};
-    struct virtio_rng_config rng = {.entropy = {entropy, NULL}, .options = options};
+    struct virtio_rng_config rng = {.entropy = {entropy, NULL}, .max_bytes = 20000, .period_ms = 1, .options = options};
     struct irq_pin intx[4];
     char why[200];
 
@@ -190,8 +190,15 @@ static void start(struct rig *r, struct input *in)
         start_legacy(r, offered);
 }
 
-static uint32_t entries(const struct rig *r, unsigned n) { return r->modern ? ENTRIES : ((struct virtio *)r->dev[r->kind])->q[n].max_size; }
-static uint32_t avail_at(const struct rig *r, unsigned n) { return RING(n) + (r->modern ? 0x800 : 16 * entries(r, n)); }
+static uint32_t entries(const struct rig *r, unsigned n)
+{
+    return r->modern ? ENTRIES : ((struct virtio *)r->dev[r->kind])->q[n].max_size;
+}
+
+static uint32_t avail_at(const struct rig *r, unsigned n)
+{
+    return RING(n) + (r->modern ? 0x800 : 16 * entries(r, n));
+}
 
 static void put(struct rig *r, uint32_t at, const void *bytes, size_t count)
 {

@@ -370,7 +370,7 @@ def test_passt():
     sh("ip", "link", "del", "up0")
 
 
-def enter_namespace():
+def enter_namespace(script=__file__):
     """Once more, in a namespace of its own; as root, or as the user of a user namespace."""
     if os.environ.get("NET_TAP_INSIDE"):
         return
@@ -389,7 +389,7 @@ def enter_namespace():
         print("skipped: " + reason)
         sys.exit(77)
     os.environ["NET_TAP_INSIDE"] = "1"
-    os.execvp("unshare", ["unshare", *flags, sys.executable, os.path.abspath(__file__)])
+    os.execvp("unshare", ["unshare", *flags, sys.executable, os.path.abspath(script)])
 
 
 if __name__ == "__main__":

@@ -133,6 +133,35 @@ def test_entropy():
         assert len(seen) == 8 and bytes(64) not in seen
 
 
+def test_entropy_from_a_file():
+    """rng-random gives the bytes of its file, in order, so many in each period; rng-builtin the kernel's."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, content = os.path.join(folder, "noise"), os.urandom(300)
+        with open(path, "wb") as f:
+            f.write(content)
+        with Machine("-object", "rng-random,id=r,filename=" + path, "-object", "rng-builtin,id=b", "-device",
+                     "virtio-rng-pci,addr=4,rng=r,max-bytes=100,period=1000", "-device",
+                     "virtio-rng-pci,addr=5,rng=b") as m:
+            rng, other = Virtio(m, DEVFN), Virtio(m, DEVFN + 8, memory=0x500000)
+            rng.start(1, size=8)
+            for n in range(3):
+                rng.queues[0].add((rng.data, 64, True))
+                assert rng.queues[0].take() == 64
+                rng.queues[0].add((rng.data + 64, 64, True))
+                assert rng.queues[0].take() == 36
+                assert m.read(rng.data, 100) == content[100 * n:100 * n + 100]
+                m.step(1_000_000_000)
+            rng.queues[0].add((rng.data, 64, True))  # the file is at its end: the buffer waits
+            m.step(1_000_000_000)
+            with open(path, "ab") as f:
+                f.write(b"more")
+            m.step(1_000_000_000)
+            assert rng.queues[0].take() == 4 and m.read(rng.data, 4) == b"more"
+            other.start(1, size=8)
+            other.queues[0].add((other.data, 64, True))
+            assert other.queues[0].take() == 64 and m.read(other.data, 64) != bytes(64)
+
+
 class Wire:
     """The other end of -netdev stream: frames with their length before them."""
 
@@ -297,6 +326,12 @@ def test_refusals():
                 ([*drive, "-device", "virtio-blk-pci,drive=d,queue-size=48"], "power of two"),
                 ([*drive, "-device", "virtio-blk-pci,drive=d,scsi=on"], "scsi"),
                 ([*drive, "-device", "virtio-blk-pci,drive=d,addr=1"], "taken"),
+                (["-device", "virtio-rng-pci,rng=x"], "rng=x: no -object"),
+                (["-object", "rng-random,id=r,filename=/none/there"], "/none/there: No such file"),
+                (["-object", "rng-egd,id=r"], "rng-random and rng-builtin"),
+                (["-device", "virtio-net-pci,romfile=,host_ufo=on"], "host_ufo"),
+                (["-device", "virtio-net-pci,romfile=,rx_queue_size=1024"], "rx_queue_size"),
+                (["-device", "virtio-net-pci,romfile=,vectors=17"], "vectors"),
                 (["-device", "virtio-rng-pci,packed=on,disable-modern=on"], "no packed rings"),
                 (["-device", "virtio-blk-pci"], "drive= is missing"),
                 (["-device", "virtio-blk-pci,drive=x"], "has that id"),

@@ -55,11 +55,11 @@ static void copy_disk(struct rig *to, struct rig *from)
 
 #define VIRTIO_DEVFN PCI_DEVFN(3, 0)
 
-static bool constant_entropy(void *opaque, void *buf, size_t bytes)
+static size_t constant_entropy(void *opaque, void *buf, size_t bytes)
 {
     (void)opaque;
     memset(buf, 0x5a, bytes);
-    return true;
+    return bytes;
 }
 
 static struct device *make_virtio_rng(struct rig *rig)

@@ -404,6 +404,48 @@ static void tiny_buffers(void **state)
     unbench(b);
 }
 
+/* ---- features that a user takes away ---- */
+
+/* What is left is complete: nothing is offered whose need is not. VIRTIO 1.2, 5.1.3.1. */
+static void taken_away(void **state)
+{
+    static const uint64_t guest_tso = NET_F_GUEST_TSO4 | NET_F_GUEST_TSO6 | NET_F_GUEST_ECN;
+    static const uint64_t host_tso = NET_F_HOST_TSO4 | NET_F_HOST_TSO6 | NET_F_HOST_ECN;
+    static const uint64_t control = NET_F_GUEST_OFFLOADS | NET_F_CTRL_RX | NET_F_CTRL_VLAN | NET_F_CTRL_RX_EXTRA |
+                                    NET_F_GUEST_ANNOUNCE | NET_F_MQ | NET_F_CTRL_MAC;
+    static const struct {
+        uint64_t without, also;
+    } cases[] = {
+        {0, 0},
+        {NET_F_MRG_RXBUF, 0},
+        {NET_F_CSUM, host_tso},
+        {NET_F_GUEST_CSUM, guest_tso},
+        {NET_F_HOST_TSO4, 0},
+        {NET_F_HOST_TSO4 | NET_F_HOST_TSO6, NET_F_HOST_ECN},
+        {NET_F_GUEST_TSO4 | NET_F_GUEST_TSO6, NET_F_GUEST_ECN},
+        {NET_F_CTRL_VQ, control},
+        {VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT, 0},
+    };
+    uint64_t all = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct virtio_net_config cfg = {.pairs = 2, .options = {.without = cases[i].without}};
+        struct fake_virtio f;
+        char why[200];
+
+        fvd_init(&f);
+        f.dev = virtio_net_new(f.bus, FVD_DEVFN, &f.fe->env, "net0", &cfg, why, sizeof(why));
+        assert_non_null(f.dev);
+        fvd_open(&f);
+        f.modern = true;
+        all = i ? all : fvd_offered(&f);
+        assert_true((all & cases[i].without) == cases[i].without && (all & cases[i].also) == cases[i].also);
+        assert_int_equal(fvd_offered(&f), all & ~(cases[i].without | cases[i].also));
+        fvd_free(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -420,6 +462,7 @@ int main(void)
         cmocka_unit_test(hostile_transmit),
         cmocka_unit_test(hostile_receive),
         cmocka_unit_test(tiny_buffers),
+        cmocka_unit_test(taken_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,14 +21,14 @@ struct entropy {
     bool dry;
 };
 
-static bool give(void *opaque, void *buf, size_t bytes)
+static size_t give(void *opaque, void *buf, size_t bytes)
 {
     struct entropy *e = opaque;
 
     e->calls++;
     e->bytes += bytes;
     memset(buf, 0xa5, bytes);
-    return !e->dry;
+    return e->dry ? 0 : bytes;
 }
 
 static struct entropy source;
@@ -36,7 +36,7 @@ static struct entropy source;
 static struct fake_virtio *bench_of(bool no_legacy, bool no_modern)
 {
     struct fake_virtio *f = calloc(1, sizeof(*f));
-    struct virtio_rng_config cfg = {{give, &source}, {.disable_legacy = no_legacy, .disable_modern = no_modern}};
+    struct virtio_rng_config cfg = {.entropy = {give, &source}, .options = {.disable_legacy = no_legacy, .disable_modern = no_modern}};
     char why[200];
 
     memset(&source, 0, sizeof(source));
@@ -102,7 +102,7 @@ static void ids(void **state)
 
 static void no_transport(void **state)
 {
-    struct virtio_rng_config cfg = {{give, &source}, {.disable_legacy = true, .disable_modern = true}};
+    struct virtio_rng_config cfg = {.entropy = {give, &source}, .options = {.disable_legacy = true, .disable_modern = true}};
     struct fake_virtio f;
     char why[200] = "";
 
@@ -188,11 +188,82 @@ static void both_transports_work(void **state)
         assert_int_equal(fvd_isr(f), 0);
         offer(f, 100000); /* as much as there is at a time */
         assert_int_equal(expect_used(f), 4096);
-        source.dry = true;
-        offer(f, 8);
-        assert_int_equal(expect_used(f), 0);
         unbench(f);
     }
+}
+
+static bool any_used(struct fake_virtio *f)
+{
+    uint32_t head, written;
+
+    return fv_used(&f->q[0], &head, &written);
+}
+
+/* Buffers wait for a source that has nothing, and are forgotten by a reset. */
+static void dry_source(void **state)
+{
+    struct fake_virtio *f = bench();
+
+    (void)state;
+    fvd_start(f, true, 0, 1, 8);
+    source.dry = true;
+    offer(f, 8);
+    offer(f, 9);
+    for (unsigned i = 0; i < 50; i++)
+        fake_step(f->fe, 10000000);
+    assert_false(any_used(f));
+    assert_in_range(source.calls, 5, 8); /* asked now and then */
+    source.dry = false;
+    fake_step(f->fe, 100000000);
+    assert_int_equal(expect_used(f), 8);
+    assert_int_equal(expect_used(f), 9);
+    source.dry = true;
+    offer(f, 8);
+    fvd_set_status(f, 0);
+    source.calls = 0;
+    fake_step(f->fe, 1000000000);
+    assert_int_equal(source.calls, 0);
+    unbench(f);
+}
+
+/* max-bytes and period; a reset brings no more, and a loaded state goes on waiting. */
+static void limited(void **state)
+{
+    struct virtio_rng_config cfg = {.entropy = {give, &source}, .max_bytes = 100, .period_ms = 50};
+    struct fake_virtio f;
+    uint8_t saved[8192];
+    char why[200];
+    size_t bytes;
+
+    (void)state;
+    memset(&source, 0, sizeof(source));
+    fvd_init(&f);
+    f.dev = virtio_rng_new(f.bus, FVD_DEVFN, &f.fe->env, "rng0", &cfg, why, sizeof(why));
+    assert_non_null(f.dev);
+    fvd_open(&f);
+    fvd_start(&f, true, 0, 1, 8);
+    offer(&f, 60);
+    offer(&f, 60);
+    offer(&f, 60);
+    assert_int_equal(expect_used(&f), 60);
+    assert_int_equal(expect_used(&f), 40);
+    assert_false(any_used(&f));
+    fake_step(f.fe, 49999999);
+    assert_false(any_used(&f));
+    fake_step(f.fe, 2);
+    assert_int_equal(expect_used(&f), 60);
+    fvd_start(&f, true, 0, 1, 8);
+    offer(&f, 60);
+    assert_int_equal(expect_used(&f), 40);
+    offer(&f, 60);
+    device_enter(f.dev);
+    bytes = device_save(f.dev, saved, sizeof(saved));
+    assert_true(bytes <= sizeof(saved) && device_load(f.dev, saved, bytes, why, sizeof(why)));
+    device_leave(f.dev);
+    fake_step(f.fe, 50000000);
+    assert_int_equal(expect_used(&f), 60);
+    assert_true(source.bytes == 60 + 40 + 60 + 40 + 60);
+    fvd_free(&f);
 }
 
 static void features_refused(void **state)
@@ -418,12 +489,60 @@ static void no_bus_master(void **state)
     unbench(f);
 }
 
+/* vectors=: that many; 0: the capability and its BAR are not there, and the pin interrupts. */
+static void vectors(void **state)
+{
+    (void)state;
+    for (unsigned count = 0; count <= 3; count += 3) {
+        struct virtio_rng_config cfg = {.entropy = {give, &source}, .options = {.vectors = count, .no_msix = !count}};
+        struct fake_virtio f;
+        char why[200];
+        unsigned cap;
+
+        memset(&source, 0, sizeof(source));
+        fvd_init(&f);
+        f.dev = virtio_rng_new(f.bus, FVD_DEVFN, &f.fe->env, "rng0", &cfg, why, sizeof(why));
+        assert_non_null(f.dev);
+        fvd_open(&f);
+        cap = fvd_cap(&f, 0x11, 0);
+        assert_int_equal(cap != 0, count != 0);
+        assert_int_equal(fvd_config(&f, 0x14, 4), count ? FVD_MSIX : 0);
+        if (cap)
+            assert_int_equal(fvd_config(&f, cap + 2, 2), count - 1);
+        assert_true(fvd_cap(&f, 9, 1));
+        fvd_start(&f, true, 0, 1, 8);
+        fvd_set_common(&f, 0x1a, 2, 2);
+        assert_int_equal(fvd_common(&f, 0x1a, 2), count ? 2 : 0xffff);
+        offer(&f, 4);
+        assert_int_equal(expect_used(&f), 4);
+        assert_true(fvd_line(&f));
+        device_reset(f.dev);
+        fvd_free(&f);
+    }
+}
+
+/* Neither MSI-X nor the modern transport: no list of capabilities. */
+static void no_capabilities(void **state)
+{
+    struct virtio_rng_config cfg = {.entropy = {give, &source}, .options = {.no_msix = true, .disable_modern = true}};
+    struct fake_virtio f;
+    char why[200];
+
+    (void)state;
+    fvd_init(&f);
+    f.dev = virtio_rng_new(f.bus, FVD_DEVFN, &f.fe->env, "rng0", &cfg, why, sizeof(why));
+    assert_non_null(f.dev);
+    assert_int_equal(fvd_config(&f, 6, 2) & 0x10, 0);
+    assert_int_equal(fvd_config(&f, 0x34, 1), 0);
+    fvd_free(&f);
+}
+
 /* ---- packed rings ---- */
 
 /* Offered if asked for, to modern drivers; then any size will do. */
 static void packed(void **state)
 {
-    struct virtio_rng_config cfg = {{give, &source}, {.packed = true}};
+    struct virtio_rng_config cfg = {.entropy = {give, &source}, .options = {.packed = true}};
     static struct fake_packed p;
     const struct fv_buf buf = {BUF, 4, true};
     struct fake_virtio f;
@@ -464,7 +583,7 @@ static void packed(void **state)
 
 static void packed_without_modern(void **state)
 {
-    struct virtio_rng_config cfg = {{give, &source}, {.packed = true, .disable_modern = true}};
+    struct virtio_rng_config cfg = {.entropy = {give, &source}, .options = {.packed = true, .disable_modern = true}};
     struct fake_virtio f;
     char why[200] = "";
 
@@ -552,7 +671,7 @@ static void doorbells_follow_a_load(void **state)
 /* ioeventfd=off */
 static void no_doorbells(void **state)
 {
-    struct virtio_rng_config cfg = {{give, &source}, {.kicks_wait = true}};
+    struct virtio_rng_config cfg = {.entropy = {give, &source}, .options = {.kicks_wait = true}};
     struct fake_virtio f;
     char why[200];
 
@@ -576,6 +695,8 @@ int main(void)
         cmocka_unit_test(capabilities),
         cmocka_unit_test(pci_cfg_access),
         cmocka_unit_test(both_transports_work),
+        cmocka_unit_test(dry_source),
+        cmocka_unit_test(limited),
         cmocka_unit_test(features_refused),
         cmocka_unit_test(queue_registers),
         cmocka_unit_test(nothing_there),
@@ -585,6 +706,8 @@ int main(void)
         cmocka_unit_test(broken_queue),
         cmocka_unit_test(bounded_kick),
         cmocka_unit_test(no_bus_master),
+        cmocka_unit_test(vectors),
+        cmocka_unit_test(no_capabilities),
         cmocka_unit_test(packed),
         cmocka_unit_test(packed_without_modern),
         cmocka_unit_test(doorbells),
