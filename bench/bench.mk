@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # `make bench`: small ROM guests on a bare KVM_RUN loop, on kvm-dm and on Debian's QEMU, in turn.
-# BENCH_ROUNDS, BENCH_SECONDS (of each run), BENCH_DISK_ROUNDS, BENCH_DISK_SECONDS and BENCH_ROWS (a
-# regular expression for the names of rows) change what it does.
+# BENCH_ROUNDS, BENCH_SECONDS (of each run), BENCH_DISK_ROUNDS, BENCH_DISK_SECONDS, BENCH_NET_ROUNDS,
+# BENCH_NET_SECONDS and BENCH_ROWS (a regular expression for the names of rows; those of cards and wires are
+# "net: CARD, WIRE, send BYTES") change what it does.
 BN := $(B)/bench
 
 # A ROM's source and what sets it apart.

@@ -4,7 +4,7 @@
  *   -DSEND=BYTES   sends frames of that length, BATCH to a kick where the card has rings
  *   -DRECEIVE      receives
  *   -DTEST         sends COUNT frames of many lengths, then receives COUNT like them, and ends by the debug port
- * A byte goes to the debug console for every MARK_FRAMES (the test's TEST_MARK) received, or sent. -DC_MODE drives an RTL8139 the older way.
+ * A byte goes to the debug console for every MARK_FRAMES (SLOW_MARK_FRAMES, the test's TEST_MARK) received, or sent. -DC_MODE drives an RTL8139 the older way.
  * Frames are UDP from 10.0.2.15 to 10.0.2.2, as a user-mode network knows them.
  */
 #include "net.h"
@@ -14,6 +14,7 @@
 #define DEBUG_EXIT 0xf4
 #define BATCH 64u
 #define MARK_FRAMES 128u
+#define SLOW_MARK_FRAMES 8u /* of an NE2000: in QEMU a frame of 1514 bytes is 777 exits */
 #ifdef C_MODE
 #define RTL_C true
 #else
@@ -24,7 +25,7 @@ const uint8_t own_mac[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
 uint8_t tx_buffer[TX_BUFFERS][BUFFER_BYTES];
 volatile uint8_t interrupt_seen;
 static const struct nic *nic;
-static uint32_t frames;
+static uint32_t frames, mark_frames;
 
 void copy(void *to, const void *from, uint32_t bytes)
 {
@@ -148,7 +149,7 @@ static void announce(void)
 #ifndef TEST
 static void count_frame(void)
 {
-    if (!(++frames % MARK_FRAMES))
+    if (!(++frames % mark_frames))
         outb(DEBUG_CONSOLE, '.');
 }
 #endif
@@ -240,6 +241,7 @@ void main(void)
     nic = find_nic(RTL_C, &io, &mmio);
     if (!nic)
         give_up("no card that is known\n");
+    mark_frames = io == NE2000_ISA || nic == &nic_ne2k_pci ? SLOW_MARK_FRAMES : MARK_FRAMES;
     if (!nic->start(io, mmio))
         give_up("the card does not start\n");
     say(nic->name);
