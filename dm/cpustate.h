@@ -19,9 +19,12 @@ struct cpu_topology {
  */
 unsigned cpu_apic_id(const struct cpu_topology *t, unsigned index);
 
-/* What the guest's CPUID shows: the host's, with this vCPU's APIC ID and the topology. */
-bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *host, unsigned index,
+/* What the guest's CPUID shows: these leaves, with this vCPU's APIC ID and the topology. */
+bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *leaves, unsigned index,
                    const struct cpu_topology *t, GError **error);
+
+/* Without a local APIC (-cpu 486, -apic) interrupts come from the PICs alone: it is switched off before the guest starts. */
+void cpu_set_no_apic(int vcpu_fd);
 
 /* Takes all registers that KVM knows of, right after creation. */
 struct cpu_state *cpu_state_new(int kvm_fd, int vcpu_fd);

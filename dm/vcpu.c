@@ -256,8 +256,10 @@ static bool open_vcpu(struct vcpu_group *g, struct vcpu *cpu, GError **error)
     }
     if (cpu->index == 0 && kvm->coalesced_page)
         kvm->posted.ring = (void *)((uint8_t *)cpu->run + kvm->coalesced_page * 4096);
-    if (!cpu_set_cpuid(cpu->fd, kvm->cpuid, cpu->index, &g->topology, error))
+    if (!cpu_set_cpuid(cpu->fd, kvm->guest_cpuid, cpu->index, &g->topology, error))
         return false;
+    if (!kvm->guest_apic)
+        cpu_set_no_apic(cpu->fd);
     cpu->power_on = cpu_state_new(kvm->fd, cpu->fd);
     return true;
 }

@@ -11,6 +11,7 @@
 #include "block/node.h"
 #include "block/open.h"
 #include "dm/backends.h"
+#include "dm/cpu/cpu_spec.h"
 #include "dm/monitor/hmp_monitor.h"
 #include "dm/irq.h"
 #include "dm/json.h"
@@ -53,6 +54,7 @@ struct vm {
     struct memory *memory;
     struct kvm *kvm;
     struct vcpu_group *vcpus;
+    struct cpu_spec *cpu; /* NULL: there is none */
     struct io_reader reader; /* the main loop's, for posted writes */
     struct kvm_clock_data kvm_clock;
     struct qtest *qtest;
@@ -387,6 +389,19 @@ struct vcpu_group *vm_vcpus(struct vm *vm)
     return vm->vcpus;
 }
 
+const struct cpu_spec *vm_cpu(const struct vm *vm)
+{
+    return vm->cpu;
+}
+
+struct kvm_cpuid2 *vm_host_cpuid(const struct vm *vm)
+{
+    if (!vm->kvm)
+        return cpu_ask_host();
+    return g_memdup2(vm->kvm->cpuid, sizeof(*vm->kvm->cpuid) +
+                                     vm->kvm->cpuid->nent * sizeof(vm->kvm->cpuid->entries[0]));
+}
+
 struct backends *vm_backends(struct vm *vm)
 {
     return vm->backends;
@@ -539,6 +554,21 @@ static void build_display(struct vm *vm)
     }
 }
 
+static bool build_cpu_model(struct vm *vm, GError **error)
+{
+    const struct vm_config *c = vm->config;
+
+    vm->cpu = cpu_spec_new("-cpu", c->cpu_model ? c->cpu_model : "host", c->cpu_features, vm->kvm->cpuid, error);
+    if (!vm->cpu || !cpu_spec_judge("-cpu", vm->cpu, error))
+        return false;
+    vm->kvm->guest_apic = cpu_spec_has(vm->cpu, "apic");
+    if (!vm->kvm->guest_apic && c->max_cpus > 1)
+        return g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "-cpu %s: without a local APIC (feature apic) there "
+                           "is one processor, not -smp %u", vm->cpu->model->name, c->max_cpus), false;
+    vm->kvm->guest_cpuid = cpu_spec_leaves(vm->cpu, vm->kvm->cpuid);
+    return true;
+}
+
 static bool build_vcpus(struct vm *vm, GError **error)
 {
     const struct vcpu_hooks hooks = {vcpu_stopped, vm};
@@ -547,6 +577,8 @@ static bool build_vcpus(struct vm *vm, GError **error)
 
     if (!vm->kvm)
         return true;
+    if (!build_cpu_model(vm, error))
+        return false;
     kvm_follow_memory(vm->kvm, vm->memory);
     if (!kvm_create_chips(vm->kvm, error))
         return false;
@@ -635,6 +667,7 @@ void vm_free(struct vm *vm)
     if (vm->memory)
         memory_set_listener(vm->memory, NULL);
     kvm_free(vm->kvm);
+    cpu_spec_free(vm->cpu);
     memory_free(vm->memory);
     iomap_free(vm->env.iomap);
     if (vm->clock_source)

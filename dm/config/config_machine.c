@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dm/config/options.h"
+#include "dm/cpu/cpu_spec.h"
 #include "host/fdset.h"
 
 #define MIB (1024 * 1024ull)
@@ -124,37 +125,26 @@ static bool finish_accels(struct parser *p, GError **error)
 
 /* ---- CPU and memory ---- */
 
-/* vCPUs are what KVM offers here; another model's name must not be taken for it. */
-static bool check_cpu_model(const char *what, const char *model, GError **error)
-{
-    if (!strcmp(model, "host") || !strcmp(model, "max"))
-        return true;
-    return opt_error(error, "%s %s: not supported yet; use -cpu host, or max, which is the same",
-                     what, model);
-}
-
 bool apply_cpu(struct parser *p, const struct option_use *use, GError **error)
 {
-    g_auto(GStrv) parts = g_strsplit(use->arg, ",", 256);
+    g_auto(GStrv) parts = g_strsplit(use->arg, ",", 512);
+    struct cpu_spec *spec;
 
     if (!strcmp(use->arg, "help") || !strcmp(use->arg, "?")) {
         list_cpus(stdout);
         p->done = true;
         return true;
     }
-    if (!check_cpu_model(use->what, parts[0] ? parts[0] : "", error))
-        return false;
+    if (!parts[0])
+        return opt_error(error, "%s: a model is missing; -cpu help lists them", use->what);
     set_text(&p->config->cpu_model, parts[0]);
     g_ptr_array_set_size(p->config->cpu_features, 0);
-    for (char **part = parts + 1; *part; part++) {
-        /* Without migration both values mean the same. */
-        if (!g_str_has_prefix(*part, "migratable="))
-            return opt_error(error,
-                             "%s %s: CPU features cannot be chosen yet ('%s'); use -cpu host",
-                             use->what, use->arg, *part);
+    for (char **part = parts + 1; *part; part++)
         g_ptr_array_add(p->config->cpu_features, g_strdup(*part));
-    }
-    return true;
+    /* What KVM has of it shows when there is one; names and values can be checked now. */
+    spec = cpu_spec_new(use->what, parts[0], p->config->cpu_features, NULL, error);
+    cpu_spec_free(spec);
+    return spec != NULL;
 }
 
 bool apply_smp(struct parser *p, const struct option_use *use, GError **error)

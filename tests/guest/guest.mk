@@ -49,7 +49,7 @@ reset_METHOD_beyond := 5
 $(RESETS:%=$(G)/rom/reset-%.o): $(G)/rom/reset-%.o: tests/guest/rom/reset.S
 	@mkdir -p $(@D)
 	$(GUEST_CC) -DMETHOD=$(reset_METHOD_$*) -c -o $@ $<
-GUEST_ROMS := $(RESETS:%=$(G)/rom/reset-%.bin) $(addprefix $(G)/rom/,idle.bin piowrite.bin port61.bin vmmouse.bin)
+GUEST_ROMS := $(RESETS:%=$(G)/rom/reset-%.bin) $(addprefix $(G)/rom/,cpuid.bin idle.bin piowrite.bin port61.bin vmmouse.bin)
 $(GUEST_ROMS:.bin=.elf): %.elf: %.o tests/guest/rom/rom.ld
 	$(GUEST_LD) -T tests/guest/rom/rom.ld -o $@ $<
 BOOT_SECTORS := $(addprefix $(G)/rom/,bootsect.bin button.bin disks.bin echo.bin netboot.bin video.bin web.bin)

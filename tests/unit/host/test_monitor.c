@@ -131,6 +131,18 @@ struct irq_fabric *vm_irq(struct vm *v)
     return NULL;
 }
 
+const struct cpu_spec *vm_cpu(const struct vm *v)
+{
+    (void)v;
+    return NULL;
+}
+
+struct kvm_cpuid2 *vm_host_cpuid(const struct vm *v)
+{
+    (void)v;
+    return NULL;
+}
+
 bool vm_uses_kvm(const struct vm *v)
 {
     (void)v;

@@ -577,8 +577,12 @@ static void machine_words(void **state)
     refuse("-machine pc,dump-guest-core=on", "-machine dump-guest-core=on|off");
     refuse("-machine pc,memory-backend=m", "-machine memory-backend=m|no -object");
     refuse("-machine pc,kernel_irqchip=split", "-machine kernel_irqchip=split|on");
-    refuse("-cpu qemu64,kvm=off", "-cpu qemu64|host");
-    refuse("-cpu host,+x2apic", "-cpu|+x2apic");
+    refuse("-cpu qemu65,kvm=off", "-cpu qemu65|-cpu help");
+    refuse("-cpu host,+x3apic", "-cpu host|+x3apic");
+    accept("-cpu qemu64,kvm=off,+x2apic,-svm,check=off -smp 2");
+    assert_string_equal(c.cpu_model, "qemu64");
+    assert_int_equal(c.cpu_features->len, 4);
+    finish();
     accept("-cpu host,migratable=on -enable-kvm");
     assert_string_equal(c.cpu_model, "host");
     finish();
