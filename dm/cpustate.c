@@ -8,6 +8,7 @@
 #include "dm/log.h"
 
 #define APIC_BASE_ENABLE (1u << 11)
+#define RFLAGS_IF (1u << 9)
 #define MSR_IA32_TSC 0x10
 #define MSR_IA32_TSC_DEADLINE 0x6e0
 
@@ -129,6 +130,21 @@ void cpu_set_no_apic(int vcpu_fd)
         return;
     sregs.apic_base &= ~(uint64_t)APIC_BASE_ENABLE;
     ioctl(vcpu_fd, KVM_SET_SREGS, &sregs);
+}
+
+bool cpu_halted_for_ever(int vcpu_fd, bool boot_processor)
+{
+    struct kvm_mp_state mp;
+    struct kvm_regs regs;
+    struct kvm_vcpu_events events = {0};
+
+    if (ioctl(vcpu_fd, KVM_GET_MP_STATE, &mp) < 0 || ioctl(vcpu_fd, KVM_GET_REGS, &regs) < 0 ||
+        ioctl(vcpu_fd, KVM_GET_VCPU_EVENTS, &events) < 0)
+        return false;
+    if (mp.mp_state == KVM_MP_STATE_UNINITIALIZED || mp.mp_state == KVM_MP_STATE_INIT_RECEIVED)
+        return !boot_processor;
+    return mp.mp_state == KVM_MP_STATE_HALTED && !(regs.rflags & RFLAGS_IF) && !events.nmi.pending &&
+           !events.nmi.injected && !events.smi.pending && !events.interrupt.injected;
 }
 
 /* ---- power-on state ---- */

@@ -32,6 +32,9 @@ void cpu_state_free(struct cpu_state *state);
 /* Puts them back; the boot processor is made runnable, others wait for INIT and SIPI. */
 void cpu_state_restore(const struct cpu_state *state, int vcpu_fd, bool boot_processor);
 
+/* In HLT with interrupts off and no NMI or SMI pending; any but the boot processor also where it was never started. */
+bool cpu_halted_for_ever(int vcpu_fd, bool boot_processor);
+
 /* The main registers as lines of text; g_free. */
 char *cpu_registers_text(int vcpu_fd);
 

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dm/kvm.h"
@@ -378,6 +379,36 @@ void vcpus_nmi(struct vcpu_group *g)
         ioctl(g->cpus[i].fd, KVM_NMI);
     if (!held)
         vcpus_resume(g);
+}
+
+bool vcpus_held(const struct vcpu_group *g)
+{
+    return held(g);
+}
+
+int64_t vcpus_cpu_ns(struct vcpu_group *g)
+{
+    int64_t sum = 0;
+
+    for (unsigned i = 0; i < g->count; i++) {
+        struct timespec t = {0};
+        clockid_t clock;
+
+        if (!pthread_getcpuclockid(g->cpus[i].thread, &clock) && !clock_gettime(clock, &t))
+            sum += t.tv_sec * 1000000000ll + t.tv_nsec;
+    }
+    return sum;
+}
+
+bool vcpus_halted_for_ever(struct vcpu_group *g)
+{
+    bool was_held = pause_for_a_moment(g), dead = true;
+
+    for (unsigned i = 0; i < g->count && dead; i++)
+        dead = cpu_halted_for_ever(g->cpus[i].fd, i == 0);
+    if (!was_held)
+        vcpus_resume(g);
+    return dead;
 }
 
 char *vcpu_registers(struct vcpu_group *g, unsigned cpu)

@@ -103,6 +103,10 @@ enum machine_request {
     MACHINE_POWEROFF,   /* ACPI S5 */
     MACHINE_SUSPEND,    /* ACPI S3 */
     MACHINE_EXIT,       /* isa-debug-exit; arg is the process exit code */
+    MACHINE_PANICKED,   /* pvpanic: the guest's kernel has crashed */
+    MACHINE_CRASHLOADED, /* pvpanic: it has, and looks after itself */
+    MACHINE_WATCHDOG,   /* a watchdog ran out */
+    MACHINE_REQUESTS
 };
 
 struct machine_port {

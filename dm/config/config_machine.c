@@ -79,6 +79,7 @@ bool apply_machine(struct parser *p, const struct option_use *use, GError **erro
     }
     if (vmport)
         c->vmport = strcmp(vmport, "off") != 0;
+    c->no_acpi = !opts_bool(use->opts, "acpi", !c->no_acpi);
     c->no_graphics = !opts_bool(use->opts, "graphics", !c->no_graphics);
     set_if_given(&p->memory_backend, use->opts, "memory-backend");
     return true;
@@ -342,9 +343,8 @@ bool apply_flag(struct parser *p, const struct option_use *use, GError **error)
         const char *name;
         bool *flag;
     } flags[] = {
-        {"S", &c->start_stopped},      {"no-reboot", &c->no_reboot},
-        {"no-shutdown", &c->no_shutdown}, {"no-fd-bootchk", &c->no_fd_bootchk},
-        {"nodefaults", &c->nodefaults},
+        {"S", &c->start_stopped},      {"no-acpi", &c->no_acpi},
+        {"no-fd-bootchk", &c->no_fd_bootchk}, {"nodefaults", &c->nodefaults},
         {"no-user-config", &c->no_user_config}, {"daemonize", &c->daemonize},
     };
 
@@ -358,13 +358,39 @@ bool apply_flag(struct parser *p, const struct option_use *use, GError **error)
 
 bool apply_action(struct parser *p, const struct option_use *use, GError **error)
 {
-    const char *reboot = opts_get(use->opts, "reboot"), *off = opts_get(use->opts, "shutdown");
-
     (void)error;
-    if (reboot)
-        p->config->no_reboot = !strcmp(reboot, "shutdown");
-    if (off)
-        p->config->no_shutdown = !strcmp(off, "pause");
+    for (unsigned e = 0; e < ACTION_EVENTS; e++) {
+        const char *name = action_event_name((enum action_event)e);
+
+        actions_set(&p->config->actions, name, opts_get(use->opts, name));
+    }
+    return true;
+}
+
+bool apply_no_reboot(struct parser *p, const struct option_use *use, GError **error)
+{
+    (void)use;
+    (void)error;
+    actions_set(&p->config->actions, "reboot", "shutdown");
+    return true;
+}
+
+bool apply_no_shutdown(struct parser *p, const struct option_use *use, GError **error)
+{
+    (void)use;
+    (void)error;
+    actions_set(&p->config->actions, "shutdown", "pause");
+    return true;
+}
+
+bool apply_watchdog_action(struct parser *p, const struct option_use *use, GError **error)
+{
+    if (!opt_word_among(ACTION_WATCHDOG_WORDS, use->arg)) {
+        g_autofree char *words = opt_words_text(ACTION_WATCHDOG_WORDS);
+
+        return opt_error(error, "%s %s: it is one of %s", use->what, use->arg, words);
+    }
+    actions_set(&p->config->actions, "watchdog", use->arg);
     return true;
 }
 

@@ -96,7 +96,8 @@ typedef bool option_apply_fn(struct parser *p, const struct option_use *use, GEr
 /* config_machine.c: machine, CPU, memory, boot, clock, process */
 option_apply_fn apply_machine, apply_accel, apply_enable_kvm, apply_cpu, apply_smp, apply_memory;
 option_apply_fn apply_bios, apply_kernel, apply_initrd, apply_append, apply_boot, apply_rtc;
-option_apply_fn apply_name, apply_uuid, apply_flag, apply_action, apply_pidfile, apply_msg;
+option_apply_fn apply_name, apply_uuid, apply_flag, apply_action, apply_no_reboot, apply_no_shutdown,
+    apply_watchdog_action, apply_pidfile, apply_msg;
 option_apply_fn apply_readconfig, apply_writeconfig; /* config.c */
 option_apply_fn apply_runas, apply_chroot, apply_explain, apply_add_fd, apply_accepted, apply_object, apply_version, apply_help, apply_help_man;
 bool finish_machine(struct parser *p, GError **error);

@@ -9,9 +9,11 @@
 #include "hw/misc/debug_exit.h"
 #include "hw/misc/debugcon.h"
 #include "hw/misc/fw_cfg.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/pci/pci.h"
 #include "hw/serial/serial_isa.h"
 #include "hw/vga/vga.h"
+#include "hw/watchdog/ib700.h"
 
 #define SERIAL_PORTS 4
 #define DEFAULT_VRAM_BYTES (16u * 1024 * 1024)
@@ -206,6 +208,20 @@ static bool add_serial_device(struct machine *m, const struct device_config *d, 
     return add_serial(m, (unsigned)index, (uint16_t)iobase, (unsigned)irq, d->id, chr);
 }
 
+/* The firmware's tables name the port that fw_cfg tells it. */
+static bool add_pvpanic(struct machine *m, const struct device_config *d, const char *id)
+{
+    const struct pvpanic_isa_config c = {
+        .iobase = (uint16_t)device_number(m, d, "ioport", PVPANIC_IOBASE),
+        .events = (uint8_t)device_number(m, d, "events", PVPANIC_PANICKED | PVPANIC_CRASHLOADED)};
+    const uint8_t port[2] = {(uint8_t)c.iobase, (uint8_t)(c.iobase >> 8)};
+
+    if (!machine_keep(m, pvpanic_isa_new(m->parts.env, id, &c, WHY)))
+        return false;
+    fw_cfg_add_file(m->firmware.fw_cfg, "etc/pvpanic-port", port, sizeof(port));
+    return true;
+}
+
 static bool add_debug_device(struct machine *m, const struct device_config *d, GError **error)
 {
     const struct dev_env *env = m->parts.env;
@@ -224,6 +240,10 @@ static bool add_debug_device(struct machine *m, const struct device_config *d, G
 
         return find_chardev(m, d, &c.chr, error) && machine_keep(m, isa_debugcon_new(env, id, &c, WHY));
     }
+    if (!strcmp(d->driver, "pvpanic"))
+        return add_pvpanic(m, d, id);
+    if (!strcmp(d->driver, "ib700"))
+        return machine_keep(m, ib700_new(env, id, WHY));
     return true; /* the others have been placed by their own rules */
 }
 

@@ -188,12 +188,14 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
 /* The events that dm/vm.c, dm/monitor/qmp_jobs.c, dm/monitor/qmp_net.c, dm/monitor/qmp_input.c and dm/monitor/qmp_chardev.c send. */
 static const char *const events[] = {
     "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
-    "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "CHARDEV_DROPPED", "DEVICE_TRAY_MOVED", "JOB_STATUS_CHANGE",
+    "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "CHARDEV_DROPPED", "DEVICE_TRAY_MOVED", "GUEST_CRASHLOADED",
+    "GUEST_PANICKED", "JOB_STATUS_CHANGE",
     "NETDEV_STREAM_CONNECTED", "NETDEV_STREAM_DISCONNECTED", "NIC_RX_FILTER_CHANGED", "POWERDOWN",
     "RESET", "RESUME", "SCREEN_RECORD_STOPPED", "SHUTDOWN", "STOP", "TYPE_COMPLETED", "TYPE_PROGRESS",
 #ifdef CONFIG_VNC
     "VNC_CONNECTED", "VNC_DISCONNECTED", "VNC_INITIALIZED",
 #endif
+    "WATCHDOG",
 };
 
 static JsonNode *query_events(struct vm *vm, JsonObject *args, GError **error)
@@ -253,6 +255,25 @@ static JsonNode *do_screendump(struct vm *vm, JsonObject *args, GError **error)
     return NULL;
 }
 
+static JsonNode *set_action(struct vm *vm, JsonObject *args, GError **error)
+{
+    (void)error;
+    for (unsigned e = 0; e < ACTION_EVENTS; e++) {
+        const char *name = action_event_name((enum action_event)e);
+
+        actions_set(vm_actions(vm), name, json_object_get_string_member_with_default(args, name, NULL));
+    }
+    vm_actions_changed(vm);
+    return NULL;
+}
+
+static JsonNode *watchdog_set_action(struct vm *vm, JsonObject *args, GError **error)
+{
+    (void)error;
+    actions_set(vm_actions(vm), "watchdog", json_object_get_string_member(args, "action"));
+    return NULL;
+}
+
 /* ---- the table, and what is made of it ---- */
 
 static JsonNode *query_commands(struct vm *vm, JsonObject *args, GError **error);
@@ -264,6 +285,13 @@ static const struct qmp_arg screendump_args[] = {{"filename", QMP_STRING, false,
                                                  {"head", QMP_INT, true, NULL},
                                                  {"format", QMP_STRING, true, "ppm|png"},
                                                  {0}};
+static const struct qmp_arg action_args[] = {{"reboot", QMP_STRING, true, ACTION_REBOOT_WORDS},
+                                             {"shutdown", QMP_STRING, true, ACTION_SHUTDOWN_WORDS},
+                                             {"panic", QMP_STRING, true, ACTION_PANIC_WORDS},
+                                             {"watchdog", QMP_STRING, true, ACTION_WATCHDOG_WORDS},
+                                             {"halt", QMP_STRING, true, ACTION_HALT_WORDS}, /* our own */
+                                             {0}};
+static const struct qmp_arg watchdog_args[] = {{"action", QMP_STRING, false, ACTION_WATCHDOG_WORDS}, {0}};
 static const struct qmp_arg option_args[] = {{"option", QMP_STRING, true, NULL}, {0}};
 
 static const struct qmp_command commands[] = {
@@ -286,6 +314,8 @@ static const struct qmp_command commands[] = {
     {"system_reset", do_reset, NULL, true, false},
     {"system_powerdown", do_powerdown, NULL, true, false},
     {"screendump", do_screendump, screendump_args, true, false},
+    {"set-action", set_action, action_args, false, false},
+    {"watchdog-set-action", watchdog_set_action, watchdog_args, false, false},
     {"quit", do_quit, NULL, false, false},
 };
 
