@@ -82,6 +82,8 @@ const char *device_prop(const struct machine *machine, const struct device_confi
  * The network cards by number, in their order: id, and id of the wire (*netdev NULL: none). False: no such number.
  */
 bool machine_nic(const struct machine *machine, unsigned n, const char **id, const char **netdev);
+/* The same card's driver ("e1000") and its address as the machine gave it. */
+bool machine_nic_kind(const struct machine *machine, unsigned n, const char **driver, uint8_t mac[6]);
 struct pci_bus *machine_pci_bus(struct machine *machine); /* NULL: there is none (isapc) */
 
 #endif
