@@ -23,6 +23,9 @@ void backends_close(struct backends *backends); /* flushes and unlocks the disks
 struct chardev *backends_chardev(struct backends *backends, const char *id);
 struct block *backends_drive(struct backends *backends, const char *id);
 struct net *backends_net(struct backends *backends);
+/* One that was opened later; closed with the others. */
+void backends_add_chardev(struct backends *backends, struct chardev *chr);
+void backends_remove_chardev(struct backends *backends, struct chardev *chr); /* closes it; nobody uses it */
 void backends_foreach_chardev(struct backends *backends,
                               void (*fn)(void *opaque, struct chardev *chr), void *opaque);
 

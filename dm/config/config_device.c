@@ -170,7 +170,7 @@ static bool add_chardev(struct parser *p, const char *what, char *id, char *back
     return ok;
 }
 
-static bool check_chardev(const char *backend, GPtrArray *pairs, GHashTable **opts, GError **error)
+bool chardev_check_pairs(const char *backend, GPtrArray *pairs, GHashTable **opts, GError **error)
 {
     g_autofree char *what = g_strdup_printf("-chardev %s", backend), *why = NULL;
     g_autofree struct opt_desc *descs = chardev_descs(backend);
@@ -220,7 +220,7 @@ bool apply_chardev(struct parser *p, const struct option_use *use, GError **erro
     if (!id)
         return opt_error(error, "%s %s: id= is missing", use->what, backend);
     if (!opt_check_id(use->what, id, error) || !take_mux(use->pairs, &mux, error) ||
-        !check_chardev(backend, use->pairs, &opts, error))
+        !chardev_check_pairs(backend, use->pairs, &opts, error))
         return false;
     return add_chardev(p, use->what, g_steal_pointer(&id),
                        mux ? g_strconcat("mux-", backend, NULL) : g_steal_pointer(&backend), opts,

@@ -72,6 +72,9 @@ void list_node_drivers(FILE *out);
 /* A -chardev back end's sub-options as a table (free with g_free); NULL: unknown back end. */
 struct opt_desc *chardev_descs(const char *backend);
 
+/* Pairs as the options of a -chardev back end; false with error. */
+bool chardev_check_pairs(const char *backend, GPtrArray *pairs, GHashTable **opts, GError **error);
+
 /* ---- what is collected while parsing, for the last step ---- */
 struct parser {
     struct vm_config *config;

@@ -6,6 +6,7 @@
 #include "dm/json.h"
 #include "dm/optlist.h"
 #include "dm/monitor/qmp.h"
+#include "dm/monitor/qmp_chardev.h"
 #include "dm/vcpu.h"
 #include "dm/vm_build.h"
 
@@ -176,6 +177,17 @@ static void do_resize(struct hmp *h)
     hmp_do(h, "block_resize", args);
 }
 
+static void do_chardev_add(struct hmp *h)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!qmp_chardev_add_text(h->vm, h->argv[1], &error))
+        g_string_append_printf(h->out, "Error: %s\n", error->message);
+}
+
+static void do_chardev_remove(struct hmp *h) { hmp_do(h, "chardev-remove", object_of("id", h->argv[1])); }
+static void do_chardev_break(struct hmp *h) { hmp_do(h, "chardev-send-break", object_of("id", h->argv[1])); }
+
 static void do_watchdog_action(struct hmp *h)
 {
     hmp_do(h, "watchdog-set-action", object_of("action", h->argv[1]));
@@ -206,6 +218,10 @@ static const struct hmp_command commands[] = {
      "put another medium in; give VNC's viewers another password", 2, 4, do_change, NULL},
     {"block_resize", "DEVICE SIZE", "give an image another size (a bare number: MiB)", 2, 2, do_resize, NULL},
     {"set_link", "NAME on|off", "plug a network cable in or out", 2, 2, do_set_link, NULL},
+    {"chardev-add", "BACKEND,id=ID[,NAME=VALUE...]", "open a character back end, as -chardev does", 1, 1, do_chardev_add,
+     NULL},
+    {"chardev-remove", "ID", "close a character back end that nobody uses", 1, 1, do_chardev_remove, NULL},
+    {"chardev-send-break", "ID", "a break on a serial line", 1, 1, do_chardev_break, NULL},
     {"watchdog_action", "ACTION", "what happens when the guest's watchdog runs out", 1, 1, do_watchdog_action, NULL},
     {"savevm", "NAME", "refused", 0, 9, do_refuse, NULL},
     {"loadvm", "NAME", "refused", 0, 9, do_refuse, NULL},

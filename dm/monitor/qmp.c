@@ -328,7 +328,8 @@ const struct qmp_command *qmp_commands(unsigned *count)
                                                     &qmp_qom_table, &qmp_cpus_table, &qmp_migrate_table,
                                                     &qmp_fds_table, &qmp_hmp_table, &qmp_vnc_table,
                                                     &qmp_events_table, &qmp_net_table, &qmp_web_table,
-                                                    &qmp_record_table, &qmp_chardev_table};
+                                                    &qmp_record_table, &qmp_chardev_table,
+                                                    &qmp_chardev_add_table};
     static GArray *all;
 
     if (!all) {
