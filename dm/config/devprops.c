@@ -217,6 +217,11 @@ static const struct opt_desc ib700_props[] = {
     OPT_END,
 };
 
+static const struct opt_desc pc_testdev_props[] = {
+    PROP_BUS("isa.0"),
+    OPT_END,
+};
+
 static const struct opt_desc pvpanic_props[] = {
     {.name = "ioport", .type = OPT_NUMBER, .min = 0, .max = 0xffff, .help = "I/O port", .fallback = "0x505"},
     {.name = "events", .type = OPT_NUMBER, .min = 0, .max = 3,
@@ -315,6 +320,7 @@ static const struct device_desc devices[] = {
     {"isa-vga", "isa-device", "ISA", "standard VGA for machine isapc", true, isa_vga_props},
     {"ne2k_isa", "isa-device", "ISA", "network card, NE2000", true, ne2k_isa_props},
     {"ne2k_pci", "pci-device", "PCI", "network card, Realtek RTL8029AS", true, pci_nic_props},
+    {"pc-testdev", "isa-device", "ISA", "registers and interrupt lines for kvm-unit-tests", true, pc_testdev_props},
     {"pcnet", "pci-device", "PCI", "network card, AMD PCnet", true, pcnet_props},
     {"pvpanic", "isa-device", "ISA", "port by which the guest says that it crashed", true, pvpanic_props},
     {"rtl8139", "pci-device", "PCI", "Realtek RTL8139C+ Fast Ethernet", true, rtl8139_props},
@@ -381,7 +387,7 @@ static const struct {
     {"vmware-svga", "use VGA"},
     {"bochs-display", "use VGA"},
     {"ramfb", "use VGA"},
-    {"*testdev", "test devices come later; isa-debug-exit works"},
+    {"*testdev", "there are pc-testdev and isa-debug-exit"},
     {"i6300esb", "use ib700"},
     {"pvpanic-pci", "use pvpanic"},
     {"AC97", "there is no sound"},

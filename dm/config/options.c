@@ -297,7 +297,7 @@ static const struct option_spec specs[] = {
      "cards and wires apart, all joined by one hub (old form); none: no card", "type", NULL, NULL, apply_net,
      list_nics},
 
-    {"chardev", SECTION_CHAR, ARG_LIST, "BACKEND,id=ID[,NAME=VALUE...]",
+    {"chardev", SECTION_CHAR, ARG_JSON, "BACKEND,id=ID[,NAME=VALUE...]",
      "the host's end of a port; -chardev help lists them, -chardev BACKEND,help what one takes",
      "backend", NULL, "chardev", apply_chardev, list_chardevs},
     {"serial", SECTION_CHAR, ARG_WORD, "WORD",
@@ -309,7 +309,7 @@ static const struct option_spec specs[] = {
      apply_qmp, NULL},
     {"qmp-pretty", SECTION_CHAR, ARG_WORD, "WORD", "the same, answers indented", NULL, NULL, NULL,
      apply_qmp_pretty, NULL},
-    {"mon", SECTION_CHAR, ARG_LIST, "[chardev=]ID[,mode=control][,NAME=VALUE...]",
+    {"mon", SECTION_CHAR, ARG_JSON, "[chardev=]ID[,mode=control][,NAME=VALUE...]",
      "a monitor on a -chardev", "chardev", mon_subs, "mon", apply_mon, NULL},
     {"monitor", SECTION_CHAR, ARG_WORD, "WORD", "human monitor; the words of -serial. Its help command lists what it knows", NULL,
      NULL,

@@ -9,6 +9,7 @@
 #include "hw/misc/debug_exit.h"
 #include "hw/misc/debugcon.h"
 #include "hw/misc/fw_cfg.h"
+#include "hw/misc/pc_testdev.h"
 #include "hw/misc/pvpanic.h"
 #include "hw/pci/pci.h"
 #include "hw/serial/serial_isa.h"
@@ -222,6 +223,15 @@ static bool add_pvpanic(struct machine *m, const struct device_config *d, const 
     return true;
 }
 
+static bool add_testdev(struct machine *m, const char *id)
+{
+    struct pc_testdev_config c;
+
+    for (unsigned gsi = 0; gsi < PC_TESTDEV_LINES; gsi++)
+        c.line[gsi] = irq_fabric_pin(m->parts.irq, gsi);
+    return machine_keep(m, pc_testdev_new(m->parts.env, id, &c, WHY));
+}
+
 static bool add_debug_device(struct machine *m, const struct device_config *d, GError **error)
 {
     const struct dev_env *env = m->parts.env;
@@ -242,6 +252,8 @@ static bool add_debug_device(struct machine *m, const struct device_config *d, G
     }
     if (!strcmp(d->driver, "pvpanic"))
         return add_pvpanic(m, d, id);
+    if (!strcmp(d->driver, "pc-testdev"))
+        return add_testdev(m, id);
     if (!strcmp(d->driver, "ib700"))
         return machine_keep(m, ib700_new(env, id, WHY));
     return true; /* the others have been placed by their own rules */

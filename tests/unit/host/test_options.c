@@ -579,6 +579,7 @@ static void machine_words(void **state)
     refuse("-action fire=run", "-action fire|watchdog");
     refuse("-watchdog ib700", "-watchdog|-device ib700");
     refuse("-device pvpanic-pci", "pvpanic-pci|pvpanic");
+    refuse("-device pci-testdev", "-device pci-testdev|pc-testdev");
     refuse("-device pvpanic,events=4", "events=4");
     refuse("-machine pc,vmport=maybe", "-machine vmport=maybe|auto");
     refuse("-device vmmouse", "-device vmmouse|part of the machine");

@@ -24,6 +24,7 @@
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/post_port.h"
+#include "hw/misc/pc_testdev.h"
 #include "hw/misc/pvpanic.h"
 #include "hw/pci/i440fx.h"
 #include "hw/pci/piix3.h"
@@ -387,6 +388,15 @@ static struct device *make_debug_exit(struct rig *rig)
     return isa_debug_exit_new(&rig->fe->env, "exit", &cfg, rig_why, sizeof(rig_why));
 }
 
+static struct device *make_testdev(struct rig *rig)
+{
+    struct pc_testdev_config cfg;
+
+    for (unsigned i = 0; i < PC_TESTDEV_LINES; i++)
+        cfg.line[i] = fake_irq(rig->fe, i);
+    return pc_testdev_new(&rig->fe->env, "testdev", &cfg, rig_why, sizeof(rig_why));
+}
+
 static struct device *make_pvpanic(struct rig *rig)
 {
     struct pvpanic_isa_config cfg = {.iobase = PVPANIC_IOBASE, .events = 3};
@@ -632,6 +642,7 @@ static const struct conform_row rows[] = {
     {.name = "i8237", .make = make_dma},
     {.name = "fw_cfg", .make = make_fw_cfg},
     {.name = "isa-debug-exit", .make = make_debug_exit},
+    {.name = "pc-testdev", .make = make_testdev},
     {.name = "pvpanic", .make = make_pvpanic},
     {.name = "ib700", .make = make_ib700},
     {.name = "post-port", .make = make_post_port},
