@@ -393,11 +393,32 @@ static bool offer_input(struct chardev *chr)
 
 static void watch_input(struct chardev *chr);
 
+/* The input has ended and the output goes on: told when the front end has taken and dealt with all that came before. */
+static void tell_input_over(struct chardev *chr)
+{
+    struct iolock *lock = chr->fe_lock;
+    bool busy;
+
+    if (!chr->in_over || (chr->in_used && chr->fe))
+        return;
+    fe_enter(chr);
+    __atomic_store_n(&chr->in_stalled, true, __ATOMIC_RELEASE); /* as in offer_input() */
+    busy = chr->fe && chr->fe->can_receive && !chr->fe->can_receive(chr->fe_opaque);
+    if (!busy)
+        __atomic_store_n(&chr->in_stalled, false, __ATOMIC_RELEASE);
+    fe_leave(lock);
+    if (busy)
+        return;
+    chr->in_over = false;
+    chardev_tell(chr, CHARDEV_CLOSED);
+}
+
 static void deliver(struct chardev *chr)
 {
     announce(chr);
     for (unsigned budget = CHARDEV_IN_BYTES; budget && offer_input(chr); budget--)
         ;
+    tell_input_over(chr);
     if (chr->ops->accept_input && chr->in_used < CHARDEV_IN_BYTES)
         chr->ops->accept_input(chr);
     watch_input(chr);
@@ -445,7 +466,8 @@ static void input_over(struct chardev *chr)
 {
     if (chr->ops->input_ended && chr->ops->input_ended(chr)) {
         chr->in_fd = -1;
-        chardev_tell(chr, CHARDEV_CLOSED);
+        chr->in_over = true;
+        tell_input_over(chr);
     } else {
         chardev_peer_gone(chr);
     }
@@ -510,6 +532,7 @@ void chardev_peer_opened(struct chardev *chr, int in_fd, int out_fd)
 {
     chr->in_fd = in_fd;
     chr->in_used = 0;
+    chr->in_over = false;
     pthread_mutex_lock(&chr->lock);
     chr->out_fd = out_fd;
     drop_output_locked(chr);
@@ -528,6 +551,7 @@ void chardev_peer_gone(struct chardev *chr)
     unwatch(&chr->in_watch);
     unwatch(&chr->out_watch);
     chr->in_fd = -1;
+    chr->in_over = false; /* CLOSED follows */
     pthread_mutex_lock(&chr->lock);
     __atomic_store_n(&chr->connected, false, __ATOMIC_RELEASE);
     chr->out_fd = -1;

@@ -61,6 +61,11 @@ struct chardev *chardev_open(const char *backend, const char *label, GHashTable 
  * that is still entered by other threads. A mux frees its fronts and back end. */
 void chardev_free(struct chardev *chr);
 
+/* Whether a front end is attached, or a multiplexer has fronts: then it must not be freed. */
+bool chardev_in_use(const struct chardev *chr);
+/* The front end is told of a break as if the peer had sent one; of a multiplexer the one that has the input. Main loop. */
+void chardev_tell_break(struct chardev *chr);
+
 /* Sends the peer away (CLOSED is told); a listening back end waits for the next. */
 void chardev_disconnect(struct chardev *chr);
 

@@ -55,6 +55,7 @@ struct chardev {
     int in_fd, out_fd; /* of the connected peer; -1: none. Closed by the back end */
     guint in_watch, out_watch;
     bool announce; /* OPENED is due */
+    bool in_over;  /* input has ended, and CLOSED is due for it */
     uint8_t in[CHARDEV_IN_BYTES];
     size_t in_used;
 

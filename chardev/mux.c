@@ -194,6 +194,19 @@ bool chardev_is_mux_front(const struct chardev *chr)
     return chr->ops == &front_ops;
 }
 
+bool chardev_in_use(const struct chardev *chr)
+{
+    return chardev_is_mux(chr) ? ((const struct mux *)chr)->count > 0 : chr->fe != NULL;
+}
+
+void chardev_tell_break(struct chardev *chr)
+{
+    struct chardev *front = chardev_is_mux(chr) ? focused((struct mux *)chr) : chr;
+
+    if (front)
+        chardev_tell(front, CHARDEV_BREAK);
+}
+
 struct chardev *chardev_mux_add_front(struct chardev *mux, const char *label)
 {
     struct mux *m = (struct mux *)mux;

@@ -288,6 +288,16 @@ struct net *backends_net(struct backends *b)
     return b->net;
 }
 
+void backends_add_chardev(struct backends *b, struct chardev *chr)
+{
+    g_ptr_array_add(b->chardevs, chr);
+}
+
+void backends_remove_chardev(struct backends *b, struct chardev *chr)
+{
+    g_ptr_array_remove(b->chardevs, chr);
+}
+
 void backends_foreach_chardev(struct backends *b, void (*fn)(void *opaque, struct chardev *chr),
                               void *opaque)
 {

@@ -26,6 +26,9 @@ struct block *backends_drive(struct backends *backends, const char *id);
 bool backends_add_drive(struct backends *backends, const struct drive_config *config, GError **error);
 void backends_remove_drive(struct backends *backends, const char *id);
 struct net *backends_net(struct backends *backends);
+/* One that was opened later; closed with the others. */
+void backends_add_chardev(struct backends *backends, struct chardev *chr);
+void backends_remove_chardev(struct backends *backends, struct chardev *chr); /* closes it; nobody uses it */
 void backends_foreach_chardev(struct backends *backends,
                               void (*fn)(void *opaque, struct chardev *chr), void *opaque);
 

@@ -7,6 +7,8 @@
 
 #include "dm/log.h"
 
+#define APIC_BASE_ENABLE (1u << 11)
+#define RFLAGS_IF (1u << 9)
 #define MSR_IA32_TSC 0x10
 #define MSR_IA32_TSC_DEADLINE 0x6e0
 
@@ -85,11 +87,12 @@ static void set_topology(struct kvm_cpuid_entry2 *e, const struct cpu_topology *
 
     switch (e->function) {
     case 1:
-        e->ebx = (e->ebx & 0xffff) | MIN(in_package, 255) << 16 | apic_id << 24;
+        e->ebx = (e->ebx & 0xffff) | apic_id << 24;
         e->edx &= ~(1u << 28);
-        if (in_package > 1)
+        if (in_package > 1) {
+            e->ebx |= MIN(in_package, 255) << 16;
             e->edx |= 1u << 28; /* HTT: the count in EBX is valid */
-        e->ecx |= 1u << 31;     /* a hypervisor is here; leaf 0x40000000 says which */
+        }
         break;
     case 4: /* caches: cores in the package; shared by the threads of a core */
         e->eax = (e->eax & 0x3fff) | (t->threads - 1) << 14 | MIN(t->cores - 1, 63) << 26;
@@ -101,15 +104,15 @@ static void set_topology(struct kvm_cpuid_entry2 *e, const struct cpu_topology *
     }
 }
 
-bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *host, unsigned index,
+bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *leaves, unsigned index,
                    const struct cpu_topology *t, GError **error)
 {
-    size_t bytes = sizeof(*host) + host->nent * sizeof(host->entries[0]);
-    g_autofree struct kvm_cpuid2 *cpuid = g_memdup2(host, bytes);
+    size_t bytes = sizeof(*leaves) + leaves->nent * sizeof(leaves->entries[0]);
+    g_autofree struct kvm_cpuid2 *cpuid = g_memdup2(leaves, bytes);
 
     for (uint32_t i = 0; i < cpuid->nent; i++) {
         set_topology(&cpuid->entries[i], t, cpu_apic_id(t, index));
-        if (is_amd(host))
+        if (is_amd(leaves))
             set_amd_topology(&cpuid->entries[i], t, cpu_apic_id(t, index));
     }
     if (!ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid))
@@ -117,6 +120,31 @@ bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *host, unsigned index,
     g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
                 "-cpu: KVM refuses the processor description: %s", g_strerror(errno));
     return false;
+}
+
+void cpu_set_no_apic(int vcpu_fd)
+{
+    struct kvm_sregs sregs;
+
+    if (ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
+        return;
+    sregs.apic_base &= ~(uint64_t)APIC_BASE_ENABLE;
+    ioctl(vcpu_fd, KVM_SET_SREGS, &sregs);
+}
+
+bool cpu_halted_for_ever(int vcpu_fd, bool boot_processor)
+{
+    struct kvm_mp_state mp;
+    struct kvm_regs regs;
+    struct kvm_vcpu_events events = {0};
+
+    if (ioctl(vcpu_fd, KVM_GET_MP_STATE, &mp) < 0 || ioctl(vcpu_fd, KVM_GET_REGS, &regs) < 0 ||
+        ioctl(vcpu_fd, KVM_GET_VCPU_EVENTS, &events) < 0)
+        return false;
+    if (mp.mp_state == KVM_MP_STATE_UNINITIALIZED || mp.mp_state == KVM_MP_STATE_INIT_RECEIVED)
+        return !boot_processor;
+    return mp.mp_state == KVM_MP_STATE_HALTED && !(regs.rflags & RFLAGS_IF) && !events.nmi.pending &&
+           !events.nmi.injected && !events.smi.pending && !events.interrupt.injected;
 }
 
 /* ---- power-on state ---- */

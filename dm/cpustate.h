@@ -19,15 +19,21 @@ struct cpu_topology {
  */
 unsigned cpu_apic_id(const struct cpu_topology *t, unsigned index);
 
-/* What the guest's CPUID shows: the host's, with this vCPU's APIC ID and the topology. */
-bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *host, unsigned index,
+/* What the guest's CPUID shows: these leaves, with this vCPU's APIC ID and the topology. */
+bool cpu_set_cpuid(int vcpu_fd, const struct kvm_cpuid2 *leaves, unsigned index,
                    const struct cpu_topology *t, GError **error);
+
+/* Without a local APIC (-cpu 486, -apic) interrupts come from the PICs alone: it is switched off before the guest starts. */
+void cpu_set_no_apic(int vcpu_fd);
 
 /* Takes all registers that KVM knows of, right after creation. */
 struct cpu_state *cpu_state_new(int kvm_fd, int vcpu_fd);
 void cpu_state_free(struct cpu_state *state);
 /* Puts them back; the boot processor is made runnable, others wait for INIT and SIPI. */
 void cpu_state_restore(const struct cpu_state *state, int vcpu_fd, bool boot_processor);
+
+/* In HLT with interrupts off and no NMI or SMI pending; any but the boot processor also where it was never started. */
+bool cpu_halted_for_ever(int vcpu_fd, bool boot_processor);
 
 /* The main registers as lines of text; g_free. */
 char *cpu_registers_text(int vcpu_fd);

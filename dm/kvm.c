@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "dm/cpu/cpu_spec.h"
 #include "dm/log.h"
 #include "dm/memory.h"
 #include "ioreq/iolock.h"
@@ -92,19 +93,6 @@ static int set_routing(struct kvm *kvm)
     return ioctl(kvm->vm_fd, KVM_SET_GSI_ROUTING, r);
 }
 
-static bool get_cpuid(struct kvm *kvm)
-{
-    for (unsigned n = 64; n <= 1024; n *= 2) {
-        kvm->cpuid = g_realloc(kvm->cpuid, sizeof(*kvm->cpuid) + n * sizeof(kvm->cpuid->entries[0]));
-        kvm->cpuid->nent = n;
-        if (!ioctl(kvm->fd, KVM_GET_SUPPORTED_CPUID, kvm->cpuid))
-            return true;
-        if (errno != E2BIG)
-            return false;
-    }
-    return false;
-}
-
 bool kvm_create_chips(struct kvm *kvm, GError **error)
 {
     struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
@@ -143,7 +131,8 @@ static bool create_vm(struct kvm *kvm, GError **error)
     do {
         kvm->vm_fd = ioctl(kvm->fd, KVM_CREATE_VM, 0);
     } while (kvm->vm_fd < 0 && errno == EINTR);
-    if (kvm->vm_fd < 0 || !get_cpuid(kvm)) {
+    kvm->cpuid = kvm->vm_fd < 0 ? NULL : cpu_ask_kvm(kvm->fd);
+    if (!kvm->cpuid) {
         set_kvm_error(error, "cannot create a VM");
         return false;
     }
@@ -182,6 +171,7 @@ void kvm_free(struct kvm *kvm)
     iolock_free(kvm->ring_lock);
     iolock_free(kvm->counted_lock);
     g_free(kvm->cpuid);
+    g_free(kvm->guest_cpuid);
     g_free(kvm);
 }
 

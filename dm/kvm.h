@@ -24,6 +24,8 @@ struct kvm {
     bool coalesced_pio;
     bool readonly_memory;
     struct kvm_cpuid2 *cpuid; /* what the host's KVM can give a guest */
+    struct kvm_cpuid2 *guest_cpuid; /* what -cpu makes of it; NULL until then */
+    bool guest_apic; /* it has a local APIC */
     struct posted_ring posted; /* from vCPU 0's mapping */
     struct iolock *ring_lock;  /* outermost: held around the accesses that the ring holds */
     struct iolock *counted_lock; /* leaf: of the list of regions with counted registers */

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dm/kvm.h"
@@ -279,8 +280,10 @@ static bool open_vcpu(struct vcpu_group *g, struct vcpu *cpu, GError **error)
     }
     if (cpu->index == 0 && kvm->coalesced_page)
         kvm->posted.ring = (void *)((uint8_t *)cpu->run + kvm->coalesced_page * 4096);
-    if (!cpu_set_cpuid(cpu->fd, kvm->cpuid, cpu->index, &g->topology, error))
+    if (!cpu_set_cpuid(cpu->fd, kvm->guest_cpuid, cpu->index, &g->topology, error))
         return false;
+    if (!kvm->guest_apic)
+        cpu_set_no_apic(cpu->fd);
     cpu->power_on = cpu_state_new(kvm->fd, cpu->fd);
     return true;
 }
@@ -388,6 +391,36 @@ void vcpus_nmi(struct vcpu_group *g)
     for (unsigned i = 0; i < g->count; i++)
         ioctl(g->cpus[i].fd, KVM_NMI);
     vcpus_thaw(g);
+}
+
+bool vcpus_held(const struct vcpu_group *g)
+{
+    return held(g);
+}
+
+int64_t vcpus_cpu_ns(struct vcpu_group *g)
+{
+    int64_t sum = 0;
+
+    for (unsigned i = 0; i < g->count; i++) {
+        struct timespec t = {0};
+        clockid_t clock;
+
+        if (!pthread_getcpuclockid(g->cpus[i].thread, &clock) && !clock_gettime(clock, &t))
+            sum += t.tv_sec * 1000000000ll + t.tv_nsec;
+    }
+    return sum;
+}
+
+bool vcpus_halted_for_ever(struct vcpu_group *g)
+{
+    bool dead = true;
+
+    vcpus_freeze(g);
+    for (unsigned i = 0; i < g->count && dead; i++)
+        dead = cpu_halted_for_ever(g->cpus[i].fd, i == 0);
+    vcpus_thaw(g);
+    return dead;
 }
 
 char *vcpu_registers(struct vcpu_group *g, unsigned cpu)

@@ -55,6 +55,13 @@ void vcpus_freeze(struct vcpu_group *group);
 void vcpus_thaw(struct vcpu_group *group);
 
 void vcpus_nmi(struct vcpu_group *group);    /* a non-maskable interrupt to each; running or paused */
+bool vcpus_held(const struct vcpu_group *group);
+int64_t vcpus_cpu_ns(struct vcpu_group *group); /* processor time that their threads have used */
+/*
+ * Every processor is in HLT with interrupts off and nothing pending, or waits to be started by one that is. Takes them out
+ * of the guest for a moment.
+ */
+bool vcpus_halted_for_ever(struct vcpu_group *group);
 /* The registers as lines of text (g_free); of a running one, as they are at this moment. */
 char *vcpu_registers(struct vcpu_group *group, unsigned cpu);
 /*

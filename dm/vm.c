@@ -11,10 +11,12 @@
 #include "block/node.h"
 #include "block/open.h"
 #include "dm/backends.h"
-#include "dm/hotplug.h"
-#include "dm/monitor/hmp_monitor.h"
+#include "dm/cpu/cpu_spec.h"
 #include "dm/doorbell.h"
+#include "dm/halt.h"
+#include "dm/hotplug.h"
 #include "dm/irq.h"
+#include "dm/monitor/hmp_monitor.h"
 #include "dm/json.h"
 #include "dm/kvm.h"
 #include "dm/log.h"
@@ -43,13 +45,17 @@ enum {
     REQUEST_SUSPEND = 1 << MACHINE_SUSPEND,
     REQUEST_EXIT = 1 << MACHINE_EXIT,
     REQUEST_EJECT = 1 << MACHINE_EJECT,
-    REQUEST_TRIPLE_FAULT = 1 << 8,
-    REQUEST_INTERNAL_ERROR = 1 << 9,
+    REQUEST_PANICKED = 1 << MACHINE_PANICKED,
+    REQUEST_CRASHLOADED = 1 << MACHINE_CRASHLOADED,
+    REQUEST_WATCHDOG = 1 << MACHINE_WATCHDOG,
+    REQUEST_TRIPLE_FAULT = 1 << MACHINE_REQUESTS,
+    REQUEST_INTERNAL_ERROR = 2 << MACHINE_REQUESTS,
 };
 
 struct vm {
     const struct vm_config *config;
     enum run_state state;
+    struct actions actions;
     bool stepped; /* -accel qtest: no vCPU, and the client steps the clock */
     struct backends *backends;
     struct clock_source *clock_source; /* NULL: stepped clock, no vCPU */
@@ -57,6 +63,8 @@ struct vm {
     struct memory *memory;
     struct kvm *kvm;
     struct vcpu_group *vcpus;
+    struct halt_watch *halt_watch; /* NULL: nobody wants to know */
+    struct cpu_spec *cpu; /* NULL: there is none */
     struct io_reader reader; /* the main loop's, for posted writes and doorbells */
     struct doorbells *doorbells; /* NULL: this KVM has none */
     struct kvm_clock_data kvm_clock;
@@ -83,7 +91,8 @@ const char *run_state_name(enum run_state state)
         [RUN_PRELAUNCH] = "prelaunch", [RUN_RUNNING] = "running",
         [RUN_PAUSED] = "paused",       [RUN_SHUTDOWN] = "shutdown",
         [RUN_IO_ERROR] = "io-error",   [RUN_INTERNAL_ERROR] = "internal-error",
-        [RUN_SUSPENDED] = "suspended",
+        [RUN_SUSPENDED] = "suspended", [RUN_PANICKED] = "guest-panicked",
+        [RUN_WATCHDOG] = "watchdog",
     };
 
     return names[state];
@@ -92,6 +101,11 @@ const char *run_state_name(enum run_state state)
 enum run_state vm_run_state(const struct vm *vm)
 {
     return vm->state;
+}
+
+struct actions *vm_actions(struct vm *vm)
+{
+    return &vm->actions;
 }
 
 const struct vm_config *vm_config(const struct vm *vm)
@@ -143,6 +157,7 @@ bool vm_cont(struct vm *vm, GError **error)
         return true;
     case RUN_SHUTDOWN:
     case RUN_INTERNAL_ERROR:
+    case RUN_PANICKED:
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                     "Resetting the Virtual Machine is required");
         return false;
@@ -196,7 +211,7 @@ static void reset(struct vm *vm, bool guest, const char *reason)
     hotplug_take_out(vm, true);
     reset_machine(vm);
     monitor_event(vm, "RESET", guest_reason(guest, reason));
-    if (vm->state == RUN_SHUTDOWN || vm->state == RUN_INTERNAL_ERROR)
+    if (vm->state == RUN_SHUTDOWN || vm->state == RUN_INTERNAL_ERROR || vm->state == RUN_PANICKED)
         vm->state = RUN_PAUSED;
     if (was_running && vm->vcpus)
         vcpus_resume(vm->vcpus);
@@ -229,7 +244,7 @@ void vm_quit(struct vm *vm, int exit_code, const char *reason)
 /* The guest is off: the process ends, or stays stopped for whoever asked for -no-shutdown. */
 static void guest_off(struct vm *vm, int exit_code, const char *reason)
 {
-    if (!vm->config->no_shutdown) {
+    if (vm->actions.of[ACTION_SHUTDOWN] != ACTION_PAUSE) {
         halt(vm);
         vm_quit(vm, exit_code, reason);
         return;
@@ -240,7 +255,7 @@ static void guest_off(struct vm *vm, int exit_code, const char *reason)
 
 static void guest_reset(struct vm *vm, int exit_code)
 {
-    if (vm->config->no_reboot)
+    if (vm->actions.of[ACTION_REBOOT] == ACTION_END)
         guest_off(vm, exit_code, "guest-reset");
     else
         reset(vm, true, "guest-reset");
@@ -250,8 +265,90 @@ static void internal_error(struct vm *vm)
 {
     vm_stop(vm, RUN_INTERNAL_ERROR);
     /* Nobody who could look or reset: do not stand there for ever. */
-    if (!vm->monitors->len && !vm->human_monitors->len && !vm->config->no_shutdown)
+    if (!vm->monitors->len && !vm->human_monitors->len &&
+        vm->actions.of[ACTION_SHUTDOWN] != ACTION_PAUSE)
         vm_quit(vm, EXIT_INTERNAL_ERROR, "host-error");
+}
+
+static JsonNode *action_data(const char *word)
+{
+    JsonObject *data = json_object_new();
+
+    json_object_set_string_member(data, "action", word);
+    return json_node_of_object(data);
+}
+
+/* As QEMU: who asked for -no-shutdown wants to look at a guest that crashed, too. */
+static void guest_panicked(struct vm *vm)
+{
+    enum action action = vm->actions.of[ACTION_PANIC];
+
+    if (action == ACTION_NONE) {
+        monitor_event(vm, "GUEST_PANICKED", action_data("run"));
+    } else if (action == ACTION_PAUSE ||
+               (action == ACTION_END && vm->actions.of[ACTION_SHUTDOWN] == ACTION_PAUSE)) {
+        monitor_event(vm, "GUEST_PANICKED", action_data("pause"));
+        vm_stop(vm, RUN_PANICKED);
+    } else {
+        monitor_event(vm, "GUEST_PANICKED", action_data("poweroff"));
+        vm_stop(vm, RUN_PANICKED);
+        vm_quit(vm, EXIT_GUEST_PANIC, "guest-panic");
+    }
+}
+
+static void watchdog_expired(struct vm *vm)
+{
+    enum action action = vm->actions.of[ACTION_WATCHDOG];
+
+    monitor_event(vm, "WATCHDOG", action_data(action_word(action)));
+    switch (action) {
+    case ACTION_RESET:
+        guest_reset(vm, EXIT_WATCHDOG);
+        break;
+    case ACTION_END:
+        vm_system_powerdown(vm);
+        break;
+    case ACTION_POWEROFF:
+        vm_quit(vm, EXIT_WATCHDOG, "guest-shutdown");
+        break;
+    case ACTION_PAUSE:
+        vm_stop(vm, RUN_WATCHDOG);
+        break;
+    case ACTION_INJECT_NMI:
+        if (vm->vcpus)
+            vcpus_nmi(vm->vcpus);
+        break;
+    case ACTION_DEBUG:
+        log_warning("watchdog: timer fired");
+        break;
+    default:
+        break;
+    }
+}
+
+static void halted(void *opaque)
+{
+    struct vm *vm = opaque;
+
+    if (vm->state != RUN_RUNNING || vm->quitting)
+        return;
+    log_notice("the guest has halted with interrupts off");
+    if (vm->actions.of[ACTION_HALT] == ACTION_PAUSE)
+        vm_stop(vm, RUN_PAUSED);
+    else
+        guest_off(vm, EXIT_HALTED, "guest-shutdown");
+}
+
+void vm_actions_changed(struct vm *vm)
+{
+    bool wanted = vm->vcpus && vm->actions.of[ACTION_HALT] != ACTION_NONE;
+
+    if (wanted && !vm->halt_watch)
+        vm->halt_watch = halt_watch_new(vm->vcpus, halted, vm);
+    if (wanted)
+        return;
+    halt_watch_free(vm->halt_watch);
+    vm->halt_watch = NULL;
 }
 
 static gboolean serve_requests(gint fd, GIOCondition condition, gpointer opaque)
@@ -270,12 +367,18 @@ static gboolean serve_requests(gint fd, GIOCondition condition, gpointer opaque)
         internal_error(vm);
     else if (requests & REQUEST_EXIT)
         vm_quit(vm, (int)vm->exit_arg, "guest-shutdown");
+    else if (requests & REQUEST_PANICKED)
+        guest_panicked(vm);
     else if (requests & REQUEST_POWEROFF)
         guest_off(vm, EXIT_OK, "guest-shutdown");
     else if (requests & REQUEST_TRIPLE_FAULT)
         guest_reset(vm, EXIT_TRIPLE_FAULT);
     else if (requests & REQUEST_RESET)
         guest_reset(vm, EXIT_GUEST_RESET);
+    else if (requests & REQUEST_WATCHDOG)
+        watchdog_expired(vm);
+    else if (requests & REQUEST_CRASHLOADED)
+        monitor_event(vm, "GUEST_CRASHLOADED", action_data("run"));
     else if (requests & REQUEST_SUSPEND)
         log_limited(&vm->guest_errors, "the guest asks for S3 sleep, which is not offered");
     /* Whatever it was, it held the vCPUs. */
@@ -396,6 +499,19 @@ const struct dev_env *vm_env(struct vm *vm)
 struct vcpu_group *vm_vcpus(struct vm *vm)
 {
     return vm->vcpus;
+}
+
+const struct cpu_spec *vm_cpu(const struct vm *vm)
+{
+    return vm->cpu;
+}
+
+struct kvm_cpuid2 *vm_host_cpuid(const struct vm *vm)
+{
+    if (!vm->kvm)
+        return cpu_ask_host();
+    return g_memdup2(vm->kvm->cpuid, sizeof(*vm->kvm->cpuid) +
+                                     vm->kvm->cpuid->nent * sizeof(vm->kvm->cpuid->entries[0]));
 }
 
 struct backends *vm_backends(struct vm *vm)
@@ -562,6 +678,21 @@ static void build_display(struct vm *vm)
     }
 }
 
+static bool build_cpu_model(struct vm *vm, GError **error)
+{
+    const struct vm_config *c = vm->config;
+
+    vm->cpu = cpu_spec_new("-cpu", c->cpu_model ? c->cpu_model : "host", c->cpu_features, vm->kvm->cpuid, error);
+    if (!vm->cpu || !cpu_spec_judge("-cpu", vm->cpu, error))
+        return false;
+    vm->kvm->guest_apic = cpu_spec_has(vm->cpu, "apic");
+    if (!vm->kvm->guest_apic && c->max_cpus > 1)
+        return g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "-cpu %s: without a local APIC (feature apic) there "
+                           "is one processor, not -smp %u", vm->cpu->model->name, c->max_cpus), false;
+    vm->kvm->guest_cpuid = cpu_spec_leaves(vm->cpu, vm->kvm->cpuid);
+    return true;
+}
+
 static bool build_vcpus(struct vm *vm, GError **error)
 {
     const struct vcpu_hooks hooks = {vcpu_stopped, vm};
@@ -570,6 +701,8 @@ static bool build_vcpus(struct vm *vm, GError **error)
 
     if (!vm->kvm)
         return true;
+    if (!build_cpu_model(vm, error))
+        return false;
     kvm_follow_memory(vm->kvm, vm->memory);
     if (!kvm_create_chips(vm->kvm, error))
         return false;
@@ -608,6 +741,7 @@ struct vm *vm_new(const struct vm_config *config, GError **error)
     bool bare = !strcmp(config->machine, "none");
 
     vm->config = config;
+    vm->actions = config->actions;
     vm->request_fd = -1;
     vm->state = RUN_PRELAUNCH;
     vm->loop = g_main_loop_new(NULL, FALSE);
@@ -625,6 +759,7 @@ struct vm *vm_new(const struct vm_config *config, GError **error)
         goto fail;
     if (!build_vcpus(vm, error) || !build_qtest(vm, error) || !build_monitors(vm, error))
         goto fail;
+    vm_actions_changed(vm);
     return vm;
 fail:
     vm_free(vm);
@@ -635,6 +770,7 @@ void vm_free(struct vm *vm)
 {
     if (!vm)
         return;
+    halt_watch_free(vm->halt_watch);
     if (vm->vcpus)
         vcpus_free(vm->vcpus);
     vm->vcpus = NULL;
@@ -660,6 +796,7 @@ void vm_free(struct vm *vm)
     if (vm->memory)
         memory_set_listener(vm->memory, NULL);
     kvm_free(vm->kvm);
+    cpu_spec_free(vm->cpu);
     memory_free(vm->memory);
     iomap_free(vm->env.iomap);
     if (vm->clock_source)

@@ -24,6 +24,8 @@ enum run_state {
     RUN_IO_ERROR,       /* a disk with werror/rerror=stop waits for cont */
     RUN_INTERNAL_ERROR, /* KVM could not go on; only reset or quit help */
     RUN_SUSPENDED,
+    RUN_PANICKED,       /* the guest's kernel has crashed (pvpanic) */
+    RUN_WATCHDOG,       /* its watchdog ran out */
 };
 
 /* The process's exit codes; a contract, see the man page. */
@@ -33,11 +35,16 @@ enum exit_code {
     EXIT_GUEST_RESET = 2,    /* the guest reset, with -no-reboot */
     EXIT_INTERNAL_ERROR = 3, /* KVM could not go on */
     EXIT_TRIPLE_FAULT = 4,   /* the guest's processor shut down, with -no-reboot */
-    /* isa-debug-exit: (value << 1) | 1 */
+    EXIT_GUEST_PANIC = 6,    /* the guest's kernel said that it has crashed (pvpanic) */
+    EXIT_HALTED = 8,         /* all processors halted with interrupts off, with -action halt=shutdown */
+    EXIT_WATCHDOG = 10,      /* the guest's watchdog ran out, with -no-reboot or -watchdog-action poweroff */
+    /* isa-debug-exit, always odd: (value << 1) | 1 */
 };
 
 const char *run_state_name(enum run_state state);
 enum run_state vm_run_state(const struct vm *vm);
+struct actions *vm_actions(struct vm *vm); /* may be changed; vm_actions_changed() is to be told */
+void vm_actions_changed(struct vm *vm);
 const struct vm_config *vm_config(const struct vm *vm);
 
 /* Stops all vCPUs and the clock, then emits STOP. Nothing if not running. */

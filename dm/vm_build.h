@@ -6,8 +6,10 @@
 #include "dm/vm.h"
 
 struct backends;
+struct cpu_spec;
 struct dev_env;
 struct irq_fabric;
+struct kvm_cpuid2;
 struct machine;
 struct memory;
 struct vcpu_group;
@@ -22,6 +24,8 @@ struct machine *vm_machine(struct vm *vm);       /* NULL: -machine none */
 bool vm_uses_kvm(const struct vm *vm);           /* else a qtest client is the processor */
 const struct dev_env *vm_env(struct vm *vm);
 struct vcpu_group *vm_vcpus(struct vm *vm);      /* NULL: none */
+const struct cpu_spec *vm_cpu(const struct vm *vm); /* the processors' kind; NULL: none */
+struct kvm_cpuid2 *vm_host_cpuid(const struct vm *vm); /* what KVM offers; NULL: there is no KVM. g_free */
 struct memory *vm_memory(struct vm *vm);
 struct irq_fabric *vm_irq(struct vm *vm);
 struct backends *vm_backends(struct vm *vm);

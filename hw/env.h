@@ -115,6 +115,10 @@ enum machine_request {
     MACHINE_SUSPEND,    /* ACPI S3 */
     MACHINE_EXIT,       /* isa-debug-exit; arg is the process exit code */
     MACHINE_EJECT,      /* a PCI card: the power management function knows which */
+    MACHINE_PANICKED,   /* pvpanic: the guest's kernel has crashed */
+    MACHINE_CRASHLOADED, /* pvpanic: it has, and looks after itself */
+    MACHINE_WATCHDOG,   /* a watchdog ran out */
+    MACHINE_REQUESTS
 };
 
 struct machine_port {

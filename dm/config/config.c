@@ -105,6 +105,7 @@ static void config_init(struct vm_config *c)
     c->rtc_start_s = -1;
     c->vmport = true;
     c->accels = g_ptr_array_new_with_free_func(g_free);
+    c->actions = actions_default;
     c->cpu_features = g_ptr_array_new_with_free_func(g_free);
     c->blockdevs = g_ptr_array_new_with_free_func(free_blockdev);
     c->tls_creds = g_ptr_array_new_with_free_func((GDestroyNotify)tls_creds_free);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dm/actions.h"
 #include "dm/memory.h"
 #include "dm/privileges.h"
 
@@ -142,7 +143,9 @@ struct vm_config {
     bool vga_given;
     bool nodefaults, no_user_config, nographic;
     bool start_stopped; /* -S */
-    bool no_reboot, no_shutdown, no_fd_bootchk;
+    struct actions actions; /* -action, -no-reboot, -no-shutdown, -watchdog-action */
+    bool no_fd_bootchk;
+    bool no_acpi; /* -no-acpi, -machine acpi=off: no power management function, no tables */
     bool daemonize;
     struct privileges privileges; /* -chroot, -runas */
     bool explain, explain_json; /* say what would run, and end */

@@ -65,6 +65,15 @@ struct blockdev_config *find_blockdev(struct parser *p, const char *name)
     return NULL;
 }
 
+static bool has_pair(const GPtrArray *pairs, const char *name)
+{
+    for (guint i = 0; i < pairs->len; i++) {
+        if (!strcmp(((struct opt_pair *)g_ptr_array_index(pairs, i))->name, name))
+            return true;
+    }
+    return false;
+}
+
 bool apply_blockdev(struct parser *p, const struct option_use *use, GError **error)
 {
     g_autoptr(GHashTable) opts = NULL;
@@ -73,12 +82,14 @@ bool apply_blockdev(struct parser *p, const struct option_use *use, GError **err
 
     if (!use->pairs->len)
         return opt_error(error, "-blockdev: driver is missing");
+    if (!has_pair(use->pairs, "driver"))
+        return opt_missing(use->pairs, error, "-blockdev driver: is missing");
+    if (!has_pair(use->pairs, "node-name"))
+        return opt_missing(use->pairs, error, "-blockdev: node-name is missing");
     opts = blockdev_options(use->what, use->pairs, error);
     name = opts ? g_hash_table_lookup(opts, "node-name") : NULL;
     if (!opts)
         return false;
-    if (!name)
-        return opt_error(error, "-blockdev: node-name is missing");
     if (find_blockdev(p, name))
         return opt_error(error, "-blockdev node-name=%s: the name is taken", name);
     b = g_new0(struct blockdev_config, 1);

@@ -71,7 +71,7 @@ bool apply_device(struct parser *p, const struct option_use *use, GError **error
     struct device_config *d;
 
     if (!driver || !*driver)
-        return opt_error(error, "%s: a driver is missing; devices: -device help", use->what);
+        return opt_missing(use->pairs, error, "%s: a driver is missing; devices: -device help", use->what);
     if (!desc || !desc->user_creatable)
         return no_such_driver(use->what, driver, error);
     if (opt_pairs_want_help(use->pairs, NULL)) {
@@ -195,7 +195,7 @@ static bool add_chardev(struct parser *p, const char *what, char *id, char *back
     return ok;
 }
 
-static bool check_chardev(const char *backend, GPtrArray *pairs, GHashTable **opts, GError **error)
+bool chardev_check_pairs(const char *backend, GPtrArray *pairs, GHashTable **opts, GError **error)
 {
     g_autofree char *what = g_strdup_printf("-chardev %s", backend), *why = NULL;
     g_autofree struct opt_desc *descs = chardev_descs(backend);
@@ -234,7 +234,7 @@ bool apply_chardev(struct parser *p, const struct option_use *use, GError **erro
     bool mux;
 
     if (!backend || !*backend)
-        return opt_error(error, "%s: a back end is missing; back ends: -chardev help", use->what);
+        return opt_missing(use->pairs, error, "%s: a back end is missing; back ends: -chardev help", use->what);
     if (opt_pairs_want_help(use->pairs, NULL) && chardev_driver_find(backend)) {
         g_autofree struct opt_desc *descs = chardev_descs(backend);
 
@@ -243,9 +243,9 @@ bool apply_chardev(struct parser *p, const struct option_use *use, GError **erro
         return true;
     }
     if (!id)
-        return opt_error(error, "%s %s: id= is missing", use->what, backend);
+        return opt_missing(use->pairs, error, "%s %s: id= is missing", use->what, backend);
     if (!opt_check_id(use->what, id, error) || !take_mux(use->pairs, &mux, error) ||
-        !check_chardev(backend, use->pairs, &opts, error))
+        !chardev_check_pairs(backend, use->pairs, &opts, error))
         return false;
     return add_chardev(p, use->what, g_steal_pointer(&id),
                        mux ? g_strconcat("mux-", backend, NULL) : g_steal_pointer(&backend), opts,
@@ -260,6 +260,7 @@ static bool legacy_chardev(struct parser *p, const char *what, const char *word,
                            char **used, GError **error)
 {
     g_autoptr(GError) why = NULL;
+    g_autofree char *fault = NULL;
     GHashTable *opts = NULL;
     char *backend = NULL;
 
@@ -269,6 +270,12 @@ static bool legacy_chardev(struct parser *p, const char *what, const char *word,
     }
     if (!chardev_parse_legacy(word, &backend, &opts, &why))
         return opt_error(error, "%s %s: %s", what, word, why ? why->message : "not understood");
+    fault = chardev_check_options(chardev_driver_find(backend + (g_str_has_prefix(backend, "mux-") ? 4 : 0)), opts);
+    if (fault) {
+        g_free(backend);
+        g_hash_table_unref(opts);
+        return opt_error(error, "%s %s: %s", what, word, fault);
+    }
     *used = g_strdup(id);
     return add_chardev(p, what, g_strdup(id), backend, opts, error);
 }

@@ -137,6 +137,8 @@ bool apply_smbios(struct parser *p, const struct option_use *use, GError **error
     if (file)
         return use->pairs->len || type ? opt_error(error, "%s file=%s: it stands alone", use->what, file)
                                        : add_table(p->config, use->what, file, error);
+    if (!subs && !type)
+        return opt_missing(use->pairs, error, "%s: type= is missing", use->what);
     if (!subs)
         return opt_error(error, "%s type=%s: not supported; types 0 and 1, or file= with a whole structure", use->what,
                          type ? type : "");

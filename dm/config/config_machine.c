@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dm/config/options.h"
+#include "dm/cpu/cpu_spec.h"
 #include "host/fdset.h"
 
 #define MIB (1024 * 1024ull)
@@ -78,6 +79,7 @@ bool apply_machine(struct parser *p, const struct option_use *use, GError **erro
     }
     if (vmport)
         c->vmport = strcmp(vmport, "off") != 0;
+    c->no_acpi = !opts_bool(use->opts, "acpi", !c->no_acpi);
     c->no_graphics = !opts_bool(use->opts, "graphics", !c->no_graphics);
     set_if_given(&p->memory_backend, use->opts, "memory-backend");
     return true;
@@ -124,37 +126,26 @@ static bool finish_accels(struct parser *p, GError **error)
 
 /* ---- CPU and memory ---- */
 
-/* vCPUs are what KVM offers here; another model's name must not be taken for it. */
-static bool check_cpu_model(const char *what, const char *model, GError **error)
-{
-    if (!strcmp(model, "host") || !strcmp(model, "max"))
-        return true;
-    return opt_error(error, "%s %s: not supported yet; use -cpu host, or max, which is the same",
-                     what, model);
-}
-
 bool apply_cpu(struct parser *p, const struct option_use *use, GError **error)
 {
-    g_auto(GStrv) parts = g_strsplit(use->arg, ",", 256);
+    g_auto(GStrv) parts = g_strsplit(use->arg, ",", 512);
+    struct cpu_spec *spec;
 
     if (!strcmp(use->arg, "help") || !strcmp(use->arg, "?")) {
         list_cpus(stdout);
         p->done = true;
         return true;
     }
-    if (!check_cpu_model(use->what, parts[0] ? parts[0] : "", error))
-        return false;
+    if (!parts[0])
+        return opt_error(error, "%s: a model is missing; -cpu help lists them", use->what);
     set_text(&p->config->cpu_model, parts[0]);
     g_ptr_array_set_size(p->config->cpu_features, 0);
-    for (char **part = parts + 1; *part; part++) {
-        /* Without migration both values mean the same. */
-        if (!g_str_has_prefix(*part, "migratable="))
-            return opt_error(error,
-                             "%s %s: CPU features cannot be chosen yet ('%s'); use -cpu host",
-                             use->what, use->arg, *part);
+    for (char **part = parts + 1; *part; part++)
         g_ptr_array_add(p->config->cpu_features, g_strdup(*part));
-    }
-    return true;
+    /* What KVM has of it shows when there is one; names and values can be checked now. */
+    spec = cpu_spec_new(use->what, parts[0], p->config->cpu_features, NULL, error);
+    cpu_spec_free(spec);
+    return spec != NULL;
 }
 
 bool apply_smp(struct parser *p, const struct option_use *use, GError **error)
@@ -352,9 +343,8 @@ bool apply_flag(struct parser *p, const struct option_use *use, GError **error)
         const char *name;
         bool *flag;
     } flags[] = {
-        {"S", &c->start_stopped},      {"no-reboot", &c->no_reboot},
-        {"no-shutdown", &c->no_shutdown}, {"no-fd-bootchk", &c->no_fd_bootchk},
-        {"nodefaults", &c->nodefaults},
+        {"S", &c->start_stopped},      {"no-acpi", &c->no_acpi},
+        {"no-fd-bootchk", &c->no_fd_bootchk}, {"nodefaults", &c->nodefaults},
         {"no-user-config", &c->no_user_config}, {"daemonize", &c->daemonize},
     };
 
@@ -368,13 +358,39 @@ bool apply_flag(struct parser *p, const struct option_use *use, GError **error)
 
 bool apply_action(struct parser *p, const struct option_use *use, GError **error)
 {
-    const char *reboot = opts_get(use->opts, "reboot"), *off = opts_get(use->opts, "shutdown");
-
     (void)error;
-    if (reboot)
-        p->config->no_reboot = !strcmp(reboot, "shutdown");
-    if (off)
-        p->config->no_shutdown = !strcmp(off, "pause");
+    for (unsigned e = 0; e < ACTION_EVENTS; e++) {
+        const char *name = action_event_name((enum action_event)e);
+
+        actions_set(&p->config->actions, name, opts_get(use->opts, name));
+    }
+    return true;
+}
+
+bool apply_no_reboot(struct parser *p, const struct option_use *use, GError **error)
+{
+    (void)use;
+    (void)error;
+    actions_set(&p->config->actions, "reboot", "shutdown");
+    return true;
+}
+
+bool apply_no_shutdown(struct parser *p, const struct option_use *use, GError **error)
+{
+    (void)use;
+    (void)error;
+    actions_set(&p->config->actions, "shutdown", "pause");
+    return true;
+}
+
+bool apply_watchdog_action(struct parser *p, const struct option_use *use, GError **error)
+{
+    if (!opt_word_among(ACTION_WATCHDOG_WORDS, use->arg)) {
+        g_autofree char *words = opt_words_text(ACTION_WATCHDOG_WORDS);
+
+        return opt_error(error, "%s %s: it is one of %s", use->what, use->arg, words);
+    }
+    actions_set(&p->config->actions, "watchdog", use->arg);
     return true;
 }
 

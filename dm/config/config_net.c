@@ -141,11 +141,11 @@ bool apply_netdev(struct parser *p, const struct option_use *use, GError **error
     GHashTable *opts;
 
     if (!type || !*type)
-        return opt_error(error, "%s: a type is missing; -netdev help lists them", use->what);
+        return opt_missing(use->pairs, error, "%s: a type is missing; -netdev help lists them", use->what);
     if (netdev_help(p, use, type))
         return true;
     if (!id && netdev_driver_find(type))
-        return opt_error(error, "%s %s: id= is missing", use->what, type);
+        return opt_missing(use->pairs, error, "%s %s: id= is missing", use->what, type);
     opts = netdev_options(use->what, type, use->pairs, error);
     if (!opts)
         return false;

@@ -113,7 +113,7 @@ bool apply_object(struct parser *p, const struct option_use *use, GError **error
     size_t i = 0;
 
     if (!type)
-        return opt_error(error, "%s: a type is missing", use->what);
+        return opt_missing(use->pairs, error, "%s: a type is missing", use->what);
     while (i < G_N_ELEMENTS(types) && strcmp(type, types[i].type))
         i++;
     props = i < G_N_ELEMENTS(types) ? types[i].props : memory_backend_props(type);

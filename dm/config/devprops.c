@@ -212,6 +212,24 @@ static const struct opt_desc debug_exit_props[] = {
     OPT_END,
 };
 
+static const struct opt_desc ib700_props[] = {
+    PROP_BUS("isa.0"),
+    OPT_END,
+};
+
+static const struct opt_desc pc_testdev_props[] = {
+    PROP_BUS("isa.0"),
+    OPT_END,
+};
+
+static const struct opt_desc pvpanic_props[] = {
+    {.name = "ioport", .type = OPT_NUMBER, .min = 0, .max = 0xffff, .help = "I/O port", .fallback = "0x505"},
+    {.name = "events", .type = OPT_NUMBER, .min = 0, .max = 3,
+     .help = "what the guest may tell: 1 panics, 2 crashes that it handles itself", .fallback = "3"},
+    PROP_BUS("isa.0"),
+    OPT_END,
+};
+
 static const struct opt_desc debugcon_props[] = {
     {.name = "chardev", .type = OPT_STRING, .help = "id of the -chardev that gets the text"},
     {.name = "iobase", .type = OPT_NUMBER, .min = 0, .max = 0xffff, .help = "I/O port",
@@ -366,6 +384,7 @@ static const struct device_desc devices[] = {
     {"cmd646-ide", "pci-device", "PCI", "CMD PCI-0646, two more IDE channels", true, cmd646_props},
     {"e1000", "pci-device", "PCI", "Intel 82540EM gigabit Ethernet", true, e1000_props},
     {"floppy", "device", "floppy-bus", "floppy drive", true, floppy_props},
+    {"ib700", "isa-device", "ISA", "watchdog of the IB700", true, ib700_props},
     {"ide-cd", "ide-device", "IDE", "ATAPI CD and DVD drive", true, ide_cd_props},
     {"ide-hd", "ide-device", "IDE", "ATA hard disk", true, ide_hd_props},
     {"isa-debug-exit", "isa-device", "ISA", "port that ends the process", true, debug_exit_props},
@@ -375,7 +394,9 @@ static const struct device_desc devices[] = {
     {"isa-vga", "isa-device", "ISA", "standard VGA for machine isapc", true, isa_vga_props},
     {"ne2k_isa", "isa-device", "ISA", "network card, NE2000", true, ne2k_isa_props},
     {"ne2k_pci", "pci-device", "PCI", "network card, Realtek RTL8029AS", true, pci_nic_props},
+    {"pc-testdev", "isa-device", "ISA", "registers and interrupt lines for kvm-unit-tests", true, pc_testdev_props},
     {"pcnet", "pci-device", "PCI", "network card, AMD PCnet", true, pcnet_props},
+    {"pvpanic", "isa-device", "ISA", "port by which the guest says that it crashed", true, pvpanic_props},
     {"rtl8139", "pci-device", "PCI", "Realtek RTL8139C+ Fast Ethernet", true, rtl8139_props},
     {"VGA", "pci-device", "PCI", "standard VGA with Bochs extensions", true, vga_props},
     {"virtio-balloon-pci", "virtio-pci", "PCI", "memory balloon", true, virtio_balloon_props},
@@ -445,10 +466,9 @@ static const struct {
     {"vmware-svga", "use VGA"},
     {"bochs-display", "use VGA"},
     {"ramfb", "use VGA"},
-    {"*testdev", "test devices come later; isa-debug-exit works"},
-    {"i6300esb", "there is no watchdog"},
-    {"ib700", "there is no watchdog"},
-    {"pvpanic*", "there is no panic device"},
+    {"*testdev", "there are pc-testdev and isa-debug-exit"},
+    {"i6300esb", "use ib700"},
+    {"pvpanic-pci", "use pvpanic"},
     {"AC97", "there is no sound"},
     {"ES1370", "there is no sound"},
     {"intel-hda", "there is no sound"},

@@ -5,6 +5,7 @@
 #include "chardev/chardev_backends.h"
 #include "dm/config/devprops.h"
 #include "dm/config/options.h"
+#include "dm/cpu/cpu_spec.h"
 #include "net/netdev.h"
 
 #define HELP_COLUMN 30
@@ -128,11 +129,41 @@ void list_accels(FILE *out)
     fprintf(out, "Accelerators supported in this binary:\nkvm\nqtest\n");
 }
 
+static void list_cpu_features(FILE *out)
+{
+    size_t column = 0;
+
+    fprintf(out, "\nRecognized CPUID flags:\n");
+    for (unsigned w = 0; w < CPU_WORDS; w++) {
+        for (unsigned b = 0; b < 32; b++) {
+            const char *name = cpu_word_place((enum cpu_word)w)->bits[b];
+
+            if (!name || (w == CPU_KVM_EAX && b == KVM_FEATURE_CLOCKSOURCE2)) /* kvmclock's second bit */
+                continue;
+            if (column + strlen(name) > 75) {
+                fprintf(out, "\n");
+                column = 0;
+            }
+            column += (size_t)fprintf(out, "%s%s", column ? " " : "  ", name);
+        }
+    }
+    fprintf(out, "\n");
+}
+
 void list_cpus(FILE *out)
 {
-    fprintf(out, "Available CPUs:\n"
-                 "x86 host                  all that KVM offers on this host (default)\n"
-                 "x86 max                   the same\n");
+    unsigned count;
+    const struct cpu_model *m = cpu_models(&count);
+
+    fprintf(out, "Available CPUs:\n");
+    for (unsigned i = 0; i < count; i++) {
+        if (m[i].versioned)
+            fprintf(out, "x86 %-25s (alias of %s)\n", m[i].name, m[i].versioned);
+        fprintf(out, *m[i].model_id ? "x86 %-25s %s\n" : "x86 %s%s\n", m[i].versioned ? m[i].versioned : m[i].name,
+                m[i].model_id);
+    }
+    list_cpu_features(out);
+    options_print_subs(out, "\nOther", cpu_props);
 }
 
 void list_displays(FILE *out)

@@ -72,6 +72,9 @@ void list_node_drivers(FILE *out);
 /* A -chardev back end's sub-options as a table (free with g_free); NULL: unknown back end. */
 struct opt_desc *chardev_descs(const char *backend);
 
+/* Pairs as the options of a -chardev back end; false with error. */
+bool chardev_check_pairs(const char *backend, GPtrArray *pairs, GHashTable **opts, GError **error);
+
 /* ---- what is collected while parsing, for the last step ---- */
 struct parser {
     struct vm_config *config;
@@ -96,7 +99,8 @@ typedef bool option_apply_fn(struct parser *p, const struct option_use *use, GEr
 /* config_machine.c: machine, CPU, memory, boot, clock, process */
 option_apply_fn apply_machine, apply_accel, apply_enable_kvm, apply_cpu, apply_smp, apply_memory;
 option_apply_fn apply_bios, apply_kernel, apply_initrd, apply_append, apply_boot, apply_rtc;
-option_apply_fn apply_name, apply_uuid, apply_flag, apply_action, apply_pidfile, apply_msg;
+option_apply_fn apply_name, apply_uuid, apply_flag, apply_action, apply_no_reboot, apply_no_shutdown,
+    apply_watchdog_action, apply_pidfile, apply_msg;
 option_apply_fn apply_readconfig, apply_writeconfig; /* config.c */
 option_apply_fn apply_runas, apply_chroot, apply_explain, apply_add_fd, apply_accepted, apply_object, apply_version, apply_help, apply_help_man;
 bool finish_machine(struct parser *p, GError **error);

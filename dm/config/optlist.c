@@ -176,6 +176,22 @@ GPtrArray *opt_pairs_from_json(const char *what, const char *text, GError **erro
     return opt_pairs_from_object(what, json_node_get_object(node), error);
 }
 
+bool opt_missing(const GPtrArray *pairs, GError **error, const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    GString *given = g_string_new(NULL);
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    for (guint i = 0; i < pairs->len && i < 20; i++)
+        g_string_append_printf(given, "%s%s", i ? ", " : " (given: ", ((struct opt_pair *)pairs->pdata[i])->name);
+    opt_error(error, "%s%s%s", text, given->str, given->len ? ")" : "");
+    g_string_free(given, TRUE);
+    return false;
+}
+
 char *opt_pairs_steal(GPtrArray *pairs, const char *name)
 {
     char *value = NULL;

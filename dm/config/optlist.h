@@ -52,6 +52,8 @@ GPtrArray *opt_pairs_from_object(const char *what, JsonObject *object, GError **
 char *opt_pairs_steal(GPtrArray *pairs, const char *name);
 /* Takes all pairs "PREFIXname" out, as pairs "name"; NULL: there are none. */
 GPtrArray *opt_pairs_steal_prefix(GPtrArray *pairs, const char *prefix);
+/* An error that what is needed is missing, with the names that are there: one of them may be misspelled. Returns false. */
+bool opt_missing(const GPtrArray *pairs, GError **error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* "help" or "?" stands among the bare words (or as the value of `implied`). */
 bool opt_pairs_want_help(const GPtrArray *pairs, const char *implied);
 

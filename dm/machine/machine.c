@@ -182,6 +182,8 @@ static bool build_pci(struct machine *m)
     if (!machine_keep_irq(m, own->dev, 14))
         return false;
     machine_note_irq(m, own->dev, 15);
+    if (m->parts.config->no_acpi)
+        return true; /* the firmware finds no function to make tables for */
     m->pm = piix4_pm_new(m->bus, env, "pm", &pm, WHY);
     return machine_keep_irq(m, m->pm, 9);
 }

@@ -111,6 +111,8 @@ bool machine_nic(const struct machine *machine, unsigned n, const char **id, con
 struct device *machine_balloon(struct machine *machine);
 void machine_balloon_set(struct machine *machine, uint64_t bytes);  /* what the guest is to have of its RAM */
 uint64_t machine_balloon_actual(struct machine *machine);           /* what it has, as it says */
+/* The same card's driver ("e1000") and its address as the machine gave it. */
+bool machine_nic_kind(const struct machine *machine, unsigned n, const char **driver, uint8_t mac[6]);
 struct pci_bus *machine_pci_bus(struct machine *machine); /* NULL: there is none (isapc) */
 
 #endif

@@ -9,9 +9,12 @@
 #include "hw/misc/debug_exit.h"
 #include "hw/misc/debugcon.h"
 #include "hw/misc/fw_cfg.h"
+#include "hw/misc/pc_testdev.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/pci/pci.h"
 #include "hw/serial/serial_isa.h"
 #include "hw/vga/vga.h"
+#include "hw/watchdog/ib700.h"
 
 #define SERIAL_PORTS 4
 #define DEFAULT_VRAM_BYTES (16u * 1024 * 1024)
@@ -206,6 +209,29 @@ static bool add_serial_device(struct machine *m, const struct device_config *d, 
     return add_serial(m, (unsigned)index, (uint16_t)iobase, (unsigned)irq, d->id, chr);
 }
 
+/* The firmware's tables name the port that fw_cfg tells it. */
+static bool add_pvpanic(struct machine *m, const struct device_config *d, const char *id)
+{
+    const struct pvpanic_isa_config c = {
+        .iobase = (uint16_t)device_number(m, d, "ioport", PVPANIC_IOBASE),
+        .events = (uint8_t)device_number(m, d, "events", PVPANIC_PANICKED | PVPANIC_CRASHLOADED)};
+    const uint8_t port[2] = {(uint8_t)c.iobase, (uint8_t)(c.iobase >> 8)};
+
+    if (!machine_keep(m, pvpanic_isa_new(m->parts.env, id, &c, WHY)))
+        return false;
+    fw_cfg_add_file(m->firmware.fw_cfg, "etc/pvpanic-port", port, sizeof(port));
+    return true;
+}
+
+static bool add_testdev(struct machine *m, const char *id)
+{
+    struct pc_testdev_config c;
+
+    for (unsigned gsi = 0; gsi < PC_TESTDEV_LINES; gsi++)
+        c.line[gsi] = irq_fabric_pin(m->parts.irq, gsi);
+    return machine_keep(m, pc_testdev_new(m->parts.env, id, &c, WHY));
+}
+
 static bool add_debug_device(struct machine *m, const struct device_config *d, GError **error)
 {
     const struct dev_env *env = m->parts.env;
@@ -224,6 +250,12 @@ static bool add_debug_device(struct machine *m, const struct device_config *d, G
 
         return find_chardev(m, d, &c.chr, error) && machine_keep(m, isa_debugcon_new(env, id, &c, WHY));
     }
+    if (!strcmp(d->driver, "pvpanic"))
+        return add_pvpanic(m, d, id);
+    if (!strcmp(d->driver, "pc-testdev"))
+        return add_testdev(m, id);
+    if (!strcmp(d->driver, "ib700"))
+        return machine_keep(m, ib700_new(env, id, WHY));
     return true; /* the others have been placed by their own rules */
 }
 

@@ -453,3 +453,14 @@ bool machine_nic(const struct machine *m, unsigned n, const char **id, const cha
     *netdev = nic->netdev;
     return true;
 }
+
+bool machine_nic_kind(const struct machine *m, unsigned n, const char **driver, uint8_t mac[6])
+{
+    const struct nic *nic = m && m->nics && n < m->nics->len ? g_ptr_array_index(m->nics, n) : NULL;
+
+    if (!nic)
+        return false;
+    *driver = nic->driver;
+    memcpy(mac, nic->mac, 6);
+    return true;
+}

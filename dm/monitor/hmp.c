@@ -6,9 +6,11 @@
 #include "dm/json.h"
 #include "dm/config/optlist.h"
 #include "dm/monitor/qmp.h"
+#include "dm/monitor/qmp_chardev.h"
 #include "dm/monitor/qmp_hotplug.h"
 #include "dm/monitor/qmp_net.h"
-#include "dm/vm.h"
+#include "dm/vcpu.h"
+#include "dm/vm_build.h"
 
 #define MAX_WORDS 32
 #define MAX_KEYS 16
@@ -69,12 +71,32 @@ static void do_screendump(struct hmp *h)
     hmp_do(h, "screendump", args);
 }
 
+bool hmp_on_off(struct hmp *h, const char *word, bool *on)
+{
+    *on = !strcmp(word, "on");
+    if (!*on && strcmp(word, "off"))
+        g_string_append(h->out, "Expected 'on' or 'off'\n");
+    return *on || !strcmp(word, "off");
+}
+
+bool hmp_number(struct hmp *h, const char *word, uint64_t *value)
+{
+    char *end;
+
+    *value = g_ascii_isdigit(*word) ? g_ascii_strtoull(word, &end, 0) : 0;
+    if (g_ascii_isdigit(*word) && !*end)
+        return true;
+    g_string_append_printf(h->out, "Error: '%s' is not a number\n", word);
+    return false;
+}
+
 /* "ctrl-alt-f1", "0x1d": names of QKeyCode, or numbers. */
 static void do_sendkey(struct hmp *h)
 {
     g_auto(GStrv) words = g_strsplit(h->argv[1], "-", MAX_KEYS);
     JsonObject *args = json_object_new();
     JsonArray *keys = json_array_new();
+    uint64_t hold_ms = 0;
 
     for (char **w = words; *w; w++) {
         JsonObject *key = json_object_new();
@@ -88,8 +110,12 @@ static void do_sendkey(struct hmp *h)
         json_array_add_object_element(keys, key);
     }
     json_object_set_array_member(args, "keys", keys);
+    if (h->argc > 2 && !hmp_number(h, h->argv[2], &hold_ms)) {
+        json_object_unref(args);
+        return;
+    }
     if (h->argc > 2)
-        json_object_set_int_member(args, "hold-time", g_ascii_strtoll(h->argv[2], NULL, 0));
+        json_object_set_int_member(args, "hold-time", (gint64)MIN(hold_ms, G_MAXINT64));
     hmp_do(h, "send-key", args);
 }
 
@@ -109,19 +135,33 @@ static void do_eject(struct hmp *h)
 
 static void do_change(struct hmp *h)
 {
-    JsonObject *args = object_of("device", h->argv[1]);
+    JsonObject *args;
 
+    if (!strcmp(h->argv[1], "vnc")) {
+        if (h->argc == 4 && (!strcmp(h->argv[2], "password") || !strcmp(h->argv[2], "passwd")))
+            hmp_do(h, "change-vnc-password", object_of("password", h->argv[3]));
+        else
+            g_string_append(h->out, "Error: change vnc password PASSWORD\n");
+        return;
+    }
+    args = object_of("device", h->argv[1]);
     json_object_set_string_member(args, "filename", h->argv[2]);
     if (h->argc > 3)
         json_object_set_string_member(args, "format", h->argv[3]);
+    if (h->argc > 4)
+        json_object_set_string_member(args, "read-only-mode", h->argv[4]);
     hmp_do(h, "blockdev-change-medium", args);
 }
 
 static void do_set_link(struct hmp *h)
 {
-    JsonObject *args = object_of("name", h->argv[1]);
+    JsonObject *args;
+    bool up;
 
-    json_object_set_boolean_member(args, "up", !strcmp(h->argv[2], "on"));
+    if (!hmp_on_off(h, h->argv[2], &up))
+        return;
+    args = object_of("name", h->argv[1]);
+    json_object_set_boolean_member(args, "up", up);
     hmp_do(h, "set_link", args);
 }
 
@@ -171,6 +211,22 @@ static void do_balloon(struct hmp *h)
     hmp_do(h, "balloon", args);
 }
 
+static void do_chardev_add(struct hmp *h)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!qmp_chardev_add_text(h->vm, h->argv[1], &error))
+        g_string_append_printf(h->out, "Error: %s\n", error->message);
+}
+
+static void do_chardev_remove(struct hmp *h) { hmp_do(h, "chardev-remove", object_of("id", h->argv[1])); }
+static void do_chardev_break(struct hmp *h) { hmp_do(h, "chardev-send-break", object_of("id", h->argv[1])); }
+
+static void do_watchdog_action(struct hmp *h)
+{
+    hmp_do(h, "watchdog-set-action", object_of("action", h->argv[1]));
+}
+
 /* What QEMU has and this program cannot do, said as an error and not as an unknown word. */
 static void do_refuse(struct hmp *h)
 {
@@ -181,29 +237,35 @@ static void do_info(struct hmp *h);
 static void do_help(struct hmp *h);
 
 static const struct hmp_command commands[] = {
-    {"help|?", "[COMMAND]", "this list, or one line of it", 0, 1, do_help},
-    {"info", "[SUBJECT]", "show something; without a subject, the list of them", 0, 2, do_info},
-    {"stop|s", "", "stop the guest", 0, 0, do_stop},
-    {"cont|c", "", "let the guest go on", 0, 0, do_cont},
-    {"system_reset", "", "reset the machine", 0, 0, do_reset},
-    {"system_powerdown", "", "press the ACPI power button", 0, 0, do_powerdown},
-    {"quit|q", "", "end the process; the guest's power is cut", 0, 0, do_quit},
-    {"nmi", "", "a non-maskable interrupt to each processor", 0, 0, do_nmi},
-    {"sendkey", "KEYS [HOLD_MS]", "press keys together: ctrl-alt-f1", 1, 2, do_sendkey},
-    {"screendump", "FILE [-f ppm|png]", "write the screen to a file", 1, 3, do_screendump},
-    {"eject", "[-f] DEVICE", "take the medium out (-f: also against the guest's lock)", 1, 2, do_eject},
-    {"change", "DEVICE FILE [FORMAT]", "put another medium in", 2, 3, do_change},
-    {"block_resize", "DEVICE SIZE", "give an image another size (a bare number: MiB)", 2, 2, do_resize},
-    {"balloon", "SIZE", "how much memory the guest is to have (a bare number: MiB)", 1, 1, do_balloon},
-    {"set_link", "NAME on|off", "plug a network cable in or out", 2, 2, do_set_link},
-    {"device_add", "DRIVER[,PROP=VALUE...]", "put a PCI card in", 1, 1, do_device_add},
-    {"device_del", "ID", "ask the guest for a PCI card; it is taken out when the guest has let it go", 1, 1, do_device_del},
-    {"netdev_add", "TYPE,id=ID[,PROP=VALUE...]", "add a network back end", 1, 1, do_netdev_add},
-    {"netdev_del", "ID", "remove a network back end that no card uses", 1, 1, do_netdev_del},
-    {"savevm", "NAME", "refused", 0, 9, do_refuse},
-    {"loadvm", "NAME", "refused", 0, 9, do_refuse},
-    {"delvm", "NAME", "refused", 0, 9, do_refuse},
-    {"migrate", "URI", "refused", 0, 9, do_refuse},
+    {"help|?", "[COMMAND]", "this list, or one line of it", 0, 1, do_help, NULL},
+    {"info", "[SUBJECT]", "show something; without a subject, the list of them", 0, 2, do_info, NULL},
+    {"stop|s", "", "stop the guest", 0, 0, do_stop, NULL},
+    {"cont|c", "", "let the guest go on", 0, 0, do_cont, NULL},
+    {"system_reset", "", "reset the machine", 0, 0, do_reset, NULL},
+    {"system_powerdown", "", "press the ACPI power button", 0, 0, do_powerdown, NULL},
+    {"quit|q", "", "end the process; the guest's power is cut", 0, 0, do_quit, NULL},
+    {"nmi", "", "a non-maskable interrupt to each processor", 0, 0, do_nmi, NULL},
+    {"sendkey", "KEYS [HOLD_MS]", "press keys together: ctrl-alt-f1", 1, 2, do_sendkey, NULL},
+    {"screendump", "FILE [-f ppm|png]", "write the screen to a file", 1, 3, do_screendump, "f"},
+    {"eject", "[-f] DEVICE", "take the medium out (-f: also against the guest's lock)", 1, 2, do_eject, "f"},
+    {"change", "DEVICE FILE [FORMAT [retain|read-only|read-write]] | vnc password PASSWORD",
+     "put another medium in; give VNC's viewers another password", 2, 4, do_change, NULL},
+    {"block_resize", "DEVICE SIZE", "give an image another size (a bare number: MiB)", 2, 2, do_resize, NULL},
+    {"balloon", "SIZE", "how much memory the guest is to have (a bare number: MiB)", 1, 1, do_balloon, NULL},
+    {"set_link", "NAME on|off", "plug a network cable in or out", 2, 2, do_set_link, NULL},
+    {"device_add", "DRIVER[,PROP=VALUE...]", "put a PCI card in", 1, 1, do_device_add, NULL},
+    {"device_del", "ID", "ask the guest for a PCI card; it is taken out when the guest has let it go", 1, 1, do_device_del, NULL},
+    {"netdev_add", "TYPE,id=ID[,PROP=VALUE...]", "add a network back end", 1, 1, do_netdev_add, NULL},
+    {"netdev_del", "ID", "remove a network back end that no card uses", 1, 1, do_netdev_del, NULL},
+    {"chardev-add", "BACKEND,id=ID[,NAME=VALUE...]", "open a character back end, as -chardev does", 1, 1, do_chardev_add,
+     NULL},
+    {"chardev-remove", "ID", "close a character back end that nobody uses", 1, 1, do_chardev_remove, NULL},
+    {"chardev-send-break", "ID", "a break on a serial line", 1, 1, do_chardev_break, NULL},
+    {"watchdog_action", "ACTION", "what happens when the guest's watchdog runs out", 1, 1, do_watchdog_action, NULL},
+    {"savevm", "NAME", "refused", 0, 9, do_refuse, NULL},
+    {"loadvm", "NAME", "refused", 0, 9, do_refuse, NULL},
+    {"delvm", "NAME", "refused", 0, 9, do_refuse, NULL},
+    {"migrate", "URI", "refused", 0, 9, do_refuse, NULL},
 };
 
 /* ---- the line ---- */
@@ -239,8 +301,24 @@ static void do_help(struct hmp *h)
         list(h, commands, G_N_ELEMENTS(commands), "");
 }
 
+/* A word that begins with '-' is taken for options; false: the command has not all of them. */
+static bool flags_known(struct hmp *h, const struct hmp_command *c)
+{
+    for (int i = 1; i < h->argc && c->flags; i++) {
+        const char *word = h->argv[i];
+
+        if (*word != '-' || (word[1] && strspn(word + 1, c->flags) == strlen(word + 1)))
+            continue;
+        g_string_append_printf(h->out, "%s: unsupported option %s\n", h->argv[0], word);
+        return false;
+    }
+    return true;
+}
+
 static void call(struct hmp *h, const struct hmp_command *c)
 {
+    if (!flags_known(h, c))
+        return;
     if (h->argc - 1 < c->min || h->argc - 1 > c->max)
         g_string_append_printf(h->out, "%s: %s arguments; it takes: %s %s\n", h->argv[0],
                                h->argc - 1 < c->min ? "missing" : "too many", h->argv[0], c->args);
@@ -252,7 +330,7 @@ static void do_info(struct hmp *h)
 {
     unsigned count;
     const struct hmp_command *table = hmp_info_commands(&count), *c;
-    struct hmp subject = {h->vm, h->out, h->argv + 1, h->argc - 1};
+    struct hmp subject = {h->vm, h->out, h->argv + 1, h->argc - 1, h->cpu};
 
     if (h->argc < 2) {
         list(h, table, count, "info ");
@@ -265,11 +343,11 @@ static void do_info(struct hmp *h)
         g_string_append_printf(h->out, "unknown command: 'info %s'; info lists what there is\n", h->argv[1]);
 }
 
-char *hmp_run(struct vm *vm, const char *line)
+char *hmp_run(struct vm *vm, const char *line, unsigned cpu)
 {
     g_autoptr(GError) error = NULL;
     g_auto(GStrv) argv = NULL;
-    struct hmp h = {vm, g_string_new(NULL), NULL, 0};
+    struct hmp h = {vm, g_string_new(NULL), NULL, 0, cpu};
     const struct hmp_command *c;
 
     if (!line[strspn(line, " \t\r\n")])
@@ -291,16 +369,16 @@ char *hmp_run(struct vm *vm, const char *line)
 
 static JsonNode *human_monitor_command(struct vm *vm, JsonObject *args, GError **error)
 {
+    gint64 cpu = json_object_get_int_member_with_default(args, "cpu-index", 0);
+    unsigned count = vm_vcpus(vm) ? vcpus_count(vm_vcpus(vm)) : 0;
     g_autofree char *text = NULL;
-    JsonNode *node = json_node_new(JSON_NODE_VALUE);
 
-    (void)error;
-    if (json_object_has_member(args, "cpu-index"))
-        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "'cpu-index' is not supported: commands tell of all processors");
-    else
-        text = hmp_run(vm, json_object_get_string_member(args, "command-line"));
-    json_node_set_string(node, text ? text : "");
-    return node;
+    if (json_object_has_member(args, "cpu-index") && (cpu < 0 || cpu >= count)) {
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "Parameter 'cpu-index' expects a CPU number");
+        return NULL;
+    }
+    text = hmp_run(vm, json_object_get_string_member(args, "command-line"), (unsigned)cpu);
+    return json_node_of_string(text);
 }
 
 static const struct qmp_arg hmp_args[] = {{"command-line", QMP_STRING, false, NULL},

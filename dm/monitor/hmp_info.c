@@ -5,6 +5,7 @@
 #include "dm/cpustate.h"
 #include "dm/monitor/hmp.h"
 #include "dm/irq.h"
+#include "dm/machine/machine.h"
 #include "dm/vcpu.h"
 #include "dm/vm_build.h"
 
@@ -84,19 +85,32 @@ static void info_cpus(struct hmp *h)
     each(h, "query-cpus-fast", one_cpu);
 }
 
+static void one_processor(struct hmp *h, unsigned cpu)
+{
+    g_autofree char *text = vcpu_registers(vm_vcpus(h->vm), cpu);
+
+    g_string_append_printf(h->out, "\nCPU#%u\n%s", cpu, text);
+}
+
+/* [-a|CPU] */
 static void info_registers(struct hmp *h)
 {
     struct vcpu_group *cpus = vm_vcpus(h->vm);
+    bool all = h->argc > 1 && h->argv[1][0] == '-';
+    uint64_t cpu = h->cpu;
 
     if (!cpus) {
         g_string_append(h->out, "there is no processor (-accel qtest)\n");
         return;
     }
+    if (h->argc > 1 && !all && !hmp_number(h, h->argv[1], &cpu))
+        return;
     for (unsigned i = 0; i < vcpus_count(cpus); i++) {
-        g_autofree char *text = vcpu_registers(cpus, i);
-
-        g_string_append_printf(h->out, "\nCPU#%u\n%s", i, text);
+        if (all || i == cpu)
+            one_processor(h, i);
     }
+    if (cpu >= vcpus_count(cpus))
+        g_string_append_printf(h->out, "CPU#%" G_GUINT64_FORMAT " not available\n", cpu);
 }
 
 /* ---- back ends ---- */
@@ -184,6 +198,41 @@ static void info_vnc(struct hmp *h)
                                text_of(o, "service"), text_of(o, "auth"));
 }
 
+/* ---- networks: cards with their wires, then wires without a card ---- */
+
+static void print_wire(struct hmp *h, JsonObject *wire, const char *before)
+{
+    g_string_append_printf(h->out, "%s%s: index=0,type=%s%s%s\n", before, text_of(wire, "id"), text_of(wire, "type"),
+                           *text_of(wire, "info") ? "," : "", text_of(wire, "info"));
+}
+
+static void wire_without_card(struct hmp *h, JsonObject *wire)
+{
+    if (!json_object_has_member(wire, "device"))
+        print_wire(h, wire, "");
+}
+
+static void info_network(struct hmp *h)
+{
+    g_autoptr(JsonNode) node = hmp_qmp(h, "query-netdevs", NULL);
+    JsonArray *wires = node ? json_node_get_array(node) : NULL;
+    const char *id, *netdev, *driver;
+    uint8_t mac[6];
+
+    each(h, "query-netdevs", wire_without_card);
+    for (unsigned i = 0; wires && machine_nic(vm_machine(h->vm), i, &id, &netdev); i++) {
+        machine_nic_kind(vm_machine(h->vm), i, &driver, mac);
+        g_string_append_printf(h->out, "%s: index=0,type=nic,model=%s,macaddr=%02x:%02x:%02x:%02x:%02x:%02x\n", id,
+                               driver, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+        for (guint w = 0; netdev && w < json_array_get_length(wires); w++) {
+            JsonObject *wire = json_array_get_object_element(wires, w);
+
+            if (!strcmp(text_of(wire, "id"), netdev))
+                print_wire(h, wire, " \\ ");
+        }
+    }
+}
+
 static void one_mouse(struct hmp *h, JsonObject *o)
 {
     g_string_append_printf(h->out, "%c Mouse #%" G_GINT64_FORMAT ": %s%s\n",
@@ -259,6 +308,10 @@ static void one_range(struct hmp *h, JsonObject *o)
 
 static void info_mtree(struct hmp *h)
 {
+    if (h->argc > 1 && h->argv[1][0] != '-') {
+        g_string_append_printf(h->out, "mtree: unknown word '%s'\n", h->argv[1]);
+        return;
+    }
     each(h, "query-region-stats", one_range);
 }
 
@@ -294,25 +347,26 @@ static void info_balloon(struct hmp *h)
 }
 
 static const struct hmp_command subjects[] = {
-    {"status", "", "whether the guest runs", 0, 0, info_status},
-    {"name", "", "the VM's name", 0, 0, info_name},
-    {"uuid", "", "the VM's UUID", 0, 0, info_uuid},
-    {"version", "", "version", 0, 0, info_version},
-    {"kvm", "", "whether KVM runs the guest", 0, 0, info_kvm},
-    {"cpus", "", "processors and their threads", 0, 0, info_cpus},
-    {"registers", "[-a]", "registers of the processors", 0, 1, info_registers},
-    {"block", "", "drives and their media", 0, 0, info_block},
-    {"blockstats", "", "what they have done", 0, 0, info_blockstats},
-    {"jobs|block-jobs", "", "backups, commits and the like", 0, 0, info_jobs},
-    {"chardev", "", "character back ends", 0, 0, info_chardev},
-    {"balloon", "", "how much memory the guest has, in MiB", 0, 0, info_balloon},
-    {"vnc", "", "the VNC server", 0, 0, info_vnc},
-    {"mice", "", "pointing devices", 0, 0, info_mice},
-    {"pci", "", "PCI functions", 0, 0, info_pci},
-    {"qtree", "", "devices", 0, 0, info_qtree},
-    {"mtree", "[-f]", "where registers are mapped", 0, 1, info_mtree},
-    {"accesses", "", "how often each region was read and written", 0, 0, info_accesses},
-    {"irq|pic", "", "interrupt lines that are high", 0, 0, info_irq},
+    {"status", "", "whether the guest runs", 0, 0, info_status, NULL},
+    {"name", "", "the VM's name", 0, 0, info_name, NULL},
+    {"uuid", "", "the VM's UUID", 0, 0, info_uuid, NULL},
+    {"version", "", "version", 0, 0, info_version, NULL},
+    {"kvm", "", "whether KVM runs the guest", 0, 0, info_kvm, NULL},
+    {"cpus", "", "processors and their threads", 0, 0, info_cpus, NULL},
+    {"registers", "[-a|CPU]", "registers of a processor, or of all", 0, 1, info_registers, "a"},
+    {"block", "", "drives and their media", 0, 0, info_block, NULL},
+    {"blockstats", "", "what they have done", 0, 0, info_blockstats, NULL},
+    {"jobs|block-jobs", "", "backups, commits and the like", 0, 0, info_jobs, NULL},
+    {"chardev", "", "character back ends", 0, 0, info_chardev, NULL},
+    {"balloon", "", "how much memory the guest has, in MiB", 0, 0, info_balloon, NULL},
+    {"network", "", "network cards and wires", 0, 0, info_network, NULL},
+    {"vnc", "", "the VNC server", 0, 0, info_vnc, NULL},
+    {"mice", "", "pointing devices", 0, 0, info_mice, NULL},
+    {"pci", "", "PCI functions", 0, 0, info_pci, NULL},
+    {"qtree", "", "devices", 0, 0, info_qtree, NULL},
+    {"mtree", "[-f]", "where registers are mapped", 0, 1, info_mtree, "f"},
+    {"accesses", "", "how often each region was read and written", 0, 0, info_accesses, NULL},
+    {"irq|pic", "", "interrupt lines that are high", 0, 0, info_irq, NULL},
 };
 
 const struct hmp_command *hmp_info_commands(unsigned *count)

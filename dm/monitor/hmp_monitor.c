@@ -43,7 +43,7 @@ static void run_line(struct hmp_monitor *mon)
 
     g_string_truncate(mon->line, 0);
     print(mon, "\n");
-    text = hmp_run(mon->vm, line);
+    text = hmp_run(mon->vm, line, 0);
     print(mon, text);
     print(mon, PROMPT);
 }

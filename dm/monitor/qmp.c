@@ -188,13 +188,15 @@ static JsonNode *query_command_line_options(struct vm *vm, JsonObject *args, GEr
 /* The events that dm/vm.c, dm/hotplug.c and this folder's balloon, jobs, net, input and chardev send. */
 static const char *const events[] = {
     "BALLOON_CHANGE", "BLOCK_IO_ERROR", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_COMPLETED", "BLOCK_JOB_ERROR",
-    "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "CHARDEV_DROPPED", "DEVICE_DELETED", "DEVICE_TRAY_MOVED",
-    "JOB_STATUS_CHANGE", "NETDEV_STREAM_CONNECTED", "NETDEV_STREAM_DISCONNECTED", "NIC_RX_FILTER_CHANGED", "POWERDOWN",
+    "BLOCK_JOB_PENDING", "BLOCK_JOB_READY", "CHARDEV_DROPPED", "DEVICE_DELETED", "DEVICE_TRAY_MOVED", "GUEST_CRASHLOADED",
+    "GUEST_PANICKED", "JOB_STATUS_CHANGE", "NETDEV_STREAM_CONNECTED", "NETDEV_STREAM_DISCONNECTED",
+    "NIC_RX_FILTER_CHANGED", "POWERDOWN",
     "RESET", "RESUME", "SCREEN_RECORD_STOPPED", "SHUTDOWN", "STOP", "TYPE_COMPLETED", "TYPE_PROGRESS",
 #ifdef CONFIG_VNC
     "VNC_CONNECTED", "VNC_DISCONNECTED", "VNC_INITIALIZED",
 #endif
     "VSERPORT_CHANGE",
+    "WATCHDOG",
 };
 
 static JsonNode *query_events(struct vm *vm, JsonObject *args, GError **error)
@@ -254,6 +256,25 @@ static JsonNode *do_screendump(struct vm *vm, JsonObject *args, GError **error)
     return NULL;
 }
 
+static JsonNode *set_action(struct vm *vm, JsonObject *args, GError **error)
+{
+    (void)error;
+    for (unsigned e = 0; e < ACTION_EVENTS; e++) {
+        const char *name = action_event_name((enum action_event)e);
+
+        actions_set(vm_actions(vm), name, json_object_get_string_member_with_default(args, name, NULL));
+    }
+    vm_actions_changed(vm);
+    return NULL;
+}
+
+static JsonNode *watchdog_set_action(struct vm *vm, JsonObject *args, GError **error)
+{
+    (void)error;
+    actions_set(vm_actions(vm), "watchdog", json_object_get_string_member(args, "action"));
+    return NULL;
+}
+
 /* ---- the table, and what is made of it ---- */
 
 static JsonNode *query_commands(struct vm *vm, JsonObject *args, GError **error);
@@ -265,6 +286,13 @@ static const struct qmp_arg screendump_args[] = {{"filename", QMP_STRING, false,
                                                  {"head", QMP_INT, true, NULL},
                                                  {"format", QMP_STRING, true, "ppm|png"},
                                                  {0}};
+static const struct qmp_arg action_args[] = {{"reboot", QMP_STRING, true, ACTION_REBOOT_WORDS},
+                                             {"shutdown", QMP_STRING, true, ACTION_SHUTDOWN_WORDS},
+                                             {"panic", QMP_STRING, true, ACTION_PANIC_WORDS},
+                                             {"watchdog", QMP_STRING, true, ACTION_WATCHDOG_WORDS},
+                                             {"halt", QMP_STRING, true, ACTION_HALT_WORDS}, /* our own */
+                                             {0}};
+static const struct qmp_arg watchdog_args[] = {{"action", QMP_STRING, false, ACTION_WATCHDOG_WORDS}, {0}};
 static const struct qmp_arg option_args[] = {{"option", QMP_STRING, true, NULL}, {0}};
 
 static const struct qmp_command commands[] = {
@@ -287,6 +315,8 @@ static const struct qmp_command commands[] = {
     {"system_reset", do_reset, NULL, true, false},
     {"system_powerdown", do_powerdown, NULL, true, false},
     {"screendump", do_screendump, screendump_args, true, false},
+    {"set-action", set_action, action_args, false, false},
+    {"watchdog-set-action", watchdog_set_action, watchdog_args, false, false},
     {"quit", do_quit, NULL, false, false},
 };
 
@@ -300,7 +330,7 @@ const struct qmp_command *qmp_commands(unsigned *count)
                                                     &qmp_fds_table, &qmp_hmp_table, &qmp_vnc_table,
                                                     &qmp_events_table, &qmp_net_table, &qmp_web_table,
                                                     &qmp_record_table, &qmp_chardev_table, &qmp_balloon_table,
-                                                    &qmp_hotplug_table};
+                                                    &qmp_hotplug_table, &qmp_chardev_add_table};
     static GArray *all;
 
     if (!all) {

@@ -70,6 +70,7 @@ extern const struct qmp_table qmp_net_table; /* qmp_net.c */
 extern const struct qmp_table qmp_balloon_table; /* qmp_balloon.c */
 extern const struct qmp_table qmp_web_table; /* qmp_web.c */
 extern const struct qmp_table qmp_record_table; /* qmp_record.c */
+extern const struct qmp_table qmp_chardev_add_table; /* qmp_chardev_add.c */
 extern const struct qmp_table qmp_chardev_table; /* qmp_chardev.c */
 
 /* A new object {"name": name} at the end of an array; the array's. */

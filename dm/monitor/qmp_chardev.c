@@ -12,30 +12,17 @@
 
 #define MAX_READ_BYTES (1u << 20) /* of one answer */
 
-struct search {
-    const char *label;
-    struct chardev *found;
-};
-
-static void compare(void *opaque, struct chardev *chr)
-{
-    struct search *s = opaque;
-
-    if (!strcmp(chardev_label(chr), s->label))
-        s->found = chr;
-}
-
 static struct chardev *ringbuf_of(struct vm *vm, JsonObject *args, GError **error)
 {
-    struct search s = {json_object_get_string_member(args, "device"), NULL};
+    const char *label = json_object_get_string_member(args, "device");
+    struct chardev *found = qmp_find_chardev(vm, label);
 
-    backends_foreach_chardev(vm_backends(vm), compare, &s);
-    if (!s.found)
-        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "Device '%s' not found", s.label);
-    else if (!chardev_is_ringbuf(s.found))
-        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "%s is not a ringbuf device", s.label);
+    if (!found)
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "Device '%s' not found", label);
+    else if (!chardev_is_ringbuf(found))
+        g_set_error(error, QMP_ERROR, QMP_GENERIC_ERROR, "%s is not a ringbuf device", label);
     else
-        return s.found;
+        return found;
     return NULL;
 }
 

@@ -6,7 +6,7 @@
 
 struct vm;
 
-/* device_add with its arguments as pairs (dm/optlist.h), which are used up. */
+/* device_add with its arguments as pairs (dm/config/optlist.h), which are used up. */
 void qmp_device_add(struct vm *vm, GPtrArray *pairs, GError **error);
 
 #endif

@@ -10,7 +10,7 @@ struct vm;
 /* From now on the monitors are told; once, when the back ends are open. */
 void qmp_net_follow(struct vm *vm);
 
-/* netdev_add with its arguments as pairs (dm/optlist.h), which are used up. */
+/* netdev_add with its arguments as pairs (dm/config/optlist.h), which are used up. */
 void qmp_netdev_add(struct vm *vm, GPtrArray *pairs, GError **error);
 
 #endif

@@ -13,21 +13,22 @@
 #include <string.h>
 
 #include "dm/config/devprops.h"
+#include "dm/cpu/cpu_spec.h"
 #include "dm/json.h"
 #include "dm/machine/machine.h"
 #include "dm/monitor/qmp.h"
 #include "dm/monitor/qmp_balloon.h"
+#include "dm/monitor/qmp_cpus.h"
 #include "dm/vcpu.h"
 #include "dm/vm_build.h"
 #include "hw/device.h"
 
-#define CPU_TYPE "host-x86_64-cpu"
-
 /* ---- types ---- */
 
 /* What is not a device and yet has a name by which it is asked for. */
-static const struct opt_desc cpu_props[] = {
+static const struct opt_desc qom_cpu_props[] = {
     {.name = "migratable", .type = OPT_BOOL, .help = "accepted: VMs cannot be moved anyway", .fallback = "on"},
+    {.name = "unavailable-features", .type = OPT_STRING, .help = "features asked for that this KVM does not have"},
     OPT_END,
 };
 
@@ -43,14 +44,49 @@ static const struct {
     {"none-machine", "machine", NULL},
     {"isapc-machine", "machine", NULL},
     {"pc-i440fx-7.2-machine", "machine", NULL},
-    {CPU_TYPE, "max-x86_64-cpu", cpu_props},
-    {"max-x86_64-cpu", "x86_64-cpu", cpu_props},
+    {"host-x86_64-cpu", "max-x86_64-cpu", qom_cpu_props},
+    {"max-x86_64-cpu", "x86_64-cpu", qom_cpu_props},
 };
+
+/* The class of processors with that name; g_intern_string()'s. */
+static const char *cpu_type(const char *name)
+{
+    g_autofree char *type = g_strdup_printf("%s-x86_64-cpu", name);
+
+    return g_intern_string(type);
+}
+
+/* host and max are rows above. */
+static bool is_named_cpu(const char *type)
+{
+    unsigned count;
+    const struct cpu_model *m = cpu_models(&count);
+    bool found = false;
+
+    for (unsigned i = 0; i < count && !found; i++)
+        found = !cpu_model_is_host(&m[i]) &&
+                (!strcmp(cpu_type(m[i].name), type) || (m[i].versioned && !strcmp(cpu_type(m[i].versioned), type)));
+    return found;
+}
 
 static void add_type(JsonArray *array, const char *implements, const char *name, const char *parent)
 {
     if (!strcmp(implements, "object") || !strcmp(implements, parent) || !strcmp(implements, name))
         json_object_set_string_member(qmp_add_named(array, name), "parent", parent);
+}
+
+static void add_cpu_types(JsonArray *array, const char *implements)
+{
+    unsigned count;
+    const struct cpu_model *m = cpu_models(&count);
+
+    for (unsigned i = 0; i < count; i++) {
+        if (cpu_model_is_host(&m[i]))
+            continue;
+        add_type(array, implements, cpu_type(m[i].name), "x86_64-cpu");
+        if (m[i].versioned)
+            add_type(array, implements, cpu_type(m[i].versioned), "x86_64-cpu");
+    }
 }
 
 static JsonNode *qom_list_types(struct vm *vm, JsonObject *args, GError **error)
@@ -69,6 +105,7 @@ static JsonNode *qom_list_types(struct vm *vm, JsonObject *args, GError **error)
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(objects); i++)
         add_type(array, implements, objects[i].name, objects[i].parent);
+    add_cpu_types(array, implements);
     return json_node_of_array(array);
 }
 
@@ -113,6 +150,8 @@ static JsonNode *qom_list_properties(struct vm *vm, JsonObject *args, GError **e
         if (!strcmp(objects[i].name, name))
             return properties_node(objects[i].props);
     }
+    if (is_named_cpu(name))
+        return properties_node(qom_cpu_props);
     g_set_error(error, QMP_ERROR, QMP_DEVICE_NOT_FOUND, "Class '%.60s' not found", name);
     return NULL;
 }
@@ -124,6 +163,7 @@ struct place {
     enum { PLACE_ROOT, PLACE_MACHINE, PLACE_PERIPHERAL, PLACE_ANON, PLACE_UNATTACHED, PLACE_LEAF } kind;
     const char *type;
     const struct device_config *config; /* of a -device; else NULL */
+    bool cpu;                           /* a processor */
 };
 
 static bool is_config(struct vm *vm, const char *id)
@@ -156,7 +196,7 @@ static GPtrArray *unattached(struct vm *vm)
     GPtrArray *types = g_ptr_array_new();
 
     for (unsigned i = 0; i < cpu_count(vm); i++)
-        g_ptr_array_add(types, CPU_TYPE);
+        g_ptr_array_add(types, (gpointer)cpu_type(vm_cpu(vm)->model->name));
     if (vm_machine(vm))
         machine_foreach_device(vm_machine(vm), add_own, own);
     for (guint i = 0; i < own->len; i++) {
@@ -207,6 +247,7 @@ static bool find_leaf(struct vm *vm, const char *branch, const char *leaf, struc
         g_autoptr(GPtrArray) types = unattached(vm);
 
         place->type = n < types->len ? g_ptr_array_index(types, n) : NULL;
+        place->cpu = n < cpu_count(vm);
         return place->type;
     }
     place->type = place->config ? place->config->driver : NULL;
@@ -294,6 +335,8 @@ static void list_leaf(JsonArray *array, const struct place *place)
     const struct device_desc *d = device_desc_find(place->type);
 
     json_object_set_string_member(qmp_add_named(array, "type"), "type", "string");
+    if (place->cpu)
+        qmp_cpu_list_props(array);
     for (const struct opt_desc *p = d ? d->props : NULL; p && p->name; p++) {
         if (!p->refusal && !p->alias_of)
             json_object_set_string_member(qmp_add_named(array, p->name), "type", opt_type_name(p->type));
@@ -353,6 +396,7 @@ static JsonNode *qom_get(struct vm *vm, JsonObject *args, GError **error)
     const struct device_desc *d;
     const struct opt_desc *p;
     struct place place;
+    JsonNode *node;
 
     if (!find_place(vm, path, &place, error))
         return NULL;
@@ -360,6 +404,9 @@ static JsonNode *qom_get(struct vm *vm, JsonObject *args, GError **error)
         return value_node(&type_row, place.type ? place.type : "container");
     if (qmp_is_balloon_property(place.type, name))
         return qmp_get_balloon_property(vm, name);
+    node = place.cpu ? qmp_cpu_get_prop(vm_cpu(vm), name) : NULL;
+    if (node)
+        return node;
     d = place.type ? device_desc_find(place.type) : NULL;
     p = d && d->props ? opt_desc_find(d->props, name) : NULL;
     if (!p || p->refusal) {

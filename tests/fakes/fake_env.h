@@ -21,7 +21,7 @@ struct fake_env {
     unsigned msi_sent;
     uint64_t msi_address; /* of the last one */
     uint32_t msi_data;
-    unsigned requests[MACHINE_EJECT + 1];
+    unsigned requests[MACHINE_REQUESTS];
     unsigned request_arg;
     bool has_cpu; /* accesses are a processor's, whose registers are these */
     struct cpu_regs regs;

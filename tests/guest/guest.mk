@@ -49,7 +49,16 @@ reset_METHOD_beyond := 5
 $(RESETS:%=$(G)/rom/reset-%.o): $(G)/rom/reset-%.o: tests/guest/rom/reset.S
 	@mkdir -p $(@D)
 	$(GUEST_CC) -DMETHOD=$(reset_METHOD_$*) -c -o $@ $<
-GUEST_ROMS := $(RESETS:%=$(G)/rom/reset-%.bin) $(addprefix $(G)/rom/,idle.bin piowrite.bin port61.bin vmmouse.bin)
+ENDS := halt idle panic crashload watchdog
+ends_METHOD_halt := 1
+ends_METHOD_idle := 2
+ends_METHOD_panic := 3
+ends_METHOD_crashload := 4
+ends_METHOD_watchdog := 5
+$(ENDS:%=$(G)/rom/ends-%.o): $(G)/rom/ends-%.o: tests/guest/rom/ends.S
+	@mkdir -p $(@D)
+	$(GUEST_CC) -DMETHOD=$(ends_METHOD_$*) -c -o $@ $<
+GUEST_ROMS := $(ENDS:%=$(G)/rom/ends-%.bin) $(RESETS:%=$(G)/rom/reset-%.bin) $(addprefix $(G)/rom/,cpuid.bin idle.bin piowrite.bin port61.bin vmmouse.bin)
 $(GUEST_ROMS:.bin=.elf): %.elf: %.o tests/guest/rom/rom.ld
 	$(GUEST_LD) -T tests/guest/rom/rom.ld -o $@ $<
 BOOT_SECTORS := $(addprefix $(G)/rom/,bootsect.bin button.bin disks.bin echo.bin netboot.bin video.bin web.bin)

@@ -51,12 +51,51 @@ def test_commands():
             assert "rd_bytes=0" in hmp(m, "info blockstats")
 
 
+def test_network():
+    """Cards with their wires, and what is on its own; the layout that scripts cut apart."""
+    with Machine("-netdev", "user,id=lan", "-device", "e1000,netdev=lan,id=net0,mac=52:54:00:00:00:07",
+                 "-device", "rtl8139,id=net1", "-netdev", "user,id=lone") as m:
+        lines = hmp(m, "info network").splitlines()
+        assert lines[0].startswith("lone: index=0,type=user"), lines
+        assert lines[1] == "net0: index=0,type=nic,model=e1000,macaddr=52:54:00:00:00:07", lines
+        assert lines[2].startswith(" \\ lan: index=0,type=user"), lines
+        assert lines[3].startswith("net1: index=0,type=nic,model=rtl8139,macaddr=52:54:00:"), lines
+        assert len(lines) == 4, lines
+        assert hmp(m, "set_link net0 off") == "" and m.execute("query-netdevs")[0]["link"] is False
+        assert hmp(m, "set_link net0 on") == ""
+        assert "'on' or 'off'" in hmp(m, "set_link net0 maybe") and m.execute("query-netdevs")[0]["link"] is True
+    with Machine("-nic", "none") as m:
+        assert hmp(m, "info network") == ""
+
+
+def test_words():
+    """Every subject of info, and what it makes of words that it does not know."""
+    with Machine("-nic", "none") as m:
+        listed = [line.split(" -- ")[0].split() for line in hmp(m, "info").splitlines()]
+        assert len(listed) >= 19, listed
+        for words in listed:
+            for name in words[1].split("|"):
+                assert "unknown command" not in hmp(m, "info " + name)
+                for wrong in ("-x", "foo", "-"):
+                    said = hmp(m, "info %s %s" % (name, wrong))
+                    assert said.count("\n") == 1, (name, wrong, said)
+                    assert "unsupported option" in said or "too many" in said or "unknown word" in said or \
+                        "there is no processor" in said, (name, wrong, said)
+        assert hmp(m, "info mtree -f") == hmp(m, "info mtree") and "fw_cfg" in hmp(m, "info mtree -f")
+        assert "unsupported option -x" in hmp(m, "eject -x ide1-cd0")
+        assert "'soon' is not a number" in hmp(m, "sendkey a soon")
+        assert hmp(m, "watchdog_action pause") == "" and "Error" in hmp(m, "watchdog_action fly")
+        assert "Error" in hmp(m, "change vnc password") and "Error" in hmp(m, "change vnc paint x")
+        answer = m.ask("human-monitor-command", **{"command-line": "info registers", "cpu-index": 0})
+        assert "cpu-index" in answer["error"]["desc"], answer
+
+
 def test_errors():
     with Machine() as m:
         for line, words in (("bogus", "unknown command: 'bogus'"), ("info bogus", "info bogus"), ("stop 1", "too many"),
                             ("eject", "missing"), ("eject nodrive", "Error: "), ("sendkey nokey", "Error: "),
                             ("change ide1-cd0 /no/such/file raw", "/no/such/file"), ("savevm x", "cannot save"),
-                            ("screendump x -q ppm", "Error: "), ("quote ' open", "quot"), ("help nothing", "nothing"),
+                            ("screendump x -q ppm", "unsupported option -q"), ("screendump x y", "Error: "), ("quote ' open", "quot"), ("help nothing", "nothing"),
                             ("block_resize ide0-hd0 big", "not a size"), (" ".join(["a"] * 40), "too many words")):
             assert words in hmp(m, line), (line, hmp(m, line))
         m.alive()

@@ -131,6 +131,31 @@ struct irq_fabric *vm_irq(struct vm *v)
     return NULL;
 }
 
+static struct actions actions;
+
+struct actions *vm_actions(struct vm *v)
+{
+    (void)v;
+    return &actions;
+}
+
+void vm_actions_changed(struct vm *v)
+{
+    (void)v;
+}
+
+const struct cpu_spec *vm_cpu(const struct vm *v)
+{
+    (void)v;
+    return NULL;
+}
+
+struct kvm_cpuid2 *vm_host_cpuid(const struct vm *v)
+{
+    (void)v;
+    return NULL;
+}
+
 bool vm_uses_kvm(const struct vm *v)
 {
     (void)v;
@@ -312,7 +337,7 @@ static void commands(void **state)
            "{\"name\":\"BLOCK_JOB_ERROR\"},{\"name\":\"BLOCK_JOB_PENDING\"},"
            "{\"name\":\"BLOCK_JOB_READY\"},{\"name\":\"CHARDEV_DROPPED\"},{\"name\":\"DEVICE_DELETED\"},"
            "{\"name\":\"DEVICE_TRAY_MOVED\"},"
-           "{\"name\":\"JOB_STATUS_CHANGE\"},"
+           "{\"name\":\"GUEST_CRASHLOADED\"},{\"name\":\"GUEST_PANICKED\"},{\"name\":\"JOB_STATUS_CHANGE\"},"
            "{\"name\":\"NETDEV_STREAM_CONNECTED\"},{\"name\":\"NETDEV_STREAM_DISCONNECTED\"},"
            "{\"name\":\"NIC_RX_FILTER_CHANGED\"},{\"name\":\"POWERDOWN\"},"
            "{\"name\":\"RESET\"},{\"name\":\"RESUME\"},{\"name\":\"SCREEN_RECORD_STOPPED\"},{\"name\":\"SHUTDOWN\"},"
@@ -321,8 +346,14 @@ static void commands(void **state)
 #ifdef CONFIG_VNC
            ",{\"name\":\"VNC_CONNECTED\"},{\"name\":\"VNC_DISCONNECTED\"},{\"name\":\"VNC_INITIALIZED\"}"
 #endif
-           ",{\"name\":\"VSERPORT_CHANGE\"}"
-           "],\"id\":1}");
+           ",{\"name\":\"VSERPORT_CHANGE\"},{\"name\":\"WATCHDOG\"}],\"id\":1}");
+    send("{\"execute\":\"set-action\",\"arguments\":{\"reboot\":\"shutdown\",\"watchdog\":\"inject-nmi\"}}");
+    expect("{\"return\":{}}");
+    assert_true(actions.of[ACTION_REBOOT] == ACTION_END && actions.of[ACTION_WATCHDOG] == ACTION_INJECT_NMI);
+    send("{\"execute\":\"watchdog-set-action\",\"arguments\":{\"action\":\"pause\"}}");
+    expect("{\"return\":{}}");
+    assert_true(actions.of[ACTION_REBOOT] == ACTION_END && actions.of[ACTION_WATCHDOG] == ACTION_PAUSE);
+    expect_error("{\"execute\":\"set-action\",\"arguments\":{\"panic\":\"reset\"}}", "GenericError");
     expect_error("{\"execute\":\"query-command-line-options\",\"arguments\":{\"option\":\"x\"}}",
                  "GenericError");
     vm.state = RUN_SHUTDOWN;

@@ -571,6 +571,22 @@ static void machine_words(void **state)
     accept("-machine pc,vmport=off -machine vmport=auto");
     assert_true(c.vmport);
     finish();
+    accept("-machine pc,acpi=off");
+    assert_true(c.no_acpi);
+    finish();
+    accept("-no-acpi -watchdog-action inject-nmi -action panic=pause,halt=shutdown,reboot=shutdown -device pvpanic "
+           "-device ib700,id=watchdog0");
+    assert_true(c.no_acpi && c.actions.of[ACTION_WATCHDOG] == ACTION_INJECT_NMI);
+    assert_true(c.actions.of[ACTION_PANIC] == ACTION_PAUSE && c.actions.of[ACTION_HALT] == ACTION_END);
+    assert_true(c.actions.of[ACTION_REBOOT] == ACTION_END && c.actions.of[ACTION_SHUTDOWN] == ACTION_POWEROFF);
+    finish();
+    refuse("-watchdog-action explode", "-watchdog-action explode|inject-nmi");
+    refuse("-action panic=reset", "-action panic=reset|exit-failure");
+    refuse("-action fire=run", "-action fire|watchdog");
+    refuse("-watchdog ib700", "-watchdog|-device ib700");
+    refuse("-device pvpanic-pci", "pvpanic-pci|pvpanic");
+    refuse("-device pci-testdev", "-device pci-testdev|pc-testdev");
+    refuse("-device pvpanic,events=4", "events=4");
     refuse("-machine pc,vmport=maybe", "-machine vmport=maybe|auto");
     refuse("-device vmmouse", "-device vmmouse|part of the machine");
     refuse("-accel tcg", "-accel tcg|kvm");
@@ -583,8 +599,12 @@ static void machine_words(void **state)
     refuse("-machine pc,dump-guest-core=on", "-machine dump-guest-core=on|off");
     refuse("-machine pc,memory-backend=m", "-machine memory-backend=m|no -object");
     refuse("-machine pc,kernel_irqchip=split", "-machine kernel_irqchip=split|on");
-    refuse("-cpu qemu64,kvm=off", "-cpu qemu64|host");
-    refuse("-cpu host,+x2apic", "-cpu|+x2apic");
+    refuse("-cpu qemu65,kvm=off", "-cpu qemu65|-cpu help");
+    refuse("-cpu host,+x3apic", "-cpu host|+x3apic");
+    accept("-cpu qemu64,kvm=off,+x2apic,-svm,check=off -smp 2");
+    assert_string_equal(c.cpu_model, "qemu64");
+    assert_int_equal(c.cpu_features->len, 4);
+    finish();
     accept("-cpu host,migratable=on -enable-kvm");
     assert_string_equal(c.cpu_model, "host");
     finish();
@@ -621,7 +641,8 @@ static void process_words(void **state)
            "-object secret,id=masterKey0,format=raw,file=/nonexistent");
     assert_string_equal(c.name, "a,b");
     assert_string_equal(c.process_name, "p");
-    assert_true(c.start_stopped && c.no_reboot && c.no_shutdown && c.daemonize && c.msg_timestamp);
+    assert_true(c.start_stopped && c.actions.of[ACTION_REBOOT] == ACTION_END &&
+                c.actions.of[ACTION_SHUTDOWN] == ACTION_PAUSE && c.daemonize && c.msg_timestamp);
     assert_true(c.rtc_start_s == 1150560081);
     assert_int_equal(c.display, DISPLAY_NONE);
     finish();
@@ -786,9 +807,9 @@ static void netdevs(void **state)
 static void refused_by_name(void **state)
 {
     static const char *const names[] = {
-        "pflash", "curses", "spice", "usb", "usbdevice", "no-acpi",
+        "pflash", "curses", "spice", "usb", "usbdevice",
         "incoming", "loadvm", "numa", "tpmdev", "fsdev",
-        "virtfs", "iscsi", "watchdog-action", "icount", "gdb", "s", "d", "D", "trace", "L",
+        "virtfs", "iscsi", "watchdog", "icount", "gdb", "s", "d", "D", "trace", "L",
         "compat", "set", "g", "sd", "seed", "plugin", "acpitable",
         "option-rom", "xen-domid", "preconfig", "full-screen", "only-migratable", "soundhw",
     };
@@ -846,7 +867,7 @@ static void libvirt_run(void **state)
            "-device VGA,id=video0,bus=pci.0,addr=0x2 -msg timestamp=on");
     m = g_ptr_array_index(c.monitors, 0);
     assert_string_equal(m->chardev, "charmonitor");
-    assert_true(m->control && c.no_shutdown && c.boot_strict);
+    assert_true(m->control && c.actions.of[ACTION_SHUTDOWN] == ACTION_PAUSE && c.boot_strict);
     assert_string_equal(g_hash_table_lookup(chardev("charmonitor")->opts, "fd"), "24");
     assert_string_equal(prop(0, "drive"), "libvirt-3-format");
     assert_string_equal(drive(0)->node, "libvirt-3-format");

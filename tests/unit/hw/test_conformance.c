@@ -24,12 +24,15 @@
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/post_port.h"
+#include "hw/misc/pc_testdev.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/pci/i440fx.h"
 #include "hw/pci/piix3.h"
 #include "hw/serial/serial_isa.h"
 #include "hw/timer/mc146818.h"
 #include "hw/timer/port61.h"
 #include "hw/vga/vga.h"
+#include "hw/watchdog/ib700.h"
 #include "tests/fakes/conform_rig.h"
 #include "tests/fakes/fake_surface.h"
 
@@ -385,6 +388,27 @@ static struct device *make_debug_exit(struct rig *rig)
     return isa_debug_exit_new(&rig->fe->env, "exit", &cfg, rig_why, sizeof(rig_why));
 }
 
+static struct device *make_testdev(struct rig *rig)
+{
+    struct pc_testdev_config cfg;
+
+    for (unsigned i = 0; i < PC_TESTDEV_LINES; i++)
+        cfg.line[i] = fake_irq(rig->fe, i);
+    return pc_testdev_new(&rig->fe->env, "testdev", &cfg, rig_why, sizeof(rig_why));
+}
+
+static struct device *make_pvpanic(struct rig *rig)
+{
+    struct pvpanic_isa_config cfg = {.iobase = PVPANIC_IOBASE, .events = 3};
+
+    return pvpanic_isa_new(&rig->fe->env, "panic", &cfg, rig_why, sizeof(rig_why));
+}
+
+static struct device *make_ib700(struct rig *rig)
+{
+    return ib700_new(&rig->fe->env, "watchdog", rig_why, sizeof(rig_why));
+}
+
 static struct device *make_post_port(struct rig *rig)
 {
     return post_port_new(&rig->fe->env, "post", rig_why, sizeof(rig_why));
@@ -629,6 +653,9 @@ static const struct conform_row rows[] = {
     {.name = "i8237", .make = make_dma},
     {.name = "fw_cfg", .make = make_fw_cfg},
     {.name = "isa-debug-exit", .make = make_debug_exit},
+    {.name = "pc-testdev", .make = make_testdev},
+    {.name = "pvpanic", .make = make_pvpanic},
+    {.name = "ib700", .make = make_ib700},
     {.name = "post-port", .make = make_post_port},
     {.name = "isa-serial", .make = make_serial, .unmake = unmake_chardev, .event = event_chardev,
      .copy_outside = copy_chardev},

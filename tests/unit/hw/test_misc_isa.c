@@ -9,6 +9,7 @@
 
 #include "hw/misc/debug_exit.h"
 #include "hw/misc/debugcon.h"
+#include "hw/misc/pc_testdev.h"
 #include "hw/misc/post_port.h"
 #include "tests/fakes/fake_chardev.h"
 #include "tests/fakes/fake_env.h"
@@ -216,9 +217,56 @@ static void test_post_port(void **state)
     fake_env_free(fe);
 }
 
+/* ---- pc-testdev ---- */
+
+static void test_testdev(void **state)
+{
+    struct fake_env *fe = fake_env_new(0);
+    struct pc_testdev_config cfg;
+    struct device *dev;
+    char why[100];
+
+    (void)state;
+    for (unsigned i = 0; i < PC_TESTDEV_LINES; i++)
+        cfg.line[i] = fake_irq(fe, i);
+    dev = pc_testdev_new(&fe->env, "testdev", &cfg, why, sizeof(why));
+    assert_non_null(dev);
+    /* One register, whole and in parts, by both of its places. */
+    fake_out(fe, 0xe0, 4, 0x11223344);
+    assert_int_equal(fake_in(fe, 0xe0, 4), 0x11223344);
+    assert_int_equal(fake_in(fe, 0xe2, 2), 0x1122);
+    assert_int_equal(fake_in(fe, 0xe8, 4), 0x11223344);
+    fake_out(fe, 0xe1, 1, 0xaa);
+    fake_out(fe, 0xea, 2, 0xccbb);
+    assert_int_equal(fake_in(fe, 0xe0, 4), 0xccbbaa44);
+    /* Lines. */
+    for (unsigned i = 0; i < PC_TESTDEV_LINES; i++) {
+        fake_out(fe, (uint16_t)(0x2000 + i), 1, 0x80);
+        assert_true(fe->irq_level[i]);
+        assert_int_equal(fake_in(fe, (uint16_t)(0x2000 + i), 1), 1);
+        fake_out(fe, (uint16_t)(0x2000 + i), 1, 0);
+        assert_false(fe->irq_level[i]);
+    }
+    /* Memory, to its last byte. */
+    fake_writemem(fe, 0xff000000, 8, 0x1122334455667788);
+    assert_int_equal(fake_readmem(fe, 0xff000004, 4), 0x11223344);
+    fake_writemem(fe, 0xff00ffff, 1, 0x5a);
+    assert_int_equal(fake_readmem(fe, 0xff00ffff, 1), 0x5a);
+    /* A reset lowers the lines. */
+    fake_out(fe, 0x2005, 1, 1);
+    device_reset(dev);
+    assert_false(fe->irq_level[5]);
+    assert_int_equal(fake_in(fe, 0xe0, 4), 0);
+    assert_null(pc_testdev_new(&fe->env, "second", &cfg, why, sizeof(why)));
+    device_free(dev);
+    assert_int_equal(fake_in(fe, 0xe0, 1), 0xff);
+    fake_env_free(fe);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_testdev),
         cmocka_unit_test(test_debugcon),
         cmocka_unit_test(test_debugcon_never_blocks),
         cmocka_unit_test(test_debugcon_overlap_and_nobody),
