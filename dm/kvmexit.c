@@ -13,7 +13,7 @@ static bool access_port(struct kvm_run *run, unsigned run_bytes, unsigned cpu, s
         .size = run->io.size,
         .space = IO_PORT,
         .dir = run->io.direction == KVM_EXIT_IO_IN ? IO_READ : IO_WRITE,
-        .source = (uint8_t)cpu,
+        .source = (uint16_t)cpu,
     };
 
     if ((req.size != 1 && req.size != 2 && req.size != 4) || run->io.data_offset > run_bytes ||
@@ -40,7 +40,7 @@ static bool access_memory(struct kvm_run *run, unsigned cpu, struct iomap *map,
             .size = (uint8_t)(whole ? len : 1),
             .space = IO_MEM,
             .dir = run->mmio.is_write ? IO_WRITE : IO_READ,
-            .source = (uint8_t)cpu,
+            .source = (uint16_t)cpu,
         };
 
         iomap_dispatch(map, reader, &req);

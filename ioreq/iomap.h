@@ -85,7 +85,8 @@ struct io_write {
     uint64_t addr, value; /* of a string: its last element */
     int64_t when_ns;      /* the map's clock */
     uint32_t count;       /* elements; 0: no write yet */
-    uint8_t size, source; /* as in struct ioreq */
+    uint16_t source;      /* as in struct ioreq */
+    uint8_t size;
 };
 
 /*

@@ -11,10 +11,11 @@
 enum io_space { IO_PORT, IO_MEM };
 enum io_dir { IO_READ, IO_WRITE };
 
+/* vCPUs count from 0. */
 enum {
-    IOREQ_SOURCE_DOORBELL = 0xfd, /* a write that KVM only told of (struct io_doorbell) */
-    IOREQ_SOURCE_QTEST = 0xfe,  /* vCPUs are 0 .. 0xfc */
-    IOREQ_SOURCE_POSTED = 0xff, /* a write that KVM collected (coalesced PIO or MMIO) */
+    IOREQ_SOURCE_DOORBELL = 0xfffd, /* a write that KVM only told of (struct io_doorbell) */
+    IOREQ_SOURCE_QTEST = 0xfffe,
+    IOREQ_SOURCE_POSTED = 0xffff, /* a write that KVM collected (coalesced PIO or MMIO) */
 };
 
 struct ioreq {
@@ -24,7 +25,7 @@ struct ioreq {
     uint8_t size;   /* bytes of an element: 1, 2, 4 or (memory only) 8 */
     uint8_t space;  /* enum io_space */
     uint8_t dir;    /* enum io_dir, seen from the guest */
-    uint8_t source; /* vCPU number or IOREQ_SOURCE_* */
+    uint16_t source; /* vCPU number or IOREQ_SOURCE_* */
 };
 
 #endif

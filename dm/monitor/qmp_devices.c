@@ -272,7 +272,7 @@ struct write_list {
     JsonArray *array;
 };
 
-static void add_source(JsonObject *o, uint8_t source)
+static void add_source(JsonObject *o, uint16_t source)
 {
     if (source == IOREQ_SOURCE_QTEST)
         json_object_set_string_member(o, "source", "qtest");
