@@ -243,7 +243,7 @@ def refuse(virsh, d):
 
 
 def has_no_nic(virsh, mac):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while mac in virsh.ask("domiflist button"):
         if time.monotonic() > end:
             fail("the domain still has the card " + mac)
@@ -256,31 +256,31 @@ def plug(virsh, d, seen):
     with open(d + "/nic.xml", "w") as f:
         f.write("<interface type='user'><mac address='%s'/><model type='e1000'/></interface>" % mac)
     virsh.ok("attach-device button %s/nic.xml --live" % d, "attached")
-    seen = wait_serial(d, " 100e8086", 60, seen)
+    seen = wait_serial(d, " 100e8086", 180, seen)
     virsh.ok("domiflist button", mac)
     virsh.ok("domif-setlink button %s down" % mac, "updated")
     virsh.ok("detach-interface button user --mac %s --live" % mac, "detached")
-    seen = wait_serial(d, " ffffffff", 60, seen)
+    seen = wait_serial(d, " ffffffff", 180, seen)
     has_no_nic(virsh, mac)
     if in_namespace:
         for model, ident in (("virtio", "10001af4"), ("rtl8139", "813910ec")):
             virsh.ok("attach-interface button bridge bridge0 --model %s --mac %s --live" % (model, mac), "attached")
-            seen = wait_serial(d, " " + ident, 60, seen)
+            seen = wait_serial(d, " " + ident, 180, seen)
             check(on_bridge(), "a tap is on the bridge")
             virsh.ok("detach-interface button bridge --mac %s --live" % mac, "detached")
-            seen = wait_serial(d, " ffffffff", 60, seen)
+            seen = wait_serial(d, " ffffffff", 180, seen)
             has_no_nic(virsh, mac)
             check(not on_bridge(), "the tap has gone with the card")
     # The card of the start, too: and back again.
     virsh.ok("detach-interface button user --mac 52:54:00:00:00:01 --live", "detached")
-    seen = wait_serial(d, " ffffffff", 60, seen)
+    seen = wait_serial(d, " ffffffff", 180, seen)
     has_no_nic(virsh, "52:54:00:00:00:01")
     virsh.ok("attach-device button %s/nic.xml --live" % d, "attached")
     virsh.ok("attach-disk button %s/f.img vdb --live --subdriver raw" % d, "attached")
-    seen = wait_serial(d, " 10011af4", 60, seen)
+    seen = wait_serial(d, " 10011af4", 180, seen)
     virsh.ok("domblkinfo button vdb", "1048576")
     virsh.ok("detach-disk button vdb --live", "detached")
-    seen = wait_serial(d, " ffffffff", 60, seen)
+    seen = wait_serial(d, " ffffffff", 180, seen)
     check("vdb" not in virsh.ask("domblklist button"), "the disk is gone")
     return seen
 
