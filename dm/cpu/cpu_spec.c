@@ -296,6 +296,7 @@ static bool apply_props(const char *what, struct cpu_spec *s, GHashTable *o, GEr
     s->check = opts_bool(o, "check", true);
     s->enforce = opts_bool(o, "enforce", false);
     s->kvm = opts_bool(o, "kvm", true);
+    s->migratable = opts_bool(o, "migratable", true);
     s->pmu = opts_bool(o, "pmu", cpu_model_is_host(s->model));
     apply_address_bits(s, o);
     return true;

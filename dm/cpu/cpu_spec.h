@@ -26,6 +26,7 @@ struct cpu_spec {
     bool check, enforce;
     bool kvm;                    /* KVM's own leaves are shown */
     bool pmu;                    /* leaf 0xa is the host's */
+    bool migratable;             /* as given; nothing here follows from it */
 };
 
 /*

@@ -84,9 +84,16 @@ static JsonNode *query_cpu_definitions(struct vm *vm, JsonObject *args, GError *
 
 /* ---- query-cpu-model-expansion ---- */
 
-/* As QEMU answers, all that the model has, whether or not this KVM does: query-cpu-definitions tells what it lacks. */
+#define INVTSC_BIT 8 /* of CPU_AMD_7_EDX */
+
+/*
+ * As QEMU answers, all that the model has, whether or not this KVM does: query-cpu-definitions tells what it lacks. And of
+ * the host's own what could move to another: libvirt asks so for host-model, and could not save a domain that has invtsc.
+ */
 static bool wanted(const struct cpu_spec *spec, unsigned word, unsigned bit)
 {
+    if (word == CPU_AMD_7_EDX && bit == INVTSC_BIT && cpu_model_is_host(spec->model) && spec->migratable)
+        return false;
     return (spec->words[word] | spec->missing[word]) >> bit & 1;
 }
 

@@ -70,6 +70,17 @@ def compare_models(faults):
     return len(names)
 
 
+def compare_host(faults):
+    """All that the host has: what could move elsewhere, and with the rest. The name is KVM's here; QEMU hides topoext."""
+    for props in {}, {"migratable": False}:
+        command = [{"execute": "query-cpu-model-expansion",
+                    "arguments": {"type": "static", "model": {"name": "host", "props": props}}}]
+        mine, other = (qmp(e, command)[0]["return"]["model"]["props"] for e in (OURS, THEIRS))
+        for k in mine:
+            if k in other and k not in ("topoext", "model-id") and mine[k] != other[k]:
+                faults.append(f"host {props}: {k} is {mine[k]}, QEMU {other[k]}")
+
+
 def cpuid(emulator, rom, cpu, directory):
     out = os.path.join(directory, "serial")
     run = subprocess.run([emulator, "-accel", "kvm", "-machine", "pc", "-m", "16", "-nodefaults", "-display", "none",
@@ -109,6 +120,7 @@ def compare_guests(rom, faults):
 def main():
     faults = []
     count = compare_models(faults)
+    compare_host(faults)
     compare_guests(sys.argv[1], faults)
     for f in faults:
         print(f)

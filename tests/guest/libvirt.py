@@ -25,6 +25,9 @@ XML = """
   <vcpu>1</vcpu>
   <os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/></os>
   <features><acpi/></features>
+  <cpu mode='custom' match='exact' check='none'>
+    <model fallback='forbid'>kvm64</model><feature policy='disable' name='syscall'/>
+  </cpu>
   <clock offset='utc'/>
   <on_poweroff>destroy</on_poweroff>
   <on_reboot>restart</on_reboot>
@@ -47,6 +50,8 @@ XML = """
     <serial type='file'><source path='{dir}/serial.log'/><target port='0'/></serial>
     <serial type='pty'><target port='1'/></serial>
     <serial type='unix'><source mode='bind' path='{dir}/serial.sock'/><target port='2'/></serial>
+    <watchdog model='ib700' action='pause'/>
+    <panic model='isa'/>
     <video><model type='vga'/></video>
     <graphics type='vnc' port='-1' listen='127.0.0.1' passwd='secret'/>
     <interface type='user'><mac address='52:54:00:00:00:01'/><model type='e1000'/></interface>

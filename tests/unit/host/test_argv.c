@@ -123,11 +123,11 @@ static const struct {
     const char *const *args;
     unsigned words; /* at least so many are tried */
 } vectors[] = {
-    {"libvirt's probe", libvirt_probe, 10},     {"libvirt", libvirt_run, 120},
-    {"libvirtd's probe", libvirtd_probe, 10},   {"virt-install", virt_install_run, 90},
-    {"libvirt with JSON", libvirt_json, 140},   {"packer", packer_run, 20},
-    {"packer from a CD", packer_iso, 30},       {"kvm-unit-tests", unit_tests_run, 15},
-    {"a qtest client", qtest_client, 25},
+    {"libvirt's probe", libvirt_probe, 8},      {"libvirt", libvirt_run, 100},
+    {"libvirtd's probe", libvirtd_probe, 8},    {"virt-install", virt_install_run, 80},
+    {"libvirt with JSON", libvirt_json, 140},   {"packer", packer_run, 16},
+    {"packer from a CD", packer_iso, 25},       {"kvm-unit-tests", unit_tests_run, 12},
+    {"a qtest client", qtest_client, 18},
 };
 
 static void understood(void **state)
