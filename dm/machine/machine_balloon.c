@@ -39,7 +39,7 @@ struct device *machine_make_balloon(struct machine *m, const struct device_confi
         .free_page_reporting = machine_virtio_on(m, d, "free-page-reporting"),
         .page_poison = !poison || !strcmp(poison, "on"),
         .poll_seconds = (uint32_t)device_number(m, d, "guest-stats-polling-interval", 0),
-        .options = machine_virtio_options(m, d),
+        .options = machine_virtio_options(m, d, true),
     };
 
     if (m->balloon) {

@@ -167,8 +167,8 @@ struct virtio_feature {
 };
 uint64_t machine_virtio_without(const struct machine *m, const struct device_config *d,
                                 const struct virtio_feature *features, unsigned count);
-/* What a -device says of PROP_VIRTIO (dm/config/devprops.c). */
-struct virtio_options machine_virtio_options(const struct machine *m, const struct device_config *d);
+/* What a -device says of PROP_VIRTIO (dm/config/devprops.c), where few_kicks is its "off". */
+struct virtio_options machine_virtio_options(const struct machine *m, const struct device_config *d, bool few_kicks);
 /* A property of theirs that is on or off, and off if not said. */
 bool machine_virtio_on(const struct machine *m, const struct device_config *d, const char *name);
 

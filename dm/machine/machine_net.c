@@ -119,7 +119,7 @@ static struct device *make_virtio_net(struct machine *m, const struct nic *nic)
     struct virtio_net_config cfg = {
         .port = nic->port,
         .pairs = machine_virtio_on(m, nic->config, "mq") && nic->port ? net_queues(nic->port) : 1,
-        .options = machine_virtio_options(m, nic->config),
+        .options = machine_virtio_options(m, nic->config, false),
     };
 
     memcpy(cfg.mac, nic->mac, sizeof(cfg.mac));

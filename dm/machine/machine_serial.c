@@ -200,7 +200,7 @@ struct device *machine_make_serial(struct machine *m, const struct device_config
     struct virtio_serial_config cfg = {
         .ports = (unsigned)device_number(m, d, "max_ports", VIRTIO_SERIAL_PORTS),
         .emergency_write = !emergency || !strcmp(emergency, "on"),
-        .options = machine_virtio_options(m, d),
+        .options = machine_virtio_options(m, d, true),
         .changed = port_changed,
         .opaque = bus,
     };

@@ -35,7 +35,7 @@ uint64_t machine_virtio_without(const struct machine *m, const struct device_con
     return without;
 }
 
-struct virtio_options machine_virtio_options(const struct machine *m, const struct device_config *d)
+struct virtio_options machine_virtio_options(const struct machine *m, const struct device_config *d, bool few_kicks)
 {
     static const struct virtio_feature features[] = {{"indirect_desc", VIRTIO_F_INDIRECT},
                                                      {"event_idx", VIRTIO_F_EVENT_IDX}};
@@ -48,7 +48,7 @@ struct virtio_options machine_virtio_options(const struct machine *m, const stru
         .disable_legacy = machine_virtio_on(m, d, "disable-legacy"),
         .disable_modern = machine_virtio_on(m, d, "disable-modern"),
         .packed = machine_virtio_on(m, d, "packed"),
-        .kicks_wait = ioeventfd && !strcmp(ioeventfd, "off"),
+        .kicks_wait = ioeventfd ? !strcmp(ioeventfd, "off") : few_kicks,
     };
 }
 
@@ -125,7 +125,7 @@ static struct device *make_rng(struct machine *m, const struct device_config *d,
         .entropy = entropy_port(source),
         .max_bytes = device_number(m, d, "max-bytes", 0),
         .period_ms = (uint32_t)device_number(m, d, "period", 65536),
-        .options = machine_virtio_options(m, d),
+        .options = machine_virtio_options(m, d, false),
     };
     struct device *dev;
 
@@ -187,7 +187,7 @@ static bool read_blk(struct machine *m, const struct device_config *d, struct vi
     cfg->write_zeroes = !zeroes || !strcmp(zeroes, "on");
     cfg->queues = (unsigned)device_number(m, d, "num-queues", 1);
     cfg->queue_size = (unsigned)device_number(m, d, "queue-size", 256);
-    cfg->options = machine_virtio_options(m, d);
+    cfg->options = machine_virtio_options(m, d, false);
     if (cfg->queue_size & (cfg->queue_size - 1))
         return device_error(d, error, "queue-size is a power of two");
     machine_name_disk(m, d, cfg->blk);
