@@ -120,6 +120,7 @@ net_check_interrupts()
         expect_interrupts "$1" PCI-MSI 'virtio[0-9]*-input.0'
         expect_interrupts "$1" PCI-MSI 'virtio[0-9]*-output.0'
         ;;
+    ne2k_isa*) expect_interrupts "$1" IO-APIC NE2000 ;; # named before the interface is
     *) expect_interrupts "$1" IO-APIC eth0 ;;
     esac
     case $2 in
