@@ -332,6 +332,8 @@ const char *dp8390_check(const struct dp8390 *c)
         return "STP is set, and the receiver is not off";
     if (sta && !stp && dp8390_stopped(c))
         return "STA is set, and the receiver is off";
+    if (c->rx_waits >= (c->rx_state == DP8390_RX_FULL ? DP8390_WAITS : 1))
+        return "the receiver waits for room that it has";
     if (dp8390_stopped(c) && c->tx_state != DP8390_TX_IDLE)
         return "a frame is held while the chip is stopped";
     if (c->remote != DP8390_REMOTE_IDLE && (c->cr & DP8390_CR_ABORT))

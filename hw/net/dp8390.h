@@ -8,14 +8,15 @@
  * "Loopback Diagnostics"; application note AN-475. Page 3 and the bits that always read as ones: Realtek
  * RTL8029AS data sheet (January 1997). Section numbers below are of the former.
  *
- *   receiver     OFF --STA--> READY --a frame that finds no room--> FULL --patience over--> OVERRUN
+ *   receiver     OFF --STA--> READY --a frame that finds no room--> FULL --DP8390_WAITS--> OVERRUN
  *                (FULL, OVERRUN) --BNRY, CURR, PSTART, PSTOP written--> READY; any --STP, reset--> OFF
  *   transmitter  IDLE --TXP--> IDLE; or, while the wire is full, HELD --room--> IDLE; STP, reset: IDLE
  *   remote DMA   IDLE --RD=1, 2, 3--> READ, WRITE, SEND --count is 0, RD2, reset--> IDLE
  *
  * FULL is not of the chip: the wires here have no speed, and what would have taken a wire of 10 Mbit/s
  * milliseconds comes at once. So a frame that finds no room waits outside for DP8390_PATIENCE_NS; only then
- * the ring has overflown (OVW, RXE, a missed frame) and frames are lost until the driver makes room.
+ * the ring has overflown (OVW, RXE, a missed frame) and frames are lost until the driver makes room. Meanwhile PRX is
+ * set every DP8390_WAIT_NS, since Linux's 8390 takes nine frames, acknowledges PRX and waits for the next to come in.
  *
  * Deliberate deviations: no collisions, no CRC or alignment errors come in from a wire, so SEP finds nothing to
  * save. Frames that are too short for a wire (below 60 bytes; but see AR) are taken as if their sender had
@@ -34,7 +35,9 @@
 #define DP8390_REGS 16
 #define DP8390_FIFO_BYTES 8
 #define DP8390_PAGE_BYTES 256
-#define DP8390_PATIENCE_NS 100000000ll
+#define DP8390_WAIT_NS 2000000ll
+#define DP8390_WAITS 50
+#define DP8390_PATIENCE_NS (DP8390_WAITS * DP8390_WAIT_NS)
 
 enum dp8390_rx { DP8390_RX_OFF, DP8390_RX_READY, DP8390_RX_FULL, DP8390_RX_OVERRUN, DP8390_RX_STATES };
 enum dp8390_tx { DP8390_TX_IDLE, DP8390_TX_HELD, DP8390_TX_STATES };
@@ -85,6 +88,7 @@ struct dp8390_port {
 
 struct dp8390 {
     uint8_t rx_state, tx_state, remote; /* enum dp8390_rx, dp8390_tx, dp8390_remote */
+    uint8_t rx_waits; /* of a FULL receiver: how often it has waited */
     uint8_t cr;   /* without TXP, which is derived */
     uint8_t isr;  /* without RST, which is derived */
     uint8_t imr, dcr, tcr, rcr, tsr;
@@ -109,6 +113,7 @@ struct dp8390 {
 /* Rows for the field table of a device that embeds the chip as `m`. */
 #define DP8390_FIELDS(s, m)                                                                                   \
     DEV_FIELD_ENUM(s, U8, m.rx_state, DP8390_RX_OFF, dp8390_rx_names),                                        \
+        DEV_FIELD(s, U8, m.rx_waits, 0, 0x3f),                                                                \
         DEV_FIELD_ENUM(s, U8, m.tx_state, DP8390_TX_IDLE, dp8390_tx_names),                                   \
         DEV_FIELD_ENUM(s, U8, m.remote, DP8390_REMOTE_IDLE, dp8390_remote_names),                             \
         DEV_FIELD(s, U8, m.cr, DP8390_CR_ABORT | DP8390_CR_STP, 0xfb), DEV_FIELD(s, U8, m.isr, 0, 0x7f),      \
@@ -141,7 +146,7 @@ uint32_t dp8390_posted_limit(const struct dp8390 *c);
 /* A frame without its FCS, of any length. False: no room, keep it until port->room(). */
 bool dp8390_receive(struct dp8390 *c, const uint8_t *frame, size_t len);
 void dp8390_sent(struct dp8390 *c); /* the wire has room again */
-void dp8390_patience_over(struct dp8390 *c);
+void dp8390_patience_over(struct dp8390 *c); /* one wait is over */
 void dp8390_rx_filter(const struct dp8390 *c, struct net_rx_filter *filter);
 
 void dp8390_hard_reset(struct dp8390 *c); /* the RESET pin: what section 10.1 lists, the rest stays */

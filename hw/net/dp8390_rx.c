@@ -19,8 +19,9 @@ void dp8390_set_rx(struct dp8390 *c, enum dp8390_rx state)
     if (state == old)
         return;
     c->rx_state = (uint8_t)state;
+    c->rx_waits = 0;
     if (state == DP8390_RX_FULL)
-        c->port->patience(c->opaque, DP8390_PATIENCE_NS);
+        c->port->patience(c->opaque, DP8390_WAIT_NS);
     else if (old == DP8390_RX_FULL)
         c->port->patience(c->opaque, -1);
     if (old == DP8390_RX_FULL)
@@ -37,8 +38,13 @@ void dp8390_ring_moved(struct dp8390 *c)
 
 void dp8390_patience_over(struct dp8390 *c)
 {
-    if (c->rx_state == DP8390_RX_FULL)
+    if (c->rx_state == DP8390_RX_FULL && c->rx_waits == DP8390_WAITS - 1) {
         dp8390_set_rx(c, DP8390_RX_OVERRUN);
+    } else if (c->rx_state == DP8390_RX_FULL) {
+        c->rx_waits++;
+        c->isr |= DP8390_ISR_PRX;
+        c->port->patience(c->opaque, DP8390_WAIT_NS);
+    }
     dp8390_update(c);
 }
 

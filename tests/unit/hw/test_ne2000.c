@@ -240,7 +240,8 @@ static void test_full_wire_and_ring(void **state)
             taken++;
         out(&b, 7, 0xff);
         fake_step(b.fe, DP8390_PATIENCE_NS - 1);
-        assert_int_equal(in(&b, 7), 0);
+        assert_int_equal(in(&b, 7), 0x01); /* PRX again: it may have left frames in the ring */
+        out(&b, 7, 0xff);
         fake_step(b.fe, 1);
         assert_true(fake_net_feed(b.wire, frame, sizeof(frame)));
         assert_int_equal(in(&b, 7), 0x94); /* OVW, RXE, RST */
