@@ -147,11 +147,6 @@ const struct chardev_driver *chardev_driver_find(const char *name)
 
 /* ---- options ---- */
 
-const char *chardev_opt(GHashTable *opts, const char *key)
-{
-    return opts ? g_hash_table_lookup(opts, key) : NULL;
-}
-
 /* -1: neither */
 static int parse_bool(const char *word)
 {
@@ -169,7 +164,7 @@ static int parse_bool(const char *word)
 
 bool chardev_opt_bool(GHashTable *opts, const char *key, bool otherwise)
 {
-    const char *word = chardev_opt(opts, key);
+    const char *word = opts_get(opts, key);
 
     return word ? parse_bool(word) == 1 : otherwise;
 }
@@ -237,10 +232,10 @@ static const struct chardev_option *find_option(const struct chardev_driver *dri
 /* The options of a log where there is none. */
 static char *log_misfit(const struct chardev_driver *driver, GHashTable *opts)
 {
-    if (driver->open == chardev_file_open || chardev_opt(opts, "logfile"))
+    if (driver->open == chardev_file_open || opts_get(opts, "logfile"))
         return NULL;
     for (const struct chardev_option *o = log_options; o->name; o++) {
-        if (chardev_opt(opts, o->name))
+        if (opts_get(opts, o->name))
             return g_strdup_printf("option %s= needs logfile=", o->name);
     }
     return NULL;
@@ -263,7 +258,7 @@ char *chardev_check_options(const struct chardev_driver *driver, GHashTable *opt
             return g_strdup_printf("option %s=%s must be %s", o->name, (char *)value, wanted);
     }
     for (const struct chardev_option *o = driver->options; o->name; o++) {
-        if (o->required && !chardev_opt(opts, o->name))
+        if (o->required && !opts_get(opts, o->name))
             return g_strdup_printf("option %s= is missing (%s)", o->name, o->help);
     }
     return log_misfit(driver, opts);
@@ -273,8 +268,8 @@ char *chardev_check_options(const struct chardev_driver *driver, GHashTable *opt
 
 static bool open_log(struct chardev *chr, GHashTable *opts, GError **error)
 {
-    const char *path = chardev_opt(opts, "logfile");
-    bool append = chardev_opt_bool(opts, "logappend", chardev_opt(opts, "line-prefix") != NULL);
+    const char *path = opts_get(opts, "logfile");
+    bool append = chardev_opt_bool(opts, "logappend", opts_get(opts, "line-prefix") != NULL);
 
     if (path)
         chr->log = seriallog_open(chr, path, append, true, opts, error);

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "chardev/chardev.h"
+#include "host/opts.h"
 
 #define CHARDEV_OUT_BYTES 65536u
 #define CHARDEV_IN_BYTES  4096u
@@ -121,8 +122,7 @@ void *chardev_fail(GError **error, const char *label, const char *format, ...)
 /* write(2) without SIGPIPE and without blocking, whatever fd is. */
 ssize_t chardev_write_fd(int fd, const uint8_t *buf, size_t len);
 
-/* Options, already checked by chardev_open(). */
-const char *chardev_opt(GHashTable *opts, const char *key);
+/* Options, already checked by chardev_open(); also by the words of older forms ("yes"). */
 bool chardev_opt_bool(GHashTable *opts, const char *key, bool otherwise);
 uint64_t chardev_opt_size(const char *word); /* "64k" in bytes */
 

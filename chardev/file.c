@@ -23,12 +23,12 @@ static const struct chardev_ops file_ops = {.write = file_write, .free = file_fr
 struct chardev *chardev_file_open(const char *label, GHashTable *opts, GError **error)
 {
     /* Who gives a prefix shares the file: it is not his to empty. */
-    bool append = chardev_opt_bool(opts, "append", chardev_opt(opts, "line-prefix") != NULL);
+    bool append = chardev_opt_bool(opts, "append", opts_get(opts, "line-prefix") != NULL);
     struct chardev *chr = g_new0(struct chardev, 1);
 
     chardev_init(chr, &file_ops, label);
     chardev_set_filename(chr, "file");
-    chr->own_log = seriallog_open(chr, chardev_opt(opts, "path"), append, false, opts, error);
+    chr->own_log = seriallog_open(chr, opts_get(opts, "path"), append, false, opts, error);
     if (!chr->own_log) {
         chardev_free(chr);
         return NULL;

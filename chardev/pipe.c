@@ -50,7 +50,7 @@ static bool open_both(const char *path, int *in, int *out)
 
 struct chardev *chardev_pipe_open(const char *label, GHashTable *opts, GError **error)
 {
-    const char *path = chardev_opt(opts, "path");
+    const char *path = opts_get(opts, "path");
     struct pipe_pair *p;
     int in, out;
 

@@ -52,7 +52,7 @@ static const struct chardev_ops ringbuf_ops = {.forward = ringbuf_forward, .free
 
 struct chardev *chardev_ringbuf_open(const char *label, GHashTable *opts, GError **error)
 {
-    const char *word = chardev_opt(opts, "size");
+    const char *word = opts_get(opts, "size");
     uint64_t size = word ? chardev_opt_size(word) : DEFAULT_BYTES;
     struct ringbuf *r;
 

@@ -344,9 +344,9 @@ static bool is_prefix(const char *text)
 /* Reads the options; NULL, or what is wrong with them. */
 static const char *configure(struct seriallog *l, GHashTable *opts)
 {
-    const char *stamp = chardev_opt(opts, "timestamps"), *limit = chardev_opt(opts, "limit");
-    const char *size = chardev_opt(opts, "rotate-size"), *count = chardev_opt(opts, "rotate-count");
-    const char *prefix = chardev_opt(opts, "line-prefix");
+    const char *stamp = opts_get(opts, "timestamps"), *limit = opts_get(opts, "limit");
+    const char *size = opts_get(opts, "rotate-size"), *count = opts_get(opts, "rotate-count");
+    const char *prefix = opts_get(opts, "line-prefix");
 
     if (stamp && !parse_stamp(stamp, &l->stamp))
         return "timestamps= must be off, on, utc or monotonic";

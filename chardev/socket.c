@@ -439,8 +439,8 @@ static bool adopt_fd(struct sock *s, int fd, GError **error)
 
 static bool establish(struct sock *s, GHashTable *opts, GError **error)
 {
-    const char *path = chardev_opt(opts, "path"), *port = chardev_opt(opts, "port");
-    const char *fd = chardev_opt(opts, "fd");
+    const char *path = opts_get(opts, "path"), *port = opts_get(opts, "port");
+    const char *fd = opts_get(opts, "fd");
 
     if (!!path + !!port + !!fd != 1) {
         chardev_fail(error, s->chr.label, "a socket needs one of path=, host= with port=, fd=");
@@ -453,7 +453,7 @@ static bool establish(struct sock *s, GHashTable *opts, GError **error)
     if (fd)
         return adopt_fd(s, (int)g_ascii_strtoll(fd, NULL, 10), error);
     if (path ? !unix_address(s, path, error)
-             : !inet_address(s, chardev_opt(opts, "host"), port, opts, error))
+             : !inet_address(s, opts_get(opts, "host"), port, opts, error))
         return false;
     if (s->server)
         return start_listening(s, error);
@@ -497,7 +497,7 @@ static bool keep_backlog(struct sock *s, const char *word, GError **error)
 
 struct chardev *chardev_socket_open(const char *label, GHashTable *opts, GError **error)
 {
-    const char *reconnect = chardev_opt(opts, "reconnect");
+    const char *reconnect = opts_get(opts, "reconnect");
     struct sock *s = g_new0(struct sock, 1);
 
     chardev_init(&s->chr, &sock_ops, label);
@@ -506,7 +506,7 @@ struct chardev *chardev_socket_open(const char *label, GHashTable *opts, GError 
     s->telnet = chardev_opt_bool(opts, "telnet", false);
     s->nodelay = chardev_opt_bool(opts, "nodelay", false);
     s->reconnect_s = reconnect ? (unsigned)g_ascii_strtoull(reconnect, NULL, 10) : 0;
-    if (!keep_backlog(s, chardev_opt(opts, "backlog"), error) || !establish(s, opts, error)) {
+    if (!keep_backlog(s, opts_get(opts, "backlog"), error) || !establish(s, opts, error)) {
         chardev_free(&s->chr);
         return NULL;
     }

@@ -123,8 +123,8 @@ static int connected_socket(const struct addrinfo *to, const struct addrinfo *fr
 
 static int open_socket(const char *label, GHashTable *opts, GError **error)
 {
-    const char *host = chardev_opt(opts, "host"), *port = chardev_opt(opts, "port");
-    const char *local = chardev_opt(opts, "localaddr"), *local_port = chardev_opt(opts, "localport");
+    const char *host = opts_get(opts, "host"), *port = opts_get(opts, "port");
+    const char *local = opts_get(opts, "localaddr"), *local_port = opts_get(opts, "localport");
     bool v4 = chardev_opt_bool(opts, "ipv4", false), v6 = chardev_opt_bool(opts, "ipv6", false);
     struct addrinfo hints = {.ai_family = v4 == v6 ? AF_UNSPEC : v4 ? AF_INET : AF_INET6,
                              .ai_socktype = SOCK_DGRAM};
@@ -152,7 +152,7 @@ static int open_socket(const char *label, GHashTable *opts, GError **error)
 
 struct chardev *chardev_udp_open(const char *label, GHashTable *opts, GError **error)
 {
-    const char *host = chardev_opt(opts, "host");
+    const char *host = opts_get(opts, "host");
     int fd = open_socket(label, opts, error);
     struct udp *u;
 
@@ -160,7 +160,7 @@ struct chardev *chardev_udp_open(const char *label, GHashTable *opts, GError **e
         return NULL;
     u = g_new0(struct udp, 1);
     chardev_init(&u->chr, &udp_ops, label);
-    chardev_set_filename(&u->chr, "udp:%s:%s", host ? host : "localhost", chardev_opt(opts, "port"));
+    chardev_set_filename(&u->chr, "udp:%s:%s", host ? host : "localhost", opts_get(opts, "port"));
     u->fd = fd;
     u->datagram = g_malloc(MAX_DATAGRAM_BYTES);
     chardev_peer_opened(&u->chr, fd, fd);

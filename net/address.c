@@ -77,7 +77,7 @@ char *net_address_text(const struct net_address *a)
 int net_address_family(GHashTable *opts, const char *prefix)
 {
     g_autofree char *name4 = g_strconcat(prefix, "ipv4", NULL), *name6 = g_strconcat(prefix, "ipv6", NULL);
-    const char *v4 = netdev_opt(opts, name4), *v6 = netdev_opt(opts, name6);
+    const char *v4 = opts_get(opts, name4), *v6 = opts_get(opts, name6);
     bool no4 = v4 && strcmp(v4, "on"), no6 = v6 && strcmp(v6, "on");
     bool only4 = v4 && !no4 && !v6, only6 = v6 && !no6 && !v4;
 

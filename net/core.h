@@ -16,6 +16,7 @@
 #include <glib.h>
 #include <pthread.h>
 
+#include "host/opts.h"
 #include "net/capture.h"
 #include "net/limit.h"
 #include "net/netdev.h"
@@ -158,10 +159,6 @@ bool netdev_fail(const struct netdev *dev, GError **error, const char *format, .
     __attribute__((format(printf, 3, 4)));
 void netdev_set_info(struct netdev *dev, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Options, checked beforehand. */
-const char *netdev_opt(GHashTable *opts, const char *name); /* NULL: not given */
-bool netdev_opt_bool(GHashTable *opts, const char *name, bool otherwise);
-uint64_t netdev_opt_number(GHashTable *opts, const char *name, uint64_t otherwise);
 /* A descriptor by its number, as the parent passed it, or by its name; made non-blocking and close-on-exec. -1 with
  * error. */
 int netdev_take_fd(const struct netdev *dev, const char *text, GError **error);

@@ -9,7 +9,7 @@ static const char *opt_of(GHashTable *opts, const char *side, const char *name)
 {
     g_autofree char *full = g_strdup_printf("%s.%s", side, name);
 
-    return netdev_opt(opts, full);
+    return opts_get(opts, full);
 }
 
 static bool missing(struct netdev *dev, const char *side, const char *name, GError **error)
@@ -61,7 +61,7 @@ static bool read_side(struct netdev *dev, GHashTable *opts, const char *side, st
 
 static bool read_fd(struct netdev *dev, GHashTable *opts, struct dgram_config *c, GError **error)
 {
-    const char *text = netdev_opt(opts, "local.str");
+    const char *text = opts_get(opts, "local.str");
 
     if (!text)
         return missing(dev, "local", "str", error);
@@ -73,7 +73,7 @@ static bool read_fd(struct netdev *dev, GHashTable *opts, struct dgram_config *c
 static bool read_interface(struct netdev *dev, GHashTable *opts, struct dgram_config *c, GError **error)
 {
     struct net_address found[NET_ADDRESSES];
-    const char *host = netdev_opt(opts, "local.host"), *type = netdev_opt(opts, "local.type");
+    const char *host = opts_get(opts, "local.host"), *type = opts_get(opts, "local.type");
 
     if (!host)
         return !type || missing(dev, "local", "host", error);
@@ -85,7 +85,7 @@ static bool read_interface(struct netdev *dev, GHashTable *opts, struct dgram_co
 
 static bool open_dgram(struct netdev *dev, GHashTable *opts, GError **error)
 {
-    const char *local = netdev_opt(opts, "local.type"), *remote = netdev_opt(opts, "remote.type");
+    const char *local = opts_get(opts, "local.type"), *remote = opts_get(opts, "remote.type");
     struct dgram_config c = {.fd = -1};
 
     if (local && !strcmp(local, "fd"))

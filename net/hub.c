@@ -129,13 +129,13 @@ static bool put_behind(struct netdev *dev, struct hub_port *p, const char *id, G
 static bool hub_open(struct netdev *dev, GHashTable *opts, GError **error)
 {
     static const struct net_wire_ops ops = {.send = hub_send, .free = hub_free};
-    const char *id = netdev_opt(opts, "hubid"), *behind = netdev_opt(opts, "netdev");
+    const char *id = opts_get(opts, "hubid"), *behind = opts_get(opts, "netdev");
     struct hub_port *p;
     struct hub *hub;
 
     if (!id)
         return netdev_fail(dev, error, "hubid= is missing");
-    hub = find_hub(dev->net, netdev_opt_number(opts, "hubid", 0));
+    hub = find_hub(dev->net, opts_number(opts, "hubid", 0));
     if (hub->count == MAX_HUB_PORTS)
         return netdev_fail(dev, error, "a hub has %d ports", MAX_HUB_PORTS);
     p = netport_new(dev, sizeof(*p), &ops);

@@ -58,25 +58,6 @@ void netdev_set_info(struct netdev *dev, const char *format, ...)
     va_end(args);
 }
 
-const char *netdev_opt(GHashTable *opts, const char *name)
-{
-    return opts ? g_hash_table_lookup(opts, name) : NULL;
-}
-
-bool netdev_opt_bool(GHashTable *opts, const char *name, bool otherwise)
-{
-    const char *value = netdev_opt(opts, name);
-
-    return value ? !strcmp(value, "on") : otherwise;
-}
-
-uint64_t netdev_opt_number(GHashTable *opts, const char *name, uint64_t otherwise)
-{
-    const char *value = netdev_opt(opts, name);
-
-    return value ? g_ascii_strtoull(value, NULL, 10) : otherwise;
-}
-
 int netdev_take_fd(const struct netdev *dev, const char *text, GError **error)
 {
     guint64 number;
@@ -205,7 +186,7 @@ void netdev_foreach(struct net *net, void (*fn)(void *opaque, struct netdev *dev
 /* Of every wire: rate= and burst=. */
 static void set_limits(struct netdev *dev, GHashTable *opts)
 {
-    uint64_t rate = netdev_opt_number(opts, "rate", 0), burst = netdev_opt_number(opts, "burst", 0);
+    uint64_t rate = opts_number(opts, "rate", 0), burst = opts_number(opts, "burst", 0);
 
     for (unsigned i = 0; i < dev->count; i++) {
         gint64 now = g_get_monotonic_time();

@@ -81,18 +81,18 @@ static bool open_fd(struct netdev *dev, const char *text, GError **error)
 static bool open_socket(struct netdev *dev, GHashTable *opts, GError **error)
 {
     static const char *const names[] = {"fd", "listen", "connect", "mcast", "udp"};
-    const char *localaddr = netdev_opt(opts, "localaddr"), *name = NULL, *text;
+    const char *localaddr = opts_get(opts, "localaddr"), *name = NULL, *text;
     unsigned given = 0;
 
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (netdev_opt(opts, names[i])) {
+        if (opts_get(opts, names[i])) {
             name = names[i];
             given++;
         }
     }
     if (given != 1)
         return netdev_fail(dev, error, "exactly one of fd=, listen=, connect=, mcast= and udp= is needed");
-    text = netdev_opt(opts, name);
+    text = opts_get(opts, name);
     if (localaddr && strcmp(name, "mcast") && strcmp(name, "udp"))
         return netdev_fail(dev, error, "localaddr= is for mcast= and udp=");
     if (!strcmp(name, "fd"))

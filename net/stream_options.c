@@ -7,11 +7,11 @@
 
 static bool read_inet(struct netdev *dev, GHashTable *opts, struct stream_config *c, GError **error)
 {
-    const char *host = netdev_opt(opts, "addr.host"), *port = netdev_opt(opts, "addr.port");
+    const char *host = opts_get(opts, "addr.host"), *port = opts_get(opts, "addr.port");
 
     if (!port || (!host && !c->server))
         return netdev_fail(dev, error, "addr.%s= is missing", port ? "host" : "port");
-    c->keep_alive = netdev_opt_bool(opts, "addr.keep-alive", false);
+    c->keep_alive = opts_bool(opts, "addr.keep-alive", false);
     c->count = net_address_find(dev, host, port, SOCK_STREAM, net_address_family(opts, "addr."), c->server,
                                 c->address, error);
     return c->count > 0;
@@ -19,18 +19,18 @@ static bool read_inet(struct netdev *dev, GHashTable *opts, struct stream_config
 
 static bool read_unix(struct netdev *dev, GHashTable *opts, struct stream_config *c, GError **error)
 {
-    const char *path = netdev_opt(opts, "addr.path");
+    const char *path = opts_get(opts, "addr.path");
 
     if (!path)
         return netdev_fail(dev, error, "addr.path= is missing");
     c->count = 1;
-    return net_address_unix(dev, path, netdev_opt_bool(opts, "addr.abstract", false),
-                            netdev_opt_bool(opts, "addr.tight", true), &c->address[0], error);
+    return net_address_unix(dev, path, opts_bool(opts, "addr.abstract", false),
+                            opts_bool(opts, "addr.tight", true), &c->address[0], error);
 }
 
 static bool read_fd(struct netdev *dev, GHashTable *opts, struct stream_config *c, GError **error)
 {
-    const char *text = netdev_opt(opts, "addr.str");
+    const char *text = opts_get(opts, "addr.str");
 
     if (!text)
         return netdev_fail(dev, error, "addr.str= is missing");
@@ -40,9 +40,9 @@ static bool read_fd(struct netdev *dev, GHashTable *opts, struct stream_config *
 
 static bool open_stream(struct netdev *dev, GHashTable *opts, GError **error)
 {
-    const char *type = netdev_opt(opts, "addr.type");
-    struct stream_config c = {.server = netdev_opt_bool(opts, "server", false),
-                              .reconnect_s = (unsigned)netdev_opt_number(opts, "reconnect", 0)};
+    const char *type = opts_get(opts, "addr.type");
+    struct stream_config c = {.server = opts_bool(opts, "server", false),
+                              .reconnect_s = (unsigned)opts_number(opts, "reconnect", 0)};
     bool ok;
 
     if (!type)

@@ -141,7 +141,7 @@ static bool open_by_helper(struct netdev *dev, const char *helper, const char *b
 
 static bool open_bridge(struct netdev *dev, GHashTable *opts, GError **error)
 {
-    const char *helper = netdev_opt(opts, "helper"), *bridge = netdev_opt(opts, "br");
+    const char *helper = opts_get(opts, "helper"), *bridge = opts_get(opts, "br");
 
     return open_by_helper(dev, helper ? helper : DEFAULT_HELPER, bridge ? bridge : DEFAULT_BRIDGE, error);
 }
@@ -183,8 +183,8 @@ static int make_interface(struct netdev *dev, char *ifname, bool vnet_hdr, bool 
 /* So much may wait in the interface for the host; then the card is told to wait. */
 static bool set_sndbuf(struct netdev *dev, GHashTable *opts, int fd, GError **error)
 {
-    const char *given = netdev_opt(opts, "sndbuf");
-    uint64_t bytes = netdev_opt_number(opts, "sndbuf", 1024 * 1024);
+    const char *given = opts_get(opts, "sndbuf");
+    uint64_t bytes = opts_number(opts, "sndbuf", 1024 * 1024);
     int value = bytes && bytes < G_MAXINT ? (int)bytes : G_MAXINT;
 
     if (!ioctl(fd, TUNSETSNDBUF, &value) || !given)
@@ -195,7 +195,7 @@ static bool set_sndbuf(struct netdev *dev, GHashTable *opts, int fd, GError **er
 /* What the administrator has put there for all VMs, unless the option says something else. */
 static const char *script_of(GHashTable *opts, const char *name, const char *usual)
 {
-    const char *script = netdev_opt(opts, name);
+    const char *script = opts_get(opts, name);
 
     if (!script)
         return access(usual, X_OK) ? NULL : usual;
@@ -204,7 +204,7 @@ static const char *script_of(GHashTable *opts, const char *name, const char *usu
 
 static bool make_queues(struct netdev *dev, GHashTable *opts, unsigned queues, char *ifname, GError **error)
 {
-    const char *vnet = netdev_opt(opts, "vnet_hdr");
+    const char *vnet = opts_get(opts, "vnet_hdr");
 
     for (unsigned i = 0; i < queues; i++) {
         int fd =
@@ -218,9 +218,9 @@ static bool make_queues(struct netdev *dev, GHashTable *opts, unsigned queues, c
 
 static bool open_own(struct netdev *dev, GHashTable *opts, GError **error)
 {
-    const char *given = netdev_opt(opts, "ifname"), *script = script_of(opts, "script", IFUP);
+    const char *given = opts_get(opts, "ifname"), *script = script_of(opts, "script", IFUP);
     const char *downscript = script_of(opts, "downscript", IFDOWN);
-    uint64_t queues = netdev_opt_number(opts, "queues", 1);
+    uint64_t queues = opts_number(opts, "queues", 1);
     char ifname[IFNAMSIZ] = "";
 
     if (given && strlen(given) >= sizeof(ifname))
@@ -261,7 +261,7 @@ static bool open_fds(struct netdev *dev, const char *list, GError **error)
 /* What makes no sense where the interface is not ours to make. */
 static const char *first_of(GHashTable *opts, const char *const *names)
 {
-    while (*names && !netdev_opt(opts, *names))
+    while (*names && !opts_get(opts, *names))
         names++;
     return *names;
 }
@@ -271,8 +271,8 @@ static bool open_tap(struct netdev *dev, GHashTable *opts, GError **error)
     static const char *const making[] = {"ifname", "script", "downscript", "vnet_hdr", "helper", "queues", "br",
                                          "sndbuf", NULL};
     static const char *const helping[] = {"ifname", "script", "downscript", "vnet_hdr", "queues", "sndbuf", NULL};
-    const char *fd = netdev_opt(opts, "fd"), *fds = netdev_opt(opts, "fds"), *helper = netdev_opt(opts, "helper");
-    const char *bridge = netdev_opt(opts, "br"), *odd;
+    const char *fd = opts_get(opts, "fd"), *fds = opts_get(opts, "fds"), *helper = opts_get(opts, "helper");
+    const char *bridge = opts_get(opts, "br"), *odd;
 
     if (fd && fds)
         return netdev_fail(dev, error, "fd= and fds= exclude each other");

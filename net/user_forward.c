@@ -183,6 +183,6 @@ static bool add_each(struct user *u, const char *lines, bool (*add)(struct user 
 
 bool user_add_forwards(struct user *u, GHashTable *opts, GError **error)
 {
-    return add_each(u, netdev_opt(opts, "hostfwd"), add_hostfwd, error) &&
-           add_each(u, netdev_opt(opts, "guestfwd"), add_guestfwd, error);
+    return add_each(u, opts_get(opts, "hostfwd"), add_hostfwd, error) &&
+           add_each(u, opts_get(opts, "guestfwd"), add_guestfwd, error);
 }

@@ -12,7 +12,7 @@ enum { HOST_NUMBER = 2, DNS_NUMBER = 3, DHCP_NUMBER = 15 };
 
 static bool read_in(struct netdev *dev, GHashTable *opts, const char *name, struct in_addr *a, GError **error)
 {
-    const char *text = netdev_opt(opts, name);
+    const char *text = opts_get(opts, name);
 
     return !text || inet_pton(AF_INET, text, a) == 1 ||
            netdev_fail(dev, error, "%s=%s: an IPv4 address is expected", name, text);
@@ -38,7 +38,7 @@ static bool parse_mask(const char *text, uint32_t *mask)
 /* "10.0.2.0", "10.0.2.0/24", "10.0.2.0/255.255.255.0" */
 static bool read_net(struct netdev *dev, GHashTable *opts, SlirpConfig *c, GError **error)
 {
-    const char *text = netdev_opt(opts, "net");
+    const char *text = opts_get(opts, "net");
     g_auto(GStrv) parts = g_strsplit(text ? text : "10.0.2.0/24", "/", 2);
     struct in_addr net;
     uint32_t mask = 0xffffff00, base;
@@ -47,7 +47,7 @@ static bool read_net(struct netdev *dev, GHashTable *opts, SlirpConfig *c, GErro
         return netdev_fail(dev, error, "net=%s: ADDRESS/MASK is expected, like 10.0.2.0/24", text);
     base = ntohl(net.s_addr) & mask;
     if (~mask < DHCP_NUMBER + 1 &&
-        !(netdev_opt(opts, "dhcpstart") && netdev_opt(opts, "dns") && netdev_opt(opts, "host")))
+        !(opts_get(opts, "dhcpstart") && opts_get(opts, "dns") && opts_get(opts, "host")))
         return netdev_fail(dev, error, "net=%s: in so small a network host=, dns= and dhcpstart= have to be given",
                            text);
     c->vnetwork.s_addr = htonl(base);
@@ -84,7 +84,7 @@ static bool read_ipv4(struct netdev *dev, GHashTable *opts, SlirpConfig *c, GErr
 
 static bool read_in6(struct netdev *dev, GHashTable *opts, const char *name, struct in6_addr *a, GError **error)
 {
-    const char *text = netdev_opt(opts, name);
+    const char *text = opts_get(opts, name);
 
     return !text || inet_pton(AF_INET6, text, a) == 1 ||
            netdev_fail(dev, error, "%s=%s: an IPv6 address is expected", name, text);
@@ -93,8 +93,8 @@ static bool read_in6(struct netdev *dev, GHashTable *opts, const char *name, str
 /* ipv6-net=PREFIX/LENGTH, or ipv6-prefix= and ipv6-prefixlen=. */
 static bool read_prefix(struct netdev *dev, GHashTable *opts, SlirpConfig *c, GError **error)
 {
-    const char *net = netdev_opt(opts, "ipv6-net"), *prefix = netdev_opt(opts, "ipv6-prefix");
-    const char *length = netdev_opt(opts, "ipv6-prefixlen");
+    const char *net = opts_get(opts, "ipv6-net"), *prefix = opts_get(opts, "ipv6-prefix");
+    const char *length = opts_get(opts, "ipv6-prefixlen");
     g_auto(GStrv) parts = g_strsplit(net ? net : prefix ? prefix : "fec0::", "/", 2);
     guint64 bits = 64;
 
@@ -124,7 +124,7 @@ static bool read_ipv6(struct netdev *dev, GHashTable *opts, SlirpConfig *c, GErr
 static const char *short_text(struct netdev *dev, GHashTable *opts, const char *name, size_t max, bool *ok,
                               GError **error)
 {
-    const char *text = netdev_opt(opts, name);
+    const char *text = opts_get(opts, name);
 
     if (*ok && text && strlen(text) > max)
         *ok = netdev_fail(dev, error, "%s= has at most %zu characters", name, max);
@@ -133,7 +133,7 @@ static const char *short_text(struct netdev *dev, GHashTable *opts, const char *
 
 static void read_search(GHashTable *opts, SlirpConfig *c, GPtrArray *keep)
 {
-    const char *text = netdev_opt(opts, "dnssearch");
+    const char *text = opts_get(opts, "dnssearch");
     char **words;
     char *list;
 
@@ -157,7 +157,7 @@ static void read_search(GHashTable *opts, SlirpConfig *c, GPtrArray *keep)
 
 bool user_read_config(struct netdev *dev, GHashTable *opts, SlirpConfig *c, GPtrArray *keep, GError **error)
 {
-    const char *v4 = netdev_opt(opts, "ipv4"), *v6 = netdev_opt(opts, "ipv6");
+    const char *v4 = opts_get(opts, "ipv4"), *v6 = opts_get(opts, "ipv6");
     bool ok = true, only4 = v4 && !v6 && !strcmp(v4, "on"), only6 = v6 && !v4 && !strcmp(v6, "on");
     char mask[INET_ADDRSTRLEN], net[INET_ADDRSTRLEN];
 
@@ -167,12 +167,12 @@ bool user_read_config(struct netdev *dev, GHashTable *opts, SlirpConfig *c, GPtr
         return netdev_fail(dev, error, "IPv4 and IPv6 are both off");
     if (!read_ipv4(dev, opts, c, error) || !read_ipv6(dev, opts, c, error))
         return false;
-    c->restricted = netdev_opt_bool(opts, "restrict", false);
+    c->restricted = opts_bool(opts, "restrict", false);
     c->vhostname = short_text(dev, opts, "hostname", 255, &ok, error);
     c->vdomainname = short_text(dev, opts, "domainname", 255, &ok, error);
     c->tftp_server_name = short_text(dev, opts, "tftp-server-name", 63, &ok, error);
     c->bootfile = short_text(dev, opts, "bootfile", 127, &ok, error);
-    c->tftp_path = netdev_opt(opts, "tftp");
+    c->tftp_path = opts_get(opts, "tftp");
     if (ok && c->tftp_path && !g_file_test(c->tftp_path, G_FILE_TEST_IS_DIR))
         return netdev_fail(dev, error, "tftp=%s: there is no such directory", c->tftp_path);
     read_search(opts, c, keep);

@@ -529,27 +529,6 @@ char *opt_type_text(const struct opt_desc *d)
     return g_strdup_printf("%" G_GINT64_FORMAT "..%" G_GINT64_FORMAT, d->min, d->max);
 }
 
-/* ---- checked values ---- */
-
-const char *opts_get(GHashTable *opts, const char *name)
-{
-    return opts ? g_hash_table_lookup(opts, name) : NULL;
-}
-
-bool opts_bool(GHashTable *opts, const char *name, bool otherwise)
-{
-    const char *value = opts_get(opts, name);
-
-    return value ? !strcmp(value, "on") : otherwise;
-}
-
-uint64_t opts_number(GHashTable *opts, const char *name, uint64_t otherwise)
-{
-    const char *value = opts_get(opts, name);
-
-    return value ? g_ascii_strtoull(value, NULL, 10) : otherwise;
-}
-
 /* ---- ids ---- */
 
 bool opt_id_ok(const char *id)

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "host/opts.h"
+
 enum opt_type { OPT_STRING, OPT_BOOL, OPT_NUMBER, OPT_SIZE, OPT_ENUM };
 
 /* One sub-option, a row of a table that a NULL name ends. */
@@ -78,11 +80,6 @@ bool opt_word_among(const char *words, const char *word);
 /* "512", "64k", "1.5G" in bytes; a bare number counts in units of `unit`. False: not a size. */
 bool opt_parse_size(const char *text, uint64_t unit, uint64_t *bytes);
 bool opt_parse_number(const char *text, int64_t *negative, uint64_t *value);
-
-/* Values of a checked table. */
-const char *opts_get(GHashTable *opts, const char *name); /* NULL: not given */
-bool opts_bool(GHashTable *opts, const char *name, bool otherwise);
-uint64_t opts_number(GHashTable *opts, const char *name, uint64_t otherwise);
 
 /* QEMU's rule for ids: a letter, then letters, digits, '-', '.', '_'. */
 bool opt_id_ok(const char *id);
