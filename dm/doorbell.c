@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <glib.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -12,6 +11,7 @@
 
 #include "dm/kvm.h"
 #include "dm/log.h"
+#include "host/thread.h"
 
 #define EVENTS 16 /* taken at once */
 
@@ -191,16 +191,10 @@ static void *serve(void *opaque)
     return NULL;
 }
 
-/* Signals are for the other threads. */
 static bool start_thread(struct doorbells *d)
 {
-    sigset_t all, old;
-    int rc;
+    int rc = thread_start(&d->thread, serve, d);
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    rc = pthread_create(&d->thread, NULL, serve, d);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (rc)
         log_error("no thread for doorbells: %s", g_strerror(rc));
     return rc == 0;

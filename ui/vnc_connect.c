@@ -5,12 +5,12 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "host/thread.h"
 #include "ui/vnc_int.h"
 
 #define WATCHDOG_MS 1000
@@ -101,18 +101,6 @@ static void set_options(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms));
 }
 
-static bool run_thread(struct vnc_viewer *v)
-{
-    sigset_t all, before;
-    bool ok;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main loop's and the vCPUs' */
-    ok = pthread_create(&v->thread, NULL, vnc_viewer_run, v) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return ok;
-}
-
 static bool has_room(const struct vnc *vnc)
 {
     return vnc->viewers->len < vnc->config->connections && vnc->screen_count;
@@ -141,7 +129,7 @@ static bool add_viewer(struct vnc *vnc, struct vnc_viewer *v)
     v->screen = vnc->screens[--vnc->screen_count];
     pthread_mutex_lock(&vnc->admission);
     g_ptr_array_add(vnc->viewers, v);
-    ok = v->wake_fd >= 0 && run_thread(v);
+    ok = v->wake_fd >= 0 && !thread_start(&v->thread, vnc_viewer_run, v);
     if (!ok)
         g_ptr_array_remove(vnc->viewers, v);
     pthread_mutex_unlock(&vnc->admission);
