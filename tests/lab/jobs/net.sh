@@ -135,7 +135,10 @@ net_check_self_test()
         ;;
     esac
     expect "$1" '^lab: after the test: 3 of 3$'
-    said "$1" | grep -e 'lab: stat: .*\(err\|drop\|fail\|missed\|abort\).*: [1-9]' && wrong "$1: errors were counted"
+    # What was sent while the cable was out is an error of the carrier, and 8139cp counts it as an error of sending, too.
+    pulled=$(said "$1" | sed -n 's/^lab: count: tx_carrier_errors: //p')
+    said "$1" | grep -v "lab: stat: tx_err: ${pulled:-0}\$" |
+        grep -e 'lab: stat: .*\(err\|drop\|fail\|missed\|abort\).*: [1-9]' && wrong "$1: errors were counted"
 }
 
 # net_check_card JOB CARD DRIVER MTU
