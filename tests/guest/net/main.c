@@ -128,7 +128,7 @@ __attribute__((unused)) static void make_header(uint8_t *f, uint32_t bytes)
 static void announce(void)
 {
     static const uint8_t arp[] = {8, 6, 0, 1, 8, 0, 6, 4, 0, 1};
-    uint8_t *f = tx_buffer[0];
+    static uint8_t f[60]; /* of its own: a card may still read it when the first other frame is made */
 
     for (unsigned i = 0; i < 60; i++)
         f[i] = i < 6 ? 0xff : 0;
