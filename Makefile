@@ -132,7 +132,7 @@ help:
 	@echo 'make              build kvm-dm and the small test guests'
 	@echo 'make demo         boot the demo guest in this terminal'
 	@echo 'make check        all tests that this machine can run; TESTS=NAME... for some of them'
-	@echo 'make check-lab    all full guests in the nested laboratory (over an hour); check runs three'
+	@echo 'make check-lab    all full guests in the nested laboratory (over an hour); check runs two'
 	@echo 'make check-unit   unit tests only'
 	@echo 'make check-asan   the same under the address and undefined-behaviour sanitizers'
 	@echo 'make check-tsan   the same under the thread sanitizer'
