@@ -10,6 +10,7 @@
 #include "hw/net/e1000.h"
 #include "tests/fakes/fake_env.h"
 #include "tests/fakes/fake_net.h"
+#include "tests/fuzz/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,20 +31,6 @@ struct rig {
     struct netport *net;
     struct device *dev;
 };
-
-struct input {
-    const uint8_t *p;
-    size_t left;
-};
-
-static uint32_t take(struct input *in, unsigned bytes)
-{
-    uint32_t v = 0;
-
-    for (; bytes && in->left; bytes--, in->left--)
-        v = v << 8 | *in->p++;
-    return v;
-}
 
 static void write_reg(struct rig *r, uint32_t off, uint32_t value) { fake_writemem(r->fe, BAR0 + off, 4, value); }
 

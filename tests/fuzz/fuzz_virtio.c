@@ -16,6 +16,7 @@
 #include "tests/fakes/fake_block.h"
 #include "tests/fakes/fake_env.h"
 #include "tests/fakes/fake_net.h"
+#include "tests/fuzz/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,20 +42,6 @@ struct rig {
     bool wrap[QUEUES];
     uint16_t next[QUEUES];
 };
-
-struct input {
-    const uint8_t *p;
-    size_t left;
-};
-
-static uint32_t take(struct input *in, unsigned bytes)
-{
-    uint32_t v = 0;
-
-    for (; bytes && in->left; bytes--, in->left--)
-        v = v << 8 | *in->p++;
-    return v;
-}
 
 /* ---- making ---- */
 
