@@ -61,9 +61,11 @@ static uint64_t legacy_read(void *chip, uint64_t port, unsigned size)
 
 /* ---- writing ---- */
 
-/* What is not offered is not to be had; there is no way to say so. */
+/* What is not offered is not to be had; there is no way to say so. What the other transport has agreed on stays. */
 static void write_features(struct virtio *v, uint32_t value)
 {
+    if (v->status & VIRTIO_FEATURES_OK)
+        return;
     v->features = value & v->offered;
 }
 

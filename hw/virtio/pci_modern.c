@@ -74,10 +74,12 @@ static void enable_queue(struct virtio *v, unsigned n)
         device_guest_error(&v->pci.dev, "queue %u is enabled before features are agreed on", n);
 }
 
-/* 2.8.10.1: a packed ring's size need not be a power of two. */
+/* 2.8.10.1: a packed ring's size need not be a power of two; that it is one is sure when features are agreed on. */
 static bool good_size(const struct virtio *v, const struct virtq *q, uint32_t size)
 {
-    return size && size <= q->max_size && (virtio_has(v, VIRTIO_F_PACKED) || !(size & (size - 1)));
+    bool packed = v->status & VIRTIO_FEATURES_OK && virtio_has(v, VIRTIO_F_PACKED);
+
+    return size && size <= q->max_size && (packed || !(size & (size - 1)));
 }
 
 /* A queue that is enabled stays as it is, but for its vector. */

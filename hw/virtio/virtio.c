@@ -167,6 +167,7 @@ void virtio_write_status(struct virtio *v, uint8_t status)
         return;
     }
     status = (uint8_t)((status & STATUS_BITS & ~VIRTIO_NEEDS_RESET) | (before & VIRTIO_NEEDS_RESET));
+    status |= before & VIRTIO_FEATURES_OK; /* 2.1.1: only a reset clears bits; queues hold what was agreed on */
     if (status & ~before & VIRTIO_FEATURES_OK && !features_are_good(v)) {
         device_guest_error(&v->pci.dev, "features 0x%llx are not among those offered",
                            (unsigned long long)v->features);
